@@ -1,0 +1,55 @@
+# Two commands matter: `make run` and `make test`. `make` alone lists the rest.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run sweep test reproduce lint format bench clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## make .venv and install regbench there, at the versions of constraints.txt
+
+run: $(READY) ## train one network with an L2 penalty
+	$(BIN)/regbench run regularizer=l2
+
+sweep: $(READY) ## a small sweep: three regularizers, two seeds, five epochs
+	$(BIN)/regbench run -m regularizer=none,l2,dropout seed=0,1 schedule.epochs=5 name=ci_sweep
+
+test: $(READY) ## the whole test suite
+	$(BIN)/python -m pytest -n 2
+
+reproduce: $(READY) ## compare with published figures (long)
+	$(BIN)/python -m pytest -m reproduce
+
+lint: $(READY) ## style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(READY) ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(READY)-bench ## speed and memory against a plain PyTorch loop and Lightning
+	$(BIN)/python -m benchmarks
+
+clean: ## remove .venv, builds and caches; never touches runs/
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find regbench tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The build backend first and without isolation: pip would otherwise fetch an unpinned one.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "regbench needs Python 3.11 or newer, and '$(PYTHON)' is not; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
+	@touch $@
+
+$(READY)-bench: $(READY)
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev,bench]'
+	@touch $@

@@ -1,0 +1,98 @@
+"""The command `regbench`: the first word decides; what it needs is imported only then."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+HELP = """\
+regbench: which regularization does this network need, on this data, and how much does it help?
+
+usage:
+  regbench run [flags] [overrides]   train one network, or with -m one for each combination
+  regbench list [group]              what there is: regularizers, data sets, models, schedules
+  regbench show NAME                 one technique: formula, settings, reference
+  regbench --version | --help
+
+examples:
+  regbench run regularizer=l2
+  regbench run 'regularizer=[l2,dropout,mixup]' seed=3
+  regbench run -m regularizer=none,l2,dropout seed=0,1,2,3
+  regbench run --help                all groups, settings and flags
+
+completion: eval "$(regbench -sc install=bash)"
+exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 130 interrupted, 143 terminated
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a refusal is one line on the error stream, never a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0 if words else 2
+    if words[0] == "--version":
+        from regbench import __version__
+
+        print(f"regbench {__version__}")
+        return 0
+    return _guarded(words)
+
+
+def _guarded(words: Sequence[str]) -> int:
+    """Dispatch, and turn every expected end that is not a success into a line and an exit code."""
+    import signal
+
+    from regbench.errors import RegbenchError
+
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _dispatch(words[0], words[1:])
+    except RegbenchError as refusal:
+        print(f"regbench: {refusal}", file=sys.stderr)
+        return refusal.exit_code
+    except KeyboardInterrupt:
+        print("regbench: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except SystemExit as end:
+        if end.code == 143:
+            print("regbench: terminated; the same command goes on from here", file=sys.stderr)
+        return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _dispatch(command: str, rest: Sequence[str]) -> int:
+    if command == "run":
+        from regbench.compose.command import run
+
+        return run(rest)
+    if command in ("-sc", "--shell-completion"):
+        from regbench.compose.complete import answer
+
+        return answer(rest)
+    if command in ("list", "show"):
+        return _catalogue(command, rest)
+    from regbench.errors import ConfigError, suggest
+
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'list', 'show'))}")
+
+
+def _catalogue(command: str, rest: Sequence[str]) -> int:
+    from regbench.errors import ConfigError
+    from regbench.report.catalogue import list_groups, show
+
+    if command == "list" and len(rest) <= 1:
+        return list_groups(rest[0] if rest else None)
+    if command == "show" and len(rest) == 1:
+        return show(rest[0])
+    raise ConfigError(f"usage: regbench {'list [group]' if command == 'list' else 'show NAME'}")
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise SystemExit(143)

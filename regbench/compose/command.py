@@ -1,0 +1,102 @@
+"""`regbench run`: one run, a sweep, or one of Hydra's ways of looking at the configuration."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from regbench.compose.flags import make_parser, parse_flags
+from regbench.compose.guard import sweep_params
+from regbench.compose.loader import PRIMARY, CheckedLoader, explained, search_path, shadowed, warn
+from regbench.config import RunConfig, parse
+from regbench.errors import ConfigError, suggest
+from regbench.sweep.serial import run_all
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what follows `regbench run` on the command line and return the exit code.
+
+    Hydra composes; it does not run. Its own runner makes folders, sets up logging and calls callbacks that any
+    configuration file can name, and its sweeper composes every job twice and saves `multirun.yaml`.
+
+    Raises:
+        ConfigError: something typed or written cannot be used; nothing was started and no folder made.
+    """
+    args = parse_flags(argv)
+    loader = CheckedLoader(search_path(args.config_path, args.config_dir))
+    name = args.config_name or PRIMARY
+    for line in shadowed(loader, name, args.overrides):
+        warn(line)
+    if args.help or args.hydra_help or args.info:
+        return _inform(Hydra("regbench", loader), name, args)
+    if args.multirun:
+        return run_all(plan_sweep(loader, name, args.overrides))
+    cfg = loader.load_configuration(name, args.overrides, RunMode.RUN)
+    config = parse(cfg, args.overrides)
+    if args.cfg:
+        return _show(Hydra("regbench", loader), cfg, args)
+    if sweep_params(cfg.hydra):
+        raise ConfigError("the experiment declares a sweep (hydra.sweeper.params); add -m to run it")
+    from regbench.runner import run_one
+
+    return run_one(config)
+
+
+def plan_sweep(loader: CheckedLoader, name: str, overrides: Sequence[str]) -> list[RunConfig]:
+    """Return the runs of a sweep in the order of the command line, the last key changing fastest.
+
+    Every run is composed and checked before the first one starts.
+
+    Raises:
+        ConfigError: one of them cannot be used.
+    """
+    master = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
+    params = sweep_params(master.hydra)
+    fixed = list(master.hydra.overrides.hydra)
+    words = [f"{key}={value}" for key, value in params.items()] + list(master.hydra.overrides.task)
+    with explained(loader):
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
+    configs = []
+    for job in jobs:
+        cfg = loader.load_configuration(name, [*fixed, *job], RunMode.RUN)
+        if sweep_params(cfg.hydra) != params:
+            raise ConfigError(f"{' '.join(job)}: an experiment that declares a sweep cannot be one value of another")
+        configs.append(parse(cfg, job))
+    return configs
+
+
+def _inform(hydra: Hydra, name: str, args: Namespace) -> int:
+    if args.help:
+        hydra.app_help(config_name=name, args_parser=make_parser(), args=args)
+    elif args.hydra_help:
+        hydra.hydra_help(config_name=name, args_parser=make_parser(), args=args)
+    else:
+        hydra.show_info(args.info, config_name=name, overrides=args.overrides)
+    return 0
+
+
+def _show(hydra: Hydra, cfg: DictConfig, args: Namespace) -> int:
+    """Print a composed and accepted configuration: what `--cfg job|hydra|all [--package P] [--resolve]` asks for."""
+    HydraConfig.instance().set_config(cfg)
+    OmegaConf.set_readonly(cfg.hydra, None)
+    part: Any = hydra.get_sanitized_cfg(cfg, args.cfg)
+    if args.package and args.package != "_global_":
+        whole, part = part, OmegaConf.select(part, args.package)
+        if part is None:
+            raise ConfigError(f"--package {args.package}: unknown key; {suggest(args.package, map(str, whole))}")
+        if OmegaConf.is_config(part):
+            print(f"# @package {args.package}")
+    if args.resolve and OmegaConf.is_config(part):
+        OmegaConf.resolve(part)
+    sys.stdout.write(OmegaConf.to_yaml(part) if OmegaConf.is_config(part) else f"{part}\n")
+    return 0

@@ -1,0 +1,55 @@
+"""The flags of `regbench run`: Hydra's own and `--quiet`, anywhere among the overrides."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.utils import get_args_parser
+
+from regbench.errors import ConfigError, suggest
+
+ACTIONS = ("run", "multirun", "cfg", "info", "shell_completion")
+
+
+def make_parser() -> ArgumentParser:
+    """Return Hydra's parser with `--quiet` added."""
+    parser = get_args_parser()
+    parser.add_argument("--quiet", "-q", action="store_true", help="Print only the result")
+    return parser
+
+
+def parse_flags(argv: Sequence[str]) -> Namespace:
+    """Split what follows `regbench run` into flags and overrides, in any order.
+
+    Hydra itself calls `parse_args`, which takes overrides in one block only and so refuses `a=1 -m b=2,3`.
+
+    Raises:
+        ConfigError: a flag is unknown, lacks its value, or cannot be used together with another.
+    """
+    parser = make_parser()
+    setattr(parser, "error", _refuse(parser))  # noqa: B010 - argparse's own hook; it would print several lines and exit
+    args = parser.parse_intermixed_args(list(argv))
+    if args.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun is not allowed; it would execute what a file contains")
+    chosen = [f"--{name.replace('_', '-')}" for name in ACTIONS if getattr(args, name) not in (False, None)]
+    if len(chosen) > 1:
+        raise ConfigError(f"{' and '.join(chosen)} cannot be used together")
+    if args.resolve and not (args.cfg or args.help):
+        raise ConfigError("--resolve goes with --cfg or --help")
+    if args.quiet:
+        args.overrides.append("quiet=true")
+    return args
+
+
+def _refuse(parser: ArgumentParser) -> Any:
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+
+    def refuse(message: str) -> None:
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        if unknown:
+            raise ConfigError(f"{unknown[0]}: unknown flag; {suggest(unknown[0], flags)}")
+        raise ConfigError(message)
+
+    return refuse

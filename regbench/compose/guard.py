@@ -1,0 +1,98 @@
+"""What a configuration may not make Hydra do: write files, set the environment, run code, or lose a regularizer.
+
+Any configuration file may reach Hydra's own node (`# @package _global_`), so the composed node is compared with what
+regbench ships, whichever file or override a difference came from, before Hydra acts on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from regbench.config import shorten
+from regbench.errors import ConfigError
+
+SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}
+FIXED: dict[str, tuple[Any, ...]] = {
+    "run.dir": (".",),
+    "sweep.dir": (".",),
+    "sweep.subdir": (".",),
+    "output_subdir": (None,),
+    "hydra_logging": (SILENT,),
+    "job_logging": (SILENT,),
+    "callbacks": ({}, None),
+    "job.env_copy": ([],),  # before env_set, into which Hydra has copied the values: a refusal must not print them
+    "job.env_set": ({},),
+    "job.chdir": (None, False),
+}
+"""What regbench ships for each of Hydra's settings that could write or execute: nothing happens."""
+
+CHOSEN = re.compile(r"[+~]*(dataset|model|schedule|regularizer|experiment|study)(/[\w/]+)?(@[^=]*)?=(.*)")
+
+
+def check_overrides(overrides: Sequence[str]) -> None:
+    """Refuse overrides that Hydra would read without a word and act on wrongly.
+
+    Raises:
+        ConfigError: a control character; `+regularizer=`, which Hydra may drop; an option outside its group's folder.
+    """
+    for override in overrides:
+        if not override.isprintable():
+            raise ConfigError(f"{shorten(override)} is not allowed; it holds a control character")
+        choice = CHOSEN.fullmatch(override)
+        if choice is None:
+            continue
+        group, value = choice[1], choice[4]
+        if group == "regularizer" and override.startswith("+"):
+            raise ConfigError(
+                f"{shorten(override)} is not allowed, for Hydra may drop it; "
+                "spell the whole list, as in 'regularizer=[l2,dropout]'"
+            )
+        if ".." in value or "\\" in value or (group == "regularizer" and "/" in value):
+            raise ConfigError(f"{shorten(override)} is not allowed; an option is a name without a path")
+
+
+def check_hydra(node: DictConfig) -> None:
+    """Refuse a composed Hydra node that differs from the shipped one where Hydra could write or execute.
+
+    Raises:
+        ConfigError: such a setting was changed, or another launcher, sweeper or mode was chosen.
+    """
+    raw: Any = OmegaConf.to_container(node, resolve=False)
+    for key, allowed in FIXED.items():
+        value = raw
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        if value not in allowed:
+            raise ConfigError(
+                f"hydra.{key}={shorten(value)} is not allowed; regbench writes to <runs>/<name> only "
+                "(set runs=FOLDER and name=NAME) and runs no code that a configuration names"
+            )
+    for plugin in ("launcher", "sweeper"):
+        chosen = raw["runtime"]["choices"].get(f"hydra/{plugin}")
+        if chosen != "basic":
+            raise ConfigError(f"hydra/{plugin}={chosen} is not allowed; regbench plans and runs its sweeps itself")
+    if str(raw["mode"]).endswith("MULTIRUN"):
+        raise ConfigError("hydra.mode=MULTIRUN is not allowed; add -m to the command instead")
+
+
+def check_groups(cfg: DictConfig) -> None:
+    """Refuse `schedule.optimizer=sgd`, which replaces settings by a text where `schedule/optimizer=sgd` was meant.
+
+    Raises:
+        ConfigError: a value stands where a group's settings belong.
+    """
+    for group in cfg.hydra.runtime.choices:
+        key = str(group).replace("/", ".")
+        node = OmegaConf.select(cfg, key)
+        if not (node is None or OmegaConf.is_dict(node)):
+            raise ConfigError(f"{key}={shorten(node)} is not allowed; to choose an option write {group}=OPTION")
+
+
+def sweep_params(node: DictConfig) -> dict[str, Any]:
+    """Return the sweep that an experiment declares (`hydra.sweeper.params`), empty if it declares none."""
+    sweeper: Any = OmegaConf.to_container(node.sweeper, resolve=False)
+    return dict(sweeper.get("params") or {})

@@ -1,0 +1,51 @@
+"""The base of every data source: the settings that all share, and the one method that a source writes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from regbench.data.records import Raw
+from regbench.fields import amount, flag, integer, nested, number
+
+REQUIRED = "???"
+"""The value of a setting that a person must give; OmegaConf writes and prints it the same way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitRule:
+    """Which rows are for training, for validation and for the test; nothing else decides it.
+
+    `test` and `val` are fractions of all rows, rounded up. A source with a published test part keeps that part: `test`
+    is then null, and `val` is a fraction of the other rows. `val` 0 means no validation.
+    """
+
+    seed: int = integer(0, low=0, high=2**32 - 1, help="the shuffle before the cut")
+    val: float = number(0.2, low=0.0, high=1.0, open_high=True, help="fraction of the rows; 0 means no validation")
+    test: float | None = number(
+        0.2, low=0.0, high=1.0, open_low=True, open_high=True, optional=True, help="null keeps the published test part"
+    )
+    stratify: bool = flag(True, help="keep the class proportions in every part; no effect on regression")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(ABC):
+    """One data source: a frozen record of settings with a method that reads all rows.
+
+    A third party adds one as a class in the entry-point group `regbench.datasets` and a YAML of the same name.
+    """
+
+    split: SplitRule = nested(SplitRule())
+    train_size: float | None = amount(None, optional=True, help="use only so many training rows; null uses all")
+    label_noise: float = number(
+        0.0, low=0.0, high=1.0, help="fraction of the training labels replaced by another class; classification only"
+    )
+    standardize: bool = flag(True, help="mean 0 and deviation 1 per feature or channel, measured on the training rows")
+
+    @abstractmethod
+    def read(self) -> Raw:
+        """Return all rows of the source.
+
+        Raises:
+            ConfigError: the source cannot be read, or not as the settings say.
+        """

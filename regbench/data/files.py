@@ -1,0 +1,49 @@
+"""Reading a person's file: every way in which that fails is one line. A relative path starts at the current folder."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+
+from regbench.errors import ConfigError, suggest
+
+GZIP = b"\x1f\x8b"
+
+
+def read_file(path: str, setting: str) -> bytes:
+    """Return the content of a file, unpacked if it is gzip (by its first bytes, whatever its name).
+
+    Args:
+        path: where a person says it is.
+        setting: the setting that says so, for messages (`dataset.path`).
+
+    Raises:
+        ConfigError: there is no such file, it is a folder, empty, unreadable or damaged.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        raise ConfigError(f"{setting}={path}: this is a folder; the path of a file is needed")
+    try:
+        content = place.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{setting}={path}: no such file; {_describe_folder(place)}") from None
+    except (OSError, ValueError) as reason:
+        raise ConfigError(f"{setting}={path}: cannot be read: {reason}") from None
+    if content[:2] == GZIP:
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as reason:
+            raise ConfigError(f"{path}: damaged gzip file: {reason}") from None
+    if not content:
+        raise ConfigError(f"{path}: the file is empty")
+    return content
+
+
+def _describe_folder(place: Path) -> str:
+    """Say what would have been right: the nearest names in the folder, or that there is no such folder."""
+    if not place.parent.is_dir():
+        return f"there is no folder {place.parent} (relative paths start at the current folder)"
+    names = [entry.name for entry in place.parent.iterdir() if entry.is_file()][:1000]
+    near = suggest(place.name, names).partition("? ")
+    return f"{near[0]}?" if near[1] else "relative paths start at the current folder"

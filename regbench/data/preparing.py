@@ -1,0 +1,108 @@
+"""From all rows of a source to the split of a run: cut, choose, disturb, encode, standardise, in this order.
+
+Everything that is fitted (medians, categories, means, deviations) sees the training rows only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from regbench.data.dataset import Dataset
+from regbench.data.encoding import encode
+from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum
+from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
+from regbench.errors import ConfigError
+
+FEWEST_ROWS = 10
+
+
+def prepare(dataset: Dataset, raw: Raw) -> Split:
+    """Return the split that the settings of a data set ask for.
+
+    Raises:
+        ConfigError: the rows are too few or not finite, there is one class only, or a setting does not fit them.
+    """
+    refuse_unusable(dataset, raw)
+    rule = dataset.split
+    train, val, test = split_rows(raw, rule)
+    train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
+    x, features = (raw.x, raw.features) if isinstance(raw.x, np.ndarray) else encode(raw.x, train, raw.origin)
+    if dataset.standardize:
+        x = standardize(x, train, features, raw.origin)
+    y, mean, scale = standardize_target(raw, train) if raw.standardize_target else (raw.y, 0.0, 1.0)
+    parts = Part(x[train], y[train]), Part(x[val], y[val]), Part(x[test], y[test])
+    if dataset.label_noise:
+        noisy = disturb_labels(parts[0].y, len(raw.classes), dataset.label_noise, rule.seed)
+        parts = (dataclasses.replace(parts[0], y=noisy), *parts[1:])
+    return Split(
+        task=raw.task,
+        layout=raw.layout,
+        train=parts[0],
+        val=parts[1],
+        test=parts[2],
+        classes=raw.classes,
+        features=features,
+        target_scale=scale,
+        target_mean=mean,
+        checksum=compute_checksum(parts, (raw.classes, features)),
+    )
+
+
+def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
+    """Refuse rows that no split can help: too few, one class only, values that are not finite."""
+    if len(raw.y) < FEWEST_ROWS:
+        raise ConfigError(f"{raw.origin}: {len(raw.y)} row(s) are too few; at least {FEWEST_ROWS} are needed")
+    if raw.task == "classification" and len(np.unique(raw.y)) < 2:
+        raise ConfigError(f"{raw.origin}: every row is of class {raw.classes[raw.y[0]]!r}; at least 2 classes are needed")
+    if raw.task == "regression" and dataset.label_noise:
+        raise ConfigError(
+            f"dataset.label_noise={dataset.label_noise:g} is not allowed; {raw.origin} is a regression, "
+            "and label noise replaces classes: it takes 0"
+        )
+    if isinstance(raw.x, np.ndarray):
+        refuse_not_finite(raw.x, f"{raw.origin}: x")
+    if raw.task == "regression":
+        refuse_not_finite(raw.y, f"{raw.origin}: y")
+
+
+def refuse_not_finite(array: Floats, what: str) -> None:
+    """Refuse NaN and infinity, naming the first place (row and further axes, counted from 0)."""
+    if not np.isfinite(array).all():
+        place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(array))[0])
+        where = ", ".join(str(axis) for axis in place)
+        raise ConfigError(f"{what}[{where}] is {array[place]}; every value must be a finite number")
+
+
+def standardize(x: Floats, train: Rows, features: tuple[str, ...], origin: str) -> Floats:
+    """Return (x - mean) / deviation of each column `[N, D]` or channel `[N, C, ...]`, measured on the training rows.
+
+    The deviation is the population's (divisor N). What is constant over the training rows becomes 0 in every row.
+
+    Raises:
+        ConfigError: the values of a column are so large that their variance overflows.
+    """
+    axes = (0, *range(2, x.ndim))
+    seen = x[train]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = seen.mean(axes, keepdims=True), seen.std(axes, keepdims=True)
+    if not np.isfinite(scale).all():
+        number = int(np.argwhere(~np.isfinite(scale))[0, 1])
+        name = features[number] if features else str(number)
+        raise ConfigError(f"{origin}: the values of {name!r} are too large to standardise; rescale or drop it")
+    constant = (seen.max(axes, keepdims=True) == seen.min(axes, keepdims=True)) | (scale == 0.0)
+    return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, scale))
+
+
+def standardize_target(raw: Raw, train: Rows) -> tuple[Labels, float, float]:
+    """Return (y - mean) / deviation with the mean and the deviation of the training rows.
+
+    Raises:
+        ConfigError: the target has one value in all training rows.
+    """
+    seen = raw.y[train]
+    mean, scale = float(seen.mean()), float(seen.std())
+    if seen.max() == seen.min() or not 0.0 < scale < np.inf:
+        raise ConfigError(f"{raw.origin}: the target cannot be standardised, its deviation over the training rows is {scale:g}")
+    return (raw.y - mean) / scale, mean, scale

@@ -1,0 +1,99 @@
+"""The records of the data layer: what a source reads (`Raw`) and what a run trains on (`Split`)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Labels: TypeAlias = NDArray[Any]
+"""Class numbers (int64 `[N]`) for classification, targets (float64 `[N]`) for regression."""
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """A column of numbers: float64 `[N]`, NaN where the value is missing."""
+
+    name: str
+    values: Floats
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A column of names: `levels[codes[i]]` is the value of row i, code -1 where it is missing."""
+
+    name: str
+    codes: NDArray[np.int64]
+    levels: tuple[str, ...]
+
+
+Columns: TypeAlias = tuple[Numeric | Categorical, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw:
+    """All rows of one source, before anything random or fitted happens to them.
+
+    `origin` is what messages call the source: its name or its path.
+    `x` is float64 `[N, D]` (table), `[N, C, L]` (series), `[N, C, H, W]` (image), or the columns of a table that are
+    encoded once the training rows are known.
+    `test_rows` is the number of last rows that are the published test part; 0: the source has none.
+    `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
+    """
+
+    origin: str
+    task: str
+    layout: str
+    x: Floats | Columns
+    y: Labels
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    test_rows: int = 0
+    standardize_target: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of one role: `x` float64 `[N, *shape]`, `y` `[N]`. N may be 0 for validation only."""
+
+    x: Floats
+    y: Labels
+
+
+@dataclass(frozen=True)
+class Split:
+    """The data of one run.
+
+    `task` is "classification" or "regression"; `layout` is "table", "series" or "image" and tells what the axes of x
+    after the first are: `[D]`, `[C, L]` or `[C, H, W]`.
+    `classes` names the class numbers and is empty for regression; `features` names the columns of a table.
+    `target_mean` and `target_scale` undo a standardised target: raw = y * scale + mean; 0 and 1 where it is untouched.
+    `checksum` is the sha256 of every array and name above, in hex: equal sums are equal data.
+    """
+
+    task: str
+    layout: str
+    train: Part
+    val: Part
+    test: Part
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    target_scale: float
+    target_mean: float
+    checksum: str
+
+
+def compute_checksum(parts: tuple[Part, Part, Part], names: tuple[tuple[str, ...], ...]) -> str:
+    """Return the sha256 of the arrays (type, shape and bytes, in little-endian order) and the names, in hex."""
+    digest = hashlib.sha256(json.dumps(names).encode())
+    for part in parts:
+        for array in (part.x, part.y):
+            plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+            digest.update(f"{plain.dtype.str}{plain.shape}".encode())
+            digest.update(plain.data)
+    return digest.hexdigest()

@@ -1,0 +1,159 @@
+"""The layers that shipped models are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regbench.models.network import Layer, Pass, Tensors
+from regbench.randomness import Randomness
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "gelu": F.gelu,
+    "selu": F.selu,
+    "elu": F.elu,
+    "leaky_relu": F.leaky_relu,
+    "identity": lambda x: x,
+}
+
+INITIALISATIONS = ("torch", "he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal", "zeros")
+"""`torch`: weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own default; the others set biases to 0."""
+
+
+def draw_weights(
+    scheme: str, shape: tuple[int, ...], fan_in: int, fan_out: int, random: Randomness, dtype: torch.dtype
+) -> Tensor:
+    """Draw the initial weights of a layer `shape`.
+
+    he: variance 2/fan_in (He et al. 2015, eq. 10); xavier: 2/(fan_in + fan_out) (Glorot & Bengio 2010, eq. 12);
+    lecun: 1/fan_in (LeCun et al. 1998); a uniform law of variance v spans +-sqrt(3 v).
+    """
+    if scheme == "zeros":
+        return torch.zeros(shape, dtype=dtype)
+    if scheme == "torch":
+        return (2.0 * random.uniform(shape, dtype) - 1.0) / math.sqrt(fan_in)
+    family, law = scheme.split("_")
+    variance = {"he": 2.0 / fan_in, "xavier": 2.0 / (fan_in + fan_out), "lecun": 1.0 / fan_in}[family]
+    if law == "normal":
+        return random.normal(shape, dtype) * math.sqrt(variance)
+    return (2.0 * random.uniform(shape, dtype) - 1.0) * math.sqrt(3.0 * variance)
+
+
+def draw_bias(scheme: str, size: int, fan_in: int, random: Randomness, dtype: torch.dtype) -> Tensor:
+    """Draw the initial biases of a layer: zero, except under torch's own scheme."""
+    if scheme != "torch":
+        return torch.zeros(size, dtype=dtype)
+    return (2.0 * random.uniform((size,), dtype) - 1.0) / math.sqrt(fan_in)
+
+
+@dataclass(frozen=True)
+class Linear(Layer):
+    """Affine map x W^T + b, from `[B, inputs]` to `[B, outputs]`.
+
+    A technique may put weights `[B, outputs, inputs]`, one matrix per row, in place of `[outputs, inputs]`.
+    """
+
+    inputs: int
+    outputs: int
+    initialisation: str = "torch"
+
+    def initial_weights(self, random: Randomness, dtype: torch.dtype) -> Tensors:
+        """Return `<name>.weight` `[outputs, inputs]` and `<name>.bias` `[outputs]`."""
+        shape = (self.outputs, self.inputs)
+        weight = draw_weights(self.initialisation, shape, self.inputs, self.outputs, random.at("weight"), dtype)
+        bias = draw_bias(self.initialisation, self.outputs, self.inputs, random.at("bias"), dtype)
+        return {f"{self.name}.weight": weight, f"{self.name}.bias": bias}
+
+    def apply(self, x: Tensor, run: Pass) -> Tensor:
+        """Return x W^T + b."""
+        weight, bias = run.weights[f"{self.name}.weight"], run.weights[f"{self.name}.bias"]
+        if weight.ndim == 3:
+            return (weight @ x.unsqueeze(-1)).squeeze(-1) + bias
+        return F.linear(x, weight, bias)
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """Convolution over 1 or 2 spatial dimensions, `[B, inputs, ...]` to `[B, outputs, ...]`."""
+
+    inputs: int
+    outputs: int
+    kernel: int
+    dimensions: int
+    stride: int = 1
+    padding: int = 0
+    initialisation: str = "torch"
+
+    def initial_weights(self, random: Randomness, dtype: torch.dtype) -> Tensors:
+        """Return `<name>.weight` `[outputs, inputs, kernel, ...]` and `<name>.bias` `[outputs]`."""
+        area = self.kernel**self.dimensions
+        shape = (self.outputs, self.inputs) + (self.kernel,) * self.dimensions
+        fan_in, fan_out = self.inputs * area, self.outputs * area
+        weight = draw_weights(self.initialisation, shape, fan_in, fan_out, random.at("weight"), dtype)
+        bias = draw_bias(self.initialisation, self.outputs, fan_in, random.at("bias"), dtype)
+        return {f"{self.name}.weight": weight, f"{self.name}.bias": bias}
+
+    def apply(self, x: Tensor, run: Pass) -> Tensor:
+        """Return the convolved feature maps."""
+        convolve = F.conv1d if self.dimensions == 1 else F.conv2d
+        weight, bias = run.weights[f"{self.name}.weight"], run.weights[f"{self.name}.bias"]
+        return convolve(x, weight, bias, self.stride, self.padding)
+
+
+@dataclass(frozen=True)
+class Activation(Layer):
+    """A non-linearity, elementwise."""
+
+    function: str
+
+    def apply(self, x: Tensor, run: Pass) -> Tensor:
+        """Return the activated values, of the same shape."""
+        return ACTIVATIONS[self.function](x)
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """`[B, ...]` to `[B, D]`."""
+
+    def apply(self, x: Tensor, run: Pass) -> Tensor:
+        """Return one vector per row."""
+        return x.flatten(1)
+
+
+@dataclass(frozen=True)
+class MaxPool2d(Layer):
+    """The largest value of each window of `size` x `size`, windows not overlapping."""
+
+    size: int
+
+    def apply(self, x: Tensor, run: Pass) -> Tensor:
+        """Return feature maps smaller by the factor `size`."""
+        return F.max_pool2d(x, self.size)
+
+
+@dataclass(frozen=True)
+class PolynomialBasis(Layer):
+    """Powers 1 .. degree of each input, `[B, D]` to `[B, D * degree]`, raw or in the basis of a fixed linear map.
+
+    `transform` `[degree, degree]` and `offset` `[degree]` turn the powers (x, x^2, ...) of each input into
+    other polynomials; with identity and zero it is the raw basis. No interaction terms.
+    """
+
+    transform: tuple[tuple[tuple[float, ...], ...], ...]
+    offset: tuple[tuple[float, ...], ...]
+
+    def apply(self, x: Tensor, run: Pass) -> Tensor:
+        """Return the basis functions of every input."""
+        transform = torch.tensor(self.transform, dtype=x.dtype, device=x.device)
+        offset = torch.tensor(self.offset, dtype=x.dtype, device=x.device)
+        degree = transform.shape[-1]
+        powers = torch.stack([x**k for k in range(1, degree + 1)], -1)
+        return (torch.einsum("ndk,djk->ndj", powers, transform) + offset).flatten(1)

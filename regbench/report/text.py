@@ -1,0 +1,35 @@
+"""How the terminal spells figures and times, so that progress, tables and curves agree."""
+
+from __future__ import annotations
+
+import math
+
+
+def format_figure(value: float | None) -> str:
+    """Write a figure with four decimals, or in scientific notation where that would hide it; `-` where there is none.
+
+    >>> [format_figure(v) for v in (0.96114, 2900.127, 12345678.0, 0.00001234, 0.0, float("nan"), None)]
+    ['0.9611', '2900.1270', '1.235e+07', '1.234e-05', '0.0000', 'nan', '-']
+    """
+    if value is None:
+        return "-"
+    if value == 0 or not math.isfinite(value) or 5e-4 <= abs(value) < 1e4:
+        return f"{value:.4f}"
+    return f"{value:.3e}"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """Write a duration as `0.4 s`, `12 s`, `3:07` (minutes) or `2:03:07` (hours); `-` where there is none.
+
+    >>> [format_seconds(v) for v in (0.42, 12.3, 187.0, 7387.0, None)]
+    ['0.4 s', '12 s', '3:07', '2:03:07', '-']
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,277 @@
+"""One run's folder: who owns it, what is committed, and what it came to.
+
+The checkpoint is the commit record. A commit makes the rows durable, then writes `checkpoint/last.safetensors`, which
+holds the tensors and the length and hash of the rows that belong to them; `prev.safetensors` is the commit before it.
+On start the newest intact one is taken and the rows are cut to its length, so a run that was killed anywhere repeats
+at most what came after its last commit, bit for bit. `result.json`, written last, is the only mark of completion.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from regbench.errors import ConfigError, RegbenchError
+from regbench.store import durable
+from regbench.store.checkpoint import (
+    FRESH,
+    Checkpoint,
+    CheckpointError,
+    DamagedCheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+from regbench.store.durable import StorageError
+from regbench.store.metrics_csv import Table
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+COMPLETE = ("finished", "stopped_early", "diverged")
+STATUSES = (*COMPLETE, "failed")
+RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256", "timing_bytes")
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+class FolderInUse(ConfigError):  # noqa: N818  the name is the state that a person reads about
+    """Another process, alive, is running this run."""
+
+
+class RunFolder:
+    """The folder of one run, owned by this process until it is closed; a context manager."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+        self._config_hash = ""
+        self._metrics: Table | None = None
+        self._timing: Table | None = None
+        self._last = path / "checkpoint" / "last.safetensors"
+        self._prev = path / "checkpoint" / "prev.safetensors"
+        self._best = path / "checkpoint" / "best.safetensors"
+        self._result = path / "result.json"
+
+    @classmethod
+    def claim(cls, path: Path) -> RunFolder:
+        """Make the folder if need be, and own it: no other process can claim it until this one ends or closes it.
+
+        Raises:
+            FolderInUse: another process owns it; the line has its pid and host.
+            ConfigError: the folder cannot be made or written.
+            StorageError: the disk is full or broken.
+        """
+        try:
+            durable.make_folder(path / "checkpoint")
+            lock = durable.lock(path / ".lock")
+            if lock is None:
+                owner = durable.lock_owner(path / ".lock")
+                raise FolderInUse(f"{path} is in use by {owner}; wait until it ends, or stop it")
+        except OSError as error:
+            kind = StorageError if error.errno in DISK_FAULTS else ConfigError
+            raise kind(f"{path} cannot be used as a run's folder: {error.strerror}") from error
+        folder = cls(path, lock)
+        try:
+            durable.remove(*durable.leftovers(path), *durable.leftovers(path / "checkpoint"))
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files and give the folder back."""
+        for table in (self._metrics, self._timing):
+            if table is not None:
+                table.close()
+        self._metrics = self._timing = None
+        durable.unlock(self._lock)
+
+    def result(self) -> dict[str, Any] | None:
+        """Return the result of a complete run; None when there is none yet, or when the last attempt failed.
+
+        Raises:
+            StorageError: `result.json` cannot be read or is not a result.
+        """
+        try:
+            result = json.loads(self._result.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise StorageError(f"{self._result} cannot be read as a result; put it back, {FRESH}") from error
+        if not isinstance(result, dict) or result.get("status") not in STATUSES:
+            raise StorageError(f"{self._result} has no status of {', '.join(STATUSES)}; put it back, {FRESH}")
+        return result if result["status"] in COMPLETE else None
+
+    def resume(self, config_hash: str, header: Sequence[str]) -> Checkpoint | None:
+        """Open the tables at the newest intact commit and return it; None when nothing was committed yet.
+
+        Rows after the commit are cut off. If `last` is damaged, `prev` takes its place and `run.log` says so.
+
+        Args:
+            config_hash: identity of the run's configuration.
+            header: columns of `metrics.csv`.
+
+        Raises:
+            CheckpointError: no generation is intact, or the folder belongs to another configuration, schema version
+                or set of columns, or committed rows were edited. Nothing was changed.
+        """
+        self._config_hash = config_hash
+        commit, damage = self._newest_commit()
+        if commit is None:
+            self._metrics = Table.start(self.path / "metrics.csv", header)
+            self._timing = Table.start(self.path / "timing.csv", None)
+        else:
+            facts = commit.facts
+            if facts["config_hash"] != config_hash:
+                owner = facts["config_hash"]
+                raise CheckpointError(f"{self.path} belongs to configuration {owner}, not to {config_hash}; {FRESH}")
+            length, sha256 = facts["metrics_bytes"], facts["metrics_sha256"]
+            self._metrics = Table.reopen(self.path / "metrics.csv", header, length, sha256)
+            self._timing = Table.reopen_unverified(self.path / "timing.csv", facts["timing_bytes"])
+            if damage is not None:
+                self.log(f"warning: {damage}; going on from {self._prev.name}, the commit before")
+                durable.duplicate(self._prev, self._last)  # before the rows after it are gone
+            self._metrics.cut()
+            self._timing.cut()
+        if self.result() is None:
+            durable.remove(self._result)  # the failure of an earlier attempt, which run.log keeps
+        return commit
+
+    def discard(self) -> None:
+        """Remove what the run has written, so that it starts over; `config.yaml`, `run.json` and `run.log` stay.
+
+        A kill in between leaves a folder that resumes or refuses, never one that passes for complete.
+        """
+        tables = (self.path / "metrics.csv", self.path / "timing.csv")
+        durable.remove(self._result, self._last, self._prev, self._best, *tables)
+
+    def write_config(self, yaml_text: str) -> None:
+        """Store the resolved configuration as `config.yaml`."""
+        durable.replace(self.path / "config.yaml", yaml_text.encode())
+
+    def write_run(self, facts: Mapping[str, Any]) -> None:
+        """Store what the run depends on besides its configuration (versions, device, checksums) as `run.json`."""
+        durable.replace(self.path / "run.json", format_json(facts))
+
+    def append(self, metrics: Mapping[str, object], timing: Mapping[str, object]) -> None:
+        """Add one epoch's row to `metrics.csv` and `timing.csv`; it counts from the next commit on.
+
+        Raises:
+            ValueError: a key is no column.
+            StorageError: the disk refused it.
+        """
+        table, clock = self._tables()
+        table.append(metrics)
+        clock.append(timing)
+
+    def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Make everything up to here durable: whatever happens from now on, the run goes on from this point.
+
+        Args:
+            tensors: all tensors that the run needs to go on.
+            facts: all else that it needs, as JSON values; the names in `RESERVED` are the folder's own.
+
+        Raises:
+            StorageError: nothing was committed; the commits before are intact. The run must end.
+        """
+        taken = sorted(set(facts) & set(RESERVED))
+        if taken:
+            raise ValueError(f"facts of the folder itself: {', '.join(taken)}")
+        table, clock = self._tables()
+        table.sync()
+        clock.sync()
+        record = {
+            "config_hash": self._config_hash,
+            "metrics_bytes": table.length,
+            "metrics_sha256": table.sha256,
+            "timing_bytes": clock.length,
+        }
+        write_checkpoint(self._last, tensors, {**facts, **record}, keep=self._prev)
+
+    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+        """Mark the run as complete: the best epoch's tensors first, `result.json` last.
+
+        Raises:
+            ValueError: the status is not one of `COMPLETE`.
+            StorageError: the disk refused; the run is not complete and goes on from its last commit.
+        """
+        if result.get("status") not in COMPLETE:
+            raise ValueError(f"status is {result.get('status')!r}, not one of {', '.join(COMPLETE)}")
+        for table in self._tables():
+            table.sync()
+        write_checkpoint(self._best, best, {"config_hash": self._config_hash})
+        durable.replace(self._result, format_json(result))
+
+    def fail(self, error: BaseException) -> None:
+        """Record a failure: traceback into `run.log`, one line into `result.json`; the same command tries again.
+
+        A complete result stays as it is. A disk that refuses the record is not reported: the failure itself matters.
+        """
+        line = str(error) if isinstance(error, RegbenchError) else f"{type(error).__name__}: {error}"
+        with suppress(StorageError):
+            self.log("".join(traceback.format_exception(error)).rstrip())
+        with suppress(StorageError):  # also raised by a result that is not readable, which stays for inspection
+            if self.result() is None:
+                first = line.strip().splitlines()[:1]
+                durable.replace(self._result, format_json({"status": "failed", "error": "".join(first)}))
+
+    def log(self, line: str) -> None:
+        """Append to `run.log`, with the time."""
+        durable.append_text(self.path / "run.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+
+    def _newest_commit(self) -> tuple[Checkpoint | None, DamagedCheckpointError | None]:
+        """Return the newest intact commit, and what is wrong with `last` if it is not that one."""
+        if not self._last.exists() and not self._prev.exists():
+            return None, None
+        try:
+            return _read_commit(self._last), None
+        except DamagedCheckpointError as damage:
+            try:
+                return _read_commit(self._prev), damage
+            except DamagedCheckpointError as second:
+                raise CheckpointError(f"no intact checkpoint: {damage}; {second}; put one back, {FRESH}") from second
+
+    def _tables(self) -> tuple[Table, Table]:
+        if self._metrics is None or self._timing is None:
+            raise RuntimeError("resume() opens the tables; call it first")
+        return self._metrics, self._timing
+
+
+def _read_commit(path: Path) -> Checkpoint:
+    """Read a checkpoint that is a commit record: `best.safetensors` under another name is none."""
+    commit = read_checkpoint(path)
+    facts = commit.facts
+    lengths = [facts.get(name) for name in ("metrics_bytes", "timing_bytes")]
+    texts = [facts.get(name) for name in ("config_hash", "metrics_sha256")]
+    if not (all(type(n) is int and n >= 0 for n in lengths) and all(isinstance(text, str) for text in texts)):
+        raise DamagedCheckpointError(f"{path} is a checkpoint, but not one to go on from")
+    return commit
+
+
+def format_json(facts: Mapping[str, Any]) -> bytes:
+    """Return indented JSON with sorted keys, in which NaN and infinities are null."""
+    text = json.dumps(_finite(facts), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
