@@ -118,7 +118,7 @@ def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
     if not settings["runs"]:
         raise ConfigError("runs='' is not allowed; it takes the folder that holds all results")
     return RunConfig(
-        **settings | {"runs": Path(settings["runs"])},
+        **settings | {"runs": Path(settings["runs"]).expanduser()},
         dataset=_named(values["dataset"], "dataset"),
         model=_named(values["model"], "model"),
         schedule=_mapping(values["schedule"], "schedule"),

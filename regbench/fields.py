@@ -26,7 +26,7 @@ KEY = "regbench"
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """What is known of one field: its kind, what is allowed, where it is searched and the value that switches it off."""
+    """What is known of one field: kind, what is allowed, where it is searched and the value that switches it off."""
 
     kind: str
     low: float = -math.inf

@@ -37,6 +37,7 @@ def run(argv: Sequence[str]) -> int:
     for line in shadowed(loader, name, args.overrides):
         warn(line)
     if args.help or args.hydra_help or args.info:
+        loader.load_configuration(name, args.overrides, RunMode.RUN)  # so that a refusal precedes any of the answer
         return _inform(Hydra("regbench", loader), name, args)
     if args.multirun:
         return run_all(plan_sweep(loader, name, args.overrides))
@@ -61,14 +62,15 @@ def plan_sweep(loader: CheckedLoader, name: str, overrides: Sequence[str]) -> li
     """
     master = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
     params = sweep_params(master.hydra)
-    fixed = list(master.hydra.overrides.hydra)
-    words = [f"{key}={value}" for key, value in params.items()] + list(master.hydra.overrides.task)
+    # Unresolved: iterating over OmegaConf's own list would replace `${oc.env:X}` by the secret before it is refused.
+    typed: Any = OmegaConf.to_container(master.hydra.overrides, resolve=False)
+    words = [f"{key}={value}" for key, value in params.items()] + typed["task"]
     with explained(loader):
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
     configs = []
     for job in jobs:
-        cfg = loader.load_configuration(name, [*fixed, *job], RunMode.RUN)
+        cfg = loader.load_configuration(name, [*typed["hydra"], *job], RunMode.RUN)
         if sweep_params(cfg.hydra) != params:
             raise ConfigError(f"{' '.join(job)}: an experiment that declares a sweep cannot be one value of another")
         configs.append(parse(cfg, job))

@@ -17,7 +17,8 @@ class SplitRule:
     """Which rows are for training, for validation and for the test; nothing else decides it.
 
     `test` and `val` are fractions of all rows, rounded up. A source with a published test part keeps that part: `test`
-    is then null, and `val` is a fraction of the other rows. `val` 0 means no validation.
+    is then null, and `val` is a fraction of the other rows; without such a part null means 0.2. `val` 0 means no
+    validation.
     """
 
     seed: int = integer(0, low=0, high=2**32 - 1, help="the shuffle before the cut")

@@ -40,7 +40,9 @@ def fill_missing(column: Numeric, train: Rows, origin: str) -> Floats:
         return column.values
     known = column.values[train][~missing[train]]
     if len(known) == 0:
-        raise ConfigError(f"{origin}: column {column.name!r} has no value in the training rows; drop it with dataset.drop")
+        raise ConfigError(
+            f"{origin}: column {column.name!r} has no value in the training rows; drop it with dataset.drop"
+        )
     return np.where(missing, np.median(known), column.values)
 
 

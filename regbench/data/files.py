@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import zlib
 from pathlib import Path
 
-from regbench.errors import ConfigError, suggest
+from regbench.errors import ConfigError
 
 GZIP = b"\x1f\x8b"
 
@@ -44,6 +45,5 @@ def _describe_folder(place: Path) -> str:
     """Say what would have been right: the nearest names in the folder, or that there is no such folder."""
     if not place.parent.is_dir():
         return f"there is no folder {place.parent} (relative paths start at the current folder)"
-    names = [entry.name for entry in place.parent.iterdir() if entry.is_file()][:1000]
-    near = suggest(place.name, names).partition("? ")
-    return f"{near[0]}?" if near[1] else "relative paths start at the current folder"
+    near = difflib.get_close_matches(place.name, [entry.name for entry in place.parent.iterdir()], n=1)
+    return f"did you mean {str(place.parent / near[0])!r}?" if near else "relative paths start at the current folder"

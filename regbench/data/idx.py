@@ -72,7 +72,9 @@ def read_pair(images_path: str, labels_path: str, part: str) -> tuple[NDArray[np
     images = parse_idx(read_file(images_path, f"dataset.{part}_images"), images_path, axes=3)
     labels = parse_idx(read_file(labels_path, f"dataset.{part}_labels"), labels_path, axes=1)
     if len(images) != len(labels):
-        raise ConfigError(f"{images_path} has {len(images)} images, {labels_path} has {len(labels)} labels; they must agree")
+        raise ConfigError(
+            f"{images_path} has {len(images)} images, {labels_path} has {len(labels)} labels; they must agree"
+        )
     return images, labels
 
 
@@ -80,13 +82,14 @@ def parse_idx(content: bytes, path: str, axes: int) -> NDArray[np.uint8]:
     """Return the array of an idx file of unsigned bytes with `axes` axes."""
     magic = struct.pack(">HBB", 0, UNSIGNED_BYTE, axes)
     if content[:4] != magic:
-        raise ConfigError(
-            f"{path}: the file starts with {content[:4].hex()}; idx {'images' if axes == 3 else 'labels'} start with {magic.hex()}"
-        )
+        kind = "images" if axes == 3 else "labels"
+        raise ConfigError(f"{path}: starts with {content[:4].hex()}; a file of idx {kind} starts with {magic.hex()}")
     start = 4 + 4 * axes
     if len(content) < start:
         raise ConfigError(f"{path}: the file is cut: {len(content)} bytes, and the head alone has {start}")
     shape = struct.unpack(f">{axes}I", content[4:start])
     if len(content) - start != math.prod(shape):
-        raise ConfigError(f"{path}: {len(content) - start} bytes after the head; its shape {shape} needs {math.prod(shape)}")
+        raise ConfigError(
+            f"{path}: {len(content) - start} bytes after the head; its shape {shape} needs {math.prod(shape)}"
+        )
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

@@ -1,4 +1,4 @@
-"""Arrays of a person's own, in NumPy's archive format. Archives that hold pickled objects are refused unread."""
+"""Arrays of a person's own, in NumPy's archive format. Archives that hold Python objects are refused unread."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ class Npz(Dataset):
         xs = [_check_x(arrays[name], f"{self.path}: {name}") for name in names[::2]]
         ys = [_check_y(arrays[name], len(x), f"{self.path}: {name}") for name, x in zip(names[1::2], xs, strict=True)]
         if xs[0].shape[1:] != xs[-1].shape[1:]:
-            raise ConfigError(f"{self.path}: rows of x_train have shape {xs[0].shape[1:]}, of x_test {xs[-1].shape[1:]}")
+            raise ConfigError(
+                f"{self.path}: rows of x_train have shape {xs[0].shape[1:]}, of x_test {xs[-1].shape[1:]}"
+            )
         x = np.concatenate(xs)
         task, y, classes = encode_target(np.concatenate(ys), self.task, f"{self.path}: y")
         return Raw(
@@ -68,7 +70,7 @@ def read_arrays(path: str) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive by name.
 
     Raises:
-        ConfigError: the file is no archive of arrays, is damaged, or holds objects (which only unpickling could read).
+        ConfigError: the file is no archive of arrays, is damaged, or holds Python objects.
     """
     content = read_file(path, "dataset.path")
     if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -77,7 +79,7 @@ def read_arrays(path: str) -> dict[str, NDArray[Any]]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files if name in WHOLE + PARTS}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as reason:
-        if "allow_pickle" in str(reason):
+        if "Object arrays" in str(reason):
             raise ConfigError(f"{path}: holds Python objects, which are never read; store numbers or texts") from None
         raise ConfigError(f"{path}: damaged .npz archive: {str(reason).splitlines()[0]}") from None
 
@@ -86,7 +88,9 @@ def _check_x(x: NDArray[Any], what: str) -> NDArray[np.float64]:
     if x.dtype.kind not in "iufb":
         raise ConfigError(f"{what} is of type {x.dtype}; it must be numbers")
     if x.ndim not in LAYOUTS or 0 in x.shape:
-        raise ConfigError(f"{what} has shape {x.shape}; it must be [N, D], [N, C, L] or [N, C, H, W], with no axis of 0")
+        raise ConfigError(
+            f"{what} has shape {x.shape}; it must be [N, D], [N, C, L] or [N, C, H, W], with no axis of 0"
+        )
     numbers = x.astype(np.float64)
     refuse_not_finite(numbers, what)
     return numbers

@@ -1,4 +1,4 @@
-"""From all rows of a source to the split of a run: cut, choose, disturb, encode, standardise, in this order.
+"""From all rows of a source to the split of a run: cut, choose, encode, standardise, disturb, in this order.
 
 Everything that is fitted (medians, categories, means, deviations) sees the training rows only.
 """
@@ -55,7 +55,9 @@ def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
     if len(raw.y) < FEWEST_ROWS:
         raise ConfigError(f"{raw.origin}: {len(raw.y)} row(s) are too few; at least {FEWEST_ROWS} are needed")
     if raw.task == "classification" and len(np.unique(raw.y)) < 2:
-        raise ConfigError(f"{raw.origin}: every row is of class {raw.classes[raw.y[0]]!r}; at least 2 classes are needed")
+        raise ConfigError(
+            f"{raw.origin}: every row is of class {raw.classes[raw.y[0]]!r}; at least 2 classes are needed"
+        )
     if raw.task == "regression" and dataset.label_noise:
         raise ConfigError(
             f"dataset.label_noise={dataset.label_noise:g} is not allowed; {raw.origin} is a regression, "
@@ -104,5 +106,7 @@ def standardize_target(raw: Raw, train: Rows) -> tuple[Labels, float, float]:
     seen = raw.y[train]
     mean, scale = float(seen.mean()), float(seen.std())
     if seen.max() == seen.min() or not 0.0 < scale < np.inf:
-        raise ConfigError(f"{raw.origin}: the target cannot be standardised, its deviation over the training rows is {scale:g}")
+        raise ConfigError(
+            f"{raw.origin}: the target cannot be standardised, its deviation over the training rows is {scale:g}"
+        )
     return (raw.y - mean) / scale, mean, scale

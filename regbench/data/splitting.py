@@ -67,7 +67,9 @@ def choose_training_rows(raw: Raw, rows: Rows, size: float | None, seed: int) ->
     if wanted > len(rows):
         raise ConfigError(f"dataset.train_size={size} is not allowed; the split leaves {len(rows)} training rows")
     if wanted < len(raw.classes):
-        raise ConfigError(f"dataset.train_size={size} is not allowed; it takes a row for each of {len(raw.classes)} classes")
+        raise ConfigError(
+            f"dataset.train_size={size} is not allowed; it takes a row for each of {len(raw.classes)} classes"
+        )
     shuffled = np.random.default_rng([seed, SIZE_STREAM]).permutation(rows)
     groups = raw.y[shuffled] if raw.classes else np.zeros(len(rows))
     place = np.empty(len(rows))
@@ -78,7 +80,7 @@ def choose_training_rows(raw: Raw, rows: Rows, size: float | None, seed: int) ->
 
 
 def disturb_labels(labels: Labels, classes: int, fraction: float, seed: int) -> Labels:
-    """Return class numbers `[N]` of which exactly round(fraction · N) are another class, each other class equally likely.
+    """Return class numbers `[N]`, round(fraction · N) of them replaced by another class, each other one equally likely.
 
     The same seed disturbs the same rows in the same way at every fraction, only more or fewer of them.
     """
@@ -110,7 +112,9 @@ def _cut(raw: Raw, rows: Rows, held_out: int, seed: int, stratify: bool) -> tupl
             rows, test_size=held_out, random_state=seed, stratify=raw.y[rows] if stratify else None
         )
     except ValueError as reason:
-        raise ConfigError(f"{raw.origin}: no stratified split: {reason}; dataset.split.stratify=false does without") from None
+        raise ConfigError(
+            f"{raw.origin}: no stratified split: {reason}; dataset.split.stratify=false does without"
+        ) from None
     return np.sort(kept), np.sort(cut)
 
 
@@ -126,6 +130,6 @@ def _refuse_small_classes(raw: Raw, free: int, parts: int) -> None:
 def _refuse_absent_classes(raw: Raw, rows: Rows) -> None:
     for number in np.flatnonzero(np.bincount(raw.y[rows], minlength=len(raw.classes)) == 0 if raw.classes else []):
         raise ConfigError(
-            f"{raw.origin}: class {raw.classes[number]!r} is absent from the training rows; every class must be in them "
+            f"{raw.origin}: class {raw.classes[number]!r} is absent from the training rows; all must be in them "
             "(another dataset.split.seed, a smaller dataset.split.val or dataset.split.test, or leave the class out)"
         )

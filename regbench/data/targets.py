@@ -23,7 +23,7 @@ def infer_task(values: NDArray[Any]) -> str:
         return "classification"
     distinct = np.unique(values)
     whole = bool(np.all(np.isfinite(distinct)) and np.all(distinct == np.round(distinct)))
-    few = len(distinct) <= 2 or len(distinct) <= MOST_CLASSES and len(distinct) < MOST_PER_ROW * len(values)
+    few = len(distinct) <= 2 or (len(distinct) <= MOST_CLASSES and len(distinct) < MOST_PER_ROW * len(values))
     return "classification" if whole and few else "regression"
 
 

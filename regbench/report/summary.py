@@ -11,6 +11,7 @@ from regbench.report.text import format_figure, format_seconds
 if TYPE_CHECKING:
     from rich.table import Table
 
+WHENS = ("best", "last")
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 HEADLINES = {
     "finished": ("finished", "bold green"),
@@ -61,7 +62,7 @@ def make_table(result: Mapping[str, Any]) -> Table:
 
     metrics = metric_names(result)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for when, epoch in (("best", result.get("best_epoch")), ("last", result.get("epochs"))):
         for metric in metrics:
             title = f"{when} epoch{'' if epoch is None else f' {epoch}'}" if metric == metrics[0] else ""
@@ -71,9 +72,6 @@ def make_table(result: Mapping[str, Any]) -> Table:
     table.add_section()
     table.add_row("gap (test - train)", *(format_gap(result, when, m) for when in WHENS for m in metrics))
     return table
-
-
-WHENS = ("best", "last")
 
 
 def metric_names(result: Mapping[str, Any]) -> tuple[str, ...]:

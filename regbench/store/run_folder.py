@@ -166,6 +166,10 @@ class RunFolder:
         """Store what the run depends on besides its configuration (versions, device, checksums) as `run.json`."""
         durable.replace(self.path / "run.json", format_json(facts))
 
+    def write_curves(self, svg: bytes) -> None:
+        """Store the picture of the loss curves as `curves.svg`."""
+        durable.replace(self.path / "curves.svg", svg)
+
     def append(self, metrics: Mapping[str, object], timing: Mapping[str, object]) -> None:
         """Add one epoch's row to `metrics.csv` and `timing.csv`; it counts from the next commit on.
 

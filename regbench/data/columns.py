@@ -1,0 +1,143 @@
+"""From one column of a pandas table to a column of numbers or of names."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regbench.data.records import Categorical, Floats, Numeric
+from regbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_LEVELS = 1000
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+DAY = 86_400.0
+
+
+def read_column(column: pd.Series[Any], where: str) -> Numeric | Categorical:
+    """Return a feature column; `where` is what messages call it.
+
+    Raises:
+        ConfigError: it has no value at all, an infinite one, values of a kind that is neither number nor name, or
+            more than 1,000 distinct texts.
+    """
+    name = str(column.name)
+    if column.isna().all():
+        raise ConfigError(f"{where} has no value in any row; leave it out: 'dataset.drop=[{name}]'")
+    numbers = _read_numbers(column)
+    if numbers is None:
+        return _read_levels(column, where)
+    infinite = np.flatnonzero(np.isinf(numbers))
+    if len(infinite):
+        raise ConfigError(
+            f"{where}, row {infinite[0] + 1}: the value is {numbers[infinite[0]]}; it must be a finite number"
+        )
+    return Numeric(name, numbers)
+
+
+def read_target(column: pd.Series[Any], where: str) -> NDArray[Any]:
+    """Return a target column as numbers, truth values or texts.
+
+    Raises:
+        ConfigError: a value is missing, or is neither number nor name.
+    """
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise ConfigError(
+            f"{where}, row {missing[0] + 1}: the target is missing (in {len(missing)} row(s) in all); "
+            "every row needs one"
+        )
+    if column.dtype.kind == "b":
+        return column.to_numpy(dtype=bool)
+    if column.dtype.kind in "iuf":
+        return column.to_numpy(dtype=np.int64 if column.dtype.kind == "i" else np.float64)
+    values = column.astype(object)
+    _refuse_strange(values, where)
+    if all(isinstance(value, (int, float, Decimal)) for value in values):
+        return np.array([_to_float(value) for value in values])
+    return values.map(str).to_numpy(dtype=np.str_)
+
+
+def _read_numbers(column: pd.Series[Any]) -> Floats | None:
+    """Return the column as float64 with NaN for missing values, or None if it is one of names."""
+    import pandas as pd
+
+    kind = column.dtype.kind
+    if kind in "iufb":
+        numbers: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return numbers
+    if kind in "mM":
+        return _count_days(column)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return None
+    known = column.dropna()
+    if all(isinstance(value, (bool, int, float, Decimal, np.number, np.bool_)) for value in known):
+        return np.array(
+            [np.nan if gone else _to_float(value) for value, gone in zip(column, column.isna(), strict=True)]
+        )
+    if all(isinstance(value, date) or (isinstance(value, str) and ISO_DATE.fullmatch(value)) for value in known):
+        days = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
+        return _count_days(days) if days.notna().sum() == len(known) else None
+    return None
+
+
+def _to_float(value: Any) -> float:
+    """Return a number as a float; one that is too large for it is infinite, and refused as such."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _count_days(column: pd.Series[Any]) -> Floats:
+    """Return durations in days, and dates as days since 1970-01-01, universal time where they have a time zone."""
+    import pandas as pd
+
+    if column.dtype.kind == "M":
+        zone = "UTC" if getattr(column.dtype, "tz", None) is not None else None
+        column = column.dt.as_unit("us") - pd.Timestamp("1970-01-01", tz=zone).as_unit("us")  # reaches year 9999
+    seconds: Floats = column.dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
+    return seconds / DAY
+
+
+def _read_levels(column: pd.Series[Any], where: str) -> Categorical:
+    import pandas as pd
+
+    values = column.astype(object)
+    _refuse_strange(values[column.notna()], where)
+    texts = values.where(column.isna(), values.map(str))
+    codes, levels = pd.factorize(texts, sort=True)
+    if len(levels) > MOST_LEVELS:
+        raise ConfigError(f"{where} has {len(levels)} distinct texts, {MOST_LEVELS} are allowed{_advise(column)}")
+    return Categorical(str(column.name), codes.astype(np.int64), tuple(str(level) for level in levels))
+
+
+def _advise(column: pd.Series[Any]) -> str:
+    """Say what to do with a column of too many texts: repair it if most of them are numbers, else leave it out."""
+    import pandas as pd
+
+    known = column.dropna()
+    wrong = known[pd.to_numeric(known.astype(str), errors="coerce").isna()]
+    if 0 < len(wrong) < len(known) / 2:
+        return (
+            f"; most are numbers, but row {int(wrong.index[0]) + 1} has {str(wrong.iloc[0])!r}: leave such fields empty"
+        )
+    return f"; leave it out: 'dataset.drop=[{column.name}]'"
+
+
+def _refuse_strange(values: pd.Series[Any], where: str) -> None:
+    """Refuse lists, bytes, mappings and whatever else is no single text, number, truth value or date."""
+    for place, value in values.items():
+        if not isinstance(value, (str, bool, int, float, Decimal, date, np.number, np.bool_)):
+            raise ConfigError(
+                f"{where}, row {int(str(place)) + 1}: holds a value of type {type(value).__name__}; "
+                "allowed are numbers, texts, truth values and dates"
+            )

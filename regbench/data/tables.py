@@ -1,0 +1,142 @@
+"""A person's own table: a CSV or Parquet file with a target column."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regbench.data.columns import read_column, read_target
+from regbench.data.dataset import REQUIRED, Dataset
+from regbench.data.files import read_file
+from regbench.data.records import Raw
+from regbench.data.targets import TASKS, encode_target
+from regbench.errors import ConfigError, suggest
+from regbench.fields import choice, flag, text, texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = ",;\t|"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Dataset):
+    """What the kinds of table files share: which column is the target, and what is done with the others.
+
+    Numbers stay numbers, missing ones become the median of the training rows; truth values are 0 and 1; dates are days
+    since 1970-01-01; texts become one column of 0 and 1 for each text of the training rows, missing being one of them.
+    """
+
+    path: str = text(REQUIRED, help="path of the file")
+    target: str = text(REQUIRED, help="name of the column to predict")
+    task: str = choice(*TASKS, help="infer: texts, and whole numbers with few values, are classes")
+    drop: tuple[str, ...] = texts((), help="columns to leave out, such as row numbers and names")
+    standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
+
+    def convert(self, frame: pd.DataFrame) -> Raw:
+        """Return the rows of a frame, target and features apart.
+
+        Raises:
+            ConfigError: a column that is named does not exist, no feature is left, or a column cannot be used.
+        """
+        frame.columns = frame.columns.map(str)
+        repeated = [name for name, count in Counter(frame.columns).items() if count > 1]
+        if repeated:
+            raise ConfigError(
+                f"{self.path}: the column name {repeated[0]!r} appears twice; every name must be different"
+            )
+        for setting, names in (("target", (self.target,)), ("drop", self.drop)):
+            for name in names:
+                if name not in frame.columns:
+                    raise ConfigError(
+                        f"dataset.{setting}={name}: no such column in {self.path}; {suggest(name, frame.columns)}"
+                    )
+        if self.target in self.drop:
+            raise ConfigError(f"dataset.drop={self.target} is not allowed; it is the target")
+        features = [name for name in frame.columns if name != self.target and name not in self.drop]
+        if not features:
+            raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.target!r}")
+        if len(frame) == 0:
+            raise ConfigError(f"{self.path}: the table has no rows")
+        where = f"{self.path}: column {self.target!r}"
+        task, y, classes = encode_target(read_target(frame[self.target], where), self.task, where)
+        return Raw(
+            origin=self.path,
+            task=task,
+            layout="table",
+            x=tuple(read_column(frame[name], f"{self.path}: column {name!r}") for name in features),
+            y=y,
+            classes=classes,
+            standardize_target=self.standardize_target and task == "regression",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csv(Table):
+    """A text table with a header line, in UTF-8; the separator is , ; tab or | (the most frequent in the header)."""
+
+    def read(self) -> Raw:
+        """Return the rows of the file."""
+        import pandas as pd
+
+        content = read_file(self.path, "dataset.path")
+        try:
+            table = content.decode("utf-8-sig")
+        except UnicodeDecodeError as reason:
+            raise ConfigError(f"{self.path}: byte {reason.start} is not UTF-8; save the file as UTF-8") from None
+        separator = refuse_ragged(table, self.path)
+        try:
+            frame = pd.read_csv(io.StringIO(table), sep=separator, index_col=False, low_memory=False)
+        except ValueError as reason:
+            raise ConfigError(f"{self.path}: no readable table: {' '.join(str(reason).split())}") from None
+        return self.convert(frame)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parquet(Table):
+    """A table in Apache Parquet."""
+
+    def read(self) -> Raw:
+        """Return the rows of the file."""
+        import pyarrow
+        import pyarrow.parquet
+
+        content = read_file(self.path, "dataset.path")
+        try:
+            frame = pyarrow.parquet.read_table(io.BytesIO(content)).to_pandas(ignore_metadata=True)
+        except (pyarrow.ArrowException, OSError, ValueError) as reason:
+            raise ConfigError(f"{self.path}: no readable Parquet file: {' '.join(str(reason).split())}") from None
+        return self.convert(frame)
+
+
+def refuse_ragged(table: str, path: str) -> str:
+    """Return the separator of a text table whose rows all have as many fields as its header.
+
+    Raises:
+        ConfigError: a row has more or fewer fields, a quote is left open, two columns have one name, or there is a
+            zero byte. (pandas would fill up short rows, and rename columns, silently.)
+    """
+    header = table.lstrip("\r\n").split("\n", 1)[0]
+    separator = max(SEPARATORS, key=header.count)
+    rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator, strict=True)
+    names: list[str] = []
+    try:
+        for fields in rows:
+            if not names:
+                names = fields
+            elif fields and len(fields) != len(names):
+                raise ConfigError(
+                    f"{path}: line {rows.line_num} has {len(fields)} field(s), the header has {len(names)}; "
+                    "they must agree"
+                )
+    except csv.Error as reason:
+        raise ConfigError(f"{path}: line {rows.line_num}: {reason}") from None
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if not names:
+        raise ConfigError(f"{path}: the file is empty")
+    if repeated:
+        raise ConfigError(f"{path}: the column name {repeated[0]!r} appears twice; every name must be different")
+    return separator

@@ -1,0 +1,185 @@
+"""One run from its configuration to its result: the place where all parts meet."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from regbench.config import RunConfig
+from regbench.errors import ConfigError
+from regbench.report.progress import open_progress
+from regbench.report.summary import print_already_done, print_result
+from regbench.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from regbench.data.records import Split
+    from regbench.models.base import Model
+    from regbench.regularizers.base import Regularizer
+    from regbench.schedules.schedule import Schedule
+    from regbench.training.dataset import TrainingSet
+    from regbench.training.plan import Plan
+
+
+@dataclass(frozen=True)
+class Records:
+    """A configuration as checked records, before any data is read."""
+
+    model: Model
+    techniques: Mapping[str, Regularizer]
+    schedule: Schedule
+
+
+def build_records(config: RunConfig) -> Records:
+    """Check every setting below model, regularizer and schedule, and the device.
+
+    Raises:
+        ConfigError: a name or key is unknown, or a value is not allowed.
+    """
+    from regbench.models.registry import build_model
+    from regbench.regularizers.registry import build_techniques
+    from regbench.schedules.schedule import build_schedule
+
+    if config.device != "cpu":
+        raise ConfigError(f"device={config.device!r} is not available; it takes cpu")
+    schedule = build_schedule(config.schedule)
+    return Records(build_model(config.model), build_techniques(config.regularizers), schedule)
+
+
+def run_one(config: RunConfig) -> int:
+    """Train one run, or go on with it, or say that it is done; return the exit code.
+
+    0 complete (a diverged run is complete: its result says so), 130 interrupted, 143 terminated.
+
+    Raises:
+        RegbenchError: the configuration, the data or the folder cannot be used.
+    """
+    if config.resume == "auto" and (config.folder() / "result.json").exists():
+        with RunFolder.claim(config.folder()) as folder:
+            result = folder.result()
+            if result is not None:
+                _draw_curves(folder, result)  # a kill may have come between the result and its picture
+        if result is not None:
+            if not config.quiet:
+                print_already_done(result, config.folder())
+            return 0
+    records = build_records(config)
+    plan, split, data = prepare_run(config, records)
+    with RunFolder.claim(config.folder()) as folder:
+        try:
+            return _train(config, plan, split, data, folder)
+        except Exception as error:
+            folder.fail(error)
+            raise
+
+
+def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, Split, TrainingSet]:
+    """Read the data, build the network and check that everything fits together.
+
+    Raises:
+        ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
+    """
+    import torch
+
+    from regbench.data.loading import load
+    from regbench.models.base import DataShape
+    from regbench.schedules.stopping import check_monitor, needs_validation
+    from regbench.training.dataset import collect_facts, prepare
+    from regbench.training.plan import make_plan
+
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    split = load(config.dataset)
+    stop = records.schedule.stop
+    if needs_validation(stop) and len(split.val.y) == 0:
+        raise ConfigError(
+            f"schedule.stop={stop.name} needs validation rows, but this data set has none; "
+            "take schedule/stop=none or dataset.split.val in (0, 1)"
+        )
+    network = records.model.build(DataShape.of(split))
+    facts = collect_facts(split, network, records.schedule)
+    plan = make_plan(network, records.techniques, records.schedule, facts)
+    check_monitor(stop, plan.header)
+    return plan, split, prepare(split, plan.dtype)
+
+
+def _train(config: RunConfig, plan: Plan, split: Split, data: TrainingSet, folder: RunFolder) -> int:
+    import torch
+
+    from regbench.training.environment import describe_environment
+    from regbench.training.fit import Interrupted, Watch, fit, make_job
+
+    if config.resume == "fresh":
+        folder.discard()
+    checkpoint = folder.resume(config.config_hash(), plan.header)
+    if checkpoint is None:
+        folder.write_config(config.to_yaml())
+        facts = describe_environment(config.overrides, config.device)
+        folder.write_run({**facts, "data_checksum": split.checksum, "plan": plan.describe()})
+    start = 0 if checkpoint is None else int(checkpoint.facts["track"]["epoch"])
+    folder.log(f"training from epoch {start + 1}" if start else "training")
+    epochs = plan.schedule.epochs
+    try:
+        with (
+            torch.no_grad(),
+            asked_to_stop() as stop,
+            open_progress(quiet=config.quiet, epochs=epochs, start=start + 1, metric=plan.metric) as progress,
+        ):
+            progress.begin(config.run_id(), epochs, start + 1)
+            watch = Watch(epoch=progress.epoch, stop_requested=stop.requested)
+            result = fit(plan, [make_job(plan, config.seed, folder)], data, watch, checkpoint)[0]
+            progress.end()
+    except Interrupted:
+        folder.log("interrupted; everything up to the last commit is kept")
+        return stop.end()
+    _draw_curves(folder, result)
+    folder.log(f"{result['status']}: {result['stopping']['reason']}")
+    print_result(result, config.folder(), quiet=config.quiet)
+    return 0
+
+
+def _draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:
+    from regbench.report.curves import draw_loss_curves
+
+    if not (folder.path / "curves.svg").exists():
+        folder.write_curves(draw_loss_curves(folder.path / "metrics.csv", result))
+
+
+class StopSignal:
+    """Remembers that SIGINT or SIGTERM came, so that training can leave at a point where its state is whole."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def requested(self) -> bool:
+        """Tell whether a signal came."""
+        return self._number is not None
+
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Note the first signal; the second ends the process at once, at the last commit."""
+        if self._number is not None:
+            raise SystemExit(128 + number)
+        self._number = number
+
+    def end(self) -> int:
+        """End the command as the signal asks: KeyboardInterrupt for SIGINT, exit code 143 for SIGTERM."""
+        if self._number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + signal.SIGTERM)
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[StopSignal]:
+    """Take SIGINT and SIGTERM as requests while training; afterwards they act as before."""
+    stop = StopSignal()
+    before: dict[signal.Signals, Any] = {
+        number: signal.signal(number, stop.receive) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

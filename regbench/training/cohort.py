@@ -1,0 +1,265 @@
+"""Networks trained side by side as one stacked computation.
+
+All weights live in one tensor `[S, P]`, a row for each network, weights before biases; what the step sees are views
+of it by name. A step is `compute_gradients` of `step.py`, under vmap unless there is only one network, followed by
+the optimizer and the stages after it, which act on all rows at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from regbench.models.network import Tensors
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Params, Regularizer, Rows, State, Update, is_weight
+from regbench.schedules.optimizers import AdamW
+from regbench.training.optimizer import StackedOptimizer
+from regbench.training.plan import Hypers, Plan, collect_hypers
+from regbench.training.step import (
+    Moment,
+    Report,
+    Run,
+    compute_gradients,
+    differentiate_alone,
+    differentiate_stacked,
+)
+
+States: TypeAlias = dict[str, State]
+
+
+class Layout:
+    """Where each parameter lies in a row of the stacked weights; weight matrices come first."""
+
+    def __init__(self, weights: Params) -> None:
+        names = sorted(weights, key=lambda name: not is_weight(name))
+        self.shapes = {name: tuple(weights[name].shape) for name in names}
+        self.sizes = {name: math.prod(shape) for name, shape in self.shapes.items()}
+        self.total = sum(self.sizes.values())
+        self.weight_count = sum(size for name, size in self.sizes.items() if is_weight(name))
+
+    def flatten(self, weights: Params, stacked: bool) -> Tensor:
+        """Return `[P]`, or `[S, P]` from stacked parameters."""
+        keep = 1 if stacked else 0
+        return torch.cat([weights[name].flatten(keep) for name in self.shapes], keep)
+
+    def views(self, flat: Tensor) -> Params:
+        """Return views by name of `[P]` or, stacked, of `[S, P]`."""
+        pieces = flat.split(list(self.sizes.values()), -1)
+        leading = flat.shape[:-1]
+        return {name: p.view(leading + shape) for (name, shape), p in zip(self.shapes.items(), pieces, strict=True)}
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Trained networks as evaluation sees them: weights `[S, P]`, buffers `[S, ...]`, each with its own techniques."""
+
+    plan: Plan
+    layout: Layout
+    members: Sequence[Mapping[str, Regularizer]]
+    flat: Tensor
+    buffers: Tensors
+
+    def select(self, rows: Tensor) -> Networks:
+        """Return some of the networks, by number."""
+        members = [self.members[row] for row in rows.tolist()]
+        buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
+        return replace(self, members=members, flat=self.flat[rows], buffers=buffers)
+
+
+def bind(plan: Plan, members: Sequence[Mapping[str, Regularizer]]) -> tuple[Plan, Hypers]:
+    """Give each network its own hyper-parameters: as plain numbers in the plan alone, as tensors `[S]` stacked."""
+    if len(members) == 1:
+        return replace(plan, techniques=members[0]), {}
+    return plan, collect_hypers(members)
+
+
+def over_networks(function: Callable[..., Any], count: int, *stacked: Any) -> Any:
+    """Apply a function of one network's tensors to every network: alone directly, else by vmap."""
+    if count > 1:
+        return torch.vmap(function, randomness="same")(*stacked)
+    rows = _map_tensors(lambda t: t[0], stacked)
+    return _map_tensors(lambda t: t.unsqueeze(0), function(*rows))
+
+
+class Cohort:
+    """The stacked networks, and what changes as they train.
+
+    Args:
+        plan: what all runs have in common.
+        members: the techniques of each network, equal but for their hyper-parameters.
+        seeds: the seed of each network.
+        rates: the peak learning rate of each network.
+        decays: AdamW's decay of each network; empty with another optimizer.
+        data: the training set; a field with one more axis in front is stacked, one set for each network.
+        stacked: for each field of `data`, whether it is stacked.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        members: Sequence[Mapping[str, Regularizer]],
+        seeds: Sequence[int],
+        rates: Sequence[float],
+        decays: Sequence[float],
+        data: Rows,
+        stacked: Sequence[bool],
+    ) -> None:
+        self.data, self.stacked = data, tuple(stacked)
+        self.members = list(members)
+        self.plan, self.hypers = bind(plan, members)
+        self.size = len(seeds)
+        self.seeds = torch.tensor(seeds, dtype=torch.int64)
+        self.rates = torch.tensor(rates, dtype=torch.float64)
+        self.decays = torch.tensor(decays, dtype=torch.float64)
+        self.alive = torch.ones(self.size, dtype=torch.bool)
+        initial = [plan.network.initial_weights(Randomness(seed), plan.dtype) for seed in seeds]
+        self.layout = Layout(initial[0])
+        self.buffers = {k: torch.stack([v] * self.size) for k, v in plan.network.initial_buffers(plan.dtype).items()}
+        self.place(torch.stack([self.layout.flatten(weights, stacked=False) for weights in initial]))
+        self.optimizer = StackedOptimizer(plan.schedule.optimizer, self.flat)
+        self.states: States = self._begin()
+
+    def place(self, flat: Tensor) -> None:
+        """Make `[S, P]` the stacked weights."""
+        self.flat = flat
+        self.weights = self.layout.views(flat)
+        self.first = self.layout.views(flat[0])
+
+    def step(self, chosen: Tensor, moment: Moment, factors: Tensor) -> tuple[Tensor, Report]:
+        """Train every network on its next batch.
+
+        Args:
+            chosen: row numbers, int64 `[S, B]`.
+            moment: when this step happens.
+            factors: what multiplies each network's peak learning rate now, float64 `[S]`.
+
+        Returns:
+            the mean objective `[S]` and the stacked report.
+        """
+        gradients, report = self._gradients(chosen, moment)
+        objective = sum(report.penalties.values(), report.loss)
+        self._update(gradients, objective, report.buffers, moment, self.rates * factors)
+        return objective, report
+
+    def _gradients(self, chosen: Tensor, moment: Moment) -> tuple[Tensor, Report]:
+        plan = self.plan
+        if self.size == 1:
+            data = Rows(*(part[0] if own else part for part, own in zip(self.data, self.stacked, strict=True)))
+            run = Run(int(self.seeds[0]), {}, self.first, {k: v[0] for k, v in self.buffers.items()})
+            alone, report = compute_gradients(plan, run, data, chosen[0], moment, differentiate_alone)
+            return self.layout.flatten(alone, stacked=False).unsqueeze(0), _stack_alone(report)
+
+        def one(run: Run, data: Rows, rows: Tensor) -> tuple[Params, Report]:
+            return compute_gradients(plan, run, data, rows, moment, differentiate_stacked)
+
+        run = Run(self.seeds, self.hypers, self.weights, self.buffers)
+        dims = Rows(*(0 if own else None for own in self.stacked))
+        mapped = torch.vmap(one, in_dims=(0, dims, 0), randomness="same")
+        stacked, report = mapped(run, self.data, chosen)
+        return self.layout.flatten(stacked, stacked=True), report
+
+    def _update(
+        self, gradients: Tensor, objective: Tensor, buffers: Tensors, moment: Moment, rates: Tensor
+    ) -> None:
+        """Move the weights; a network whose objective or gradient is not finite keeps its old values from here on."""
+        self.alive = self.alive & torch.isfinite(gradients.sum(1) + objective)
+        everyone = bool(self.alive.all())
+        after, average = self.plan.stages["after_update"], self.plan.stages["average"]
+        previous = self.flat.clone() if after or not everyone else self.flat
+        old_buffers, old_states = self.buffers, self.states
+        rate = rates.to(self.flat.dtype).unsqueeze(1)
+        if isinstance(self.plan.schedule.optimizer, AdamW):
+            self.flat.mul_(1.0 - rate * self.decays.to(rate.dtype).unsqueeze(1))
+        self.flat.addcmul_(self.optimizer.propose(gradients), rate)
+        self.buffers = buffers
+        if after:
+            self._after_update(previous, rates)
+        if average:
+            self._average(moment.update)
+        if not everyone:
+            self.flat[~self.alive] = previous[~self.alive]
+            self.buffers = _keep_dead(self.alive, self.buffers, old_buffers)
+            self.states = {n: _keep_dead(self.alive, s, old_states[n]) for n, s in self.states.items()}
+
+    def _after_update(self, previous: Tensor, rates: Tensor) -> None:
+        needs_gain = any(technique.needs_gain for _, technique in self.plan.stages["after_update"])
+        gain = self.layout.views(self.optimizer.gain().expand_as(self.flat)) if needs_gain else {}
+
+        def one(update: Update, states: States, hypers: Hypers) -> tuple[Params, States]:
+            states = dict(states)
+            for name, technique in self.plan.stages_with(hypers)["after_update"]:
+                weights, states[name] = technique.after_update(update, states[name])
+                update = update._replace(weights=weights)
+            return update.weights, states
+
+        update = Update(self.weights, self.layout.views(previous), rates.to(self.flat.dtype), gain)
+        new, self.states = over_networks(one, self.size, update, self.states, self.hypers)
+        self.flat.copy_(self.layout.flatten(new, stacked=True))
+
+    def _average(self, update: int) -> None:
+        def one(weights: Params, states: States, hypers: Hypers) -> States:
+            states = dict(states)
+            for name, technique in self.plan.stages_with(hypers)["average"]:
+                states[name] = technique.average(weights, update, states[name])
+            return states
+
+        self.states = over_networks(one, self.size, {**self.weights, **self.buffers}, self.states, self.hypers)
+
+    def _begin(self) -> States:
+        def one(weights: Params, hypers: Hypers) -> States:
+            stages = self.plan.stages_with(hypers)
+            remembering = {**dict(stages["after_update"]), **dict(stages["average"])}
+            return {name: technique.begin(weights) for name, technique in remembering.items()}
+
+        return over_networks(one, self.size, {**self.weights, **self.buffers}, self.hypers)
+
+    def evaluated(self) -> Networks:
+        """Return the networks as evaluation sees them: averaged where a technique averages."""
+        if not self.plan.stages["averaged"]:
+            return Networks(self.plan, self.layout, self.members, self.flat, self.buffers)
+
+        def one(weights: Params, states: States, hypers: Hypers) -> Params:
+            for name, technique in self.plan.stages_with(hypers)["averaged"]:
+                weights = technique.averaged(weights, states[name])
+            return weights
+
+        averaged = over_networks(one, self.size, {**self.weights, **self.buffers}, self.states, self.hypers)
+        buffers = {name: averaged[name] for name in self.buffers}
+        return Networks(self.plan, self.layout, self.members, self.layout.flatten(averaged, stacked=True), buffers)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some of the networks only; the others have finished."""
+        self.size = len(rows)
+        self.seeds, self.rates, self.alive = self.seeds[rows], self.rates[rows], self.alive[rows]
+        self.decays = self.decays[rows] if len(self.decays) else self.decays
+        self.data = Rows(*(p[rows] if own else p for p, own in zip(self.data, self.stacked, strict=True)))
+        self.buffers, self.states = _map_tensors(lambda t: t[rows], (self.buffers, self.states))
+        self.members = [self.members[row] for row in rows.tolist()]
+        self.plan, self.hypers = bind(self.plan, self.members)
+        self.place(self.flat[rows])
+        self.optimizer.keep(rows)
+
+
+def _stack_alone(report: Report) -> Report:
+    loss, penalties, notes, buffers = report
+    return Report(
+        loss.unsqueeze(0),
+        {k: v.unsqueeze(0) for k, v in penalties.items()},
+        {k: v.unsqueeze(0) for k, v in notes.items()},
+        {k: v.unsqueeze(0) for k, v in buffers.items()},
+    )
+
+
+def _keep_dead(alive: Tensor, new: Tensors, old: Tensors) -> Tensors:
+    return {k: torch.where(alive.view(-1, *[1] * (v.ndim - 1)), v, old[k]) for k, v in new.items()}
+
+
+def _map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
+    """Apply a function to every tensor in nested tuples and dicts."""
+    return torch.utils._pytree.tree_map_only(Tensor, function, tree)

@@ -1,0 +1,84 @@
+"""Loss and metric in evaluation mode: the data loss alone, so that techniques are comparable."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from regbench.models.network import Site, Tensors
+from regbench.regularizers.base import Params
+from regbench.training.cohort import Networks, bind, over_networks
+from regbench.training.plan import Hypers
+from regbench.training.step import cast, row_losses
+
+LARGEST_PASS = 1 << 22
+"""Input values times networks in one evaluation pass: bounds memory on large data sets."""
+
+
+class Labelled(NamedTuple):
+    """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, and how one unit of target error squared counts."""
+
+    x: Tensor
+    y: Tensor
+    error_scale: float
+
+
+def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor:
+    """Return loss and metric of every run on consecutive parts of the rows, `[R, parts, 2]`.
+
+    `ends` are the ends of the parts. An ensemble's members are combined first.
+    """
+    losses, metrics = score(networks.plan.task, predict(networks, data.x), data)
+    figures, start = [], 0
+    for end in ends:
+        figures.append(torch.stack([losses[:, start:end].mean(1), metrics[:, start:end].mean(1)], -1))
+        start = end
+    return torch.stack(figures, 1)
+
+
+def predict(networks: Networks, x: Tensor) -> Tensor:
+    """Return logits or predictions of every run, `[R, N, C]`."""
+    plan = networks.plan
+    size = max(1, LARGEST_PASS // (len(networks.members) * max(1, x[0].numel())))
+    outputs = torch.cat([_outputs(networks, part) for part in x.split(size)], 1)
+    members, technique = plan.ensemble
+    if technique is None or members == 1:
+        return outputs
+    grouped = outputs.unflatten(0, (-1, members))
+    classify = plan.task == "classification"
+    grouped = grouped.softmax(-1) if classify else grouped
+    combined = torch.stack([technique.combine(group, plan.task) for group in grouped])
+    return combined.log() if classify else combined
+
+
+def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
+    """Return the loss and the metric of every row, both `[R, N]`: correct or not, or the squared error."""
+    if task == "regression":
+        losses = row_losses(task, outputs, data.y)
+        return losses, losses * data.error_scale
+    labels = data.y.argmax(-1)
+    losses = F.cross_entropy(outputs.flatten(0, 1), labels.repeat(len(outputs)), reduction="none")
+    return losses.view(len(outputs), -1), (outputs.argmax(-1) == labels).to(outputs.dtype)
+
+
+def _outputs(networks: Networks, x: Tensor) -> Tensor:
+    plan, hypers = bind(networks.plan, networks.members)
+
+    def one(weights: Params, buffers: Tensors, hypers: Hypers) -> Tensor:
+        watching = plan.stages_with(hypers)["evaluated_activations"]
+
+        def tap(site: Site, h: Tensor) -> Tensor:
+            for _, technique in watching:
+                if site.kind in technique.site_kinds:
+                    h = technique.evaluated_activations(site, h)
+            return h
+
+        inputs, seen = cast(plan.compute_dtype, x, weights)
+        return plan.network.forward(seen, buffers, inputs, tap, training=False)[0].to(plan.dtype)
+
+    weights = networks.layout.views(networks.flat)
+    outputs: Tensor = over_networks(one, len(networks.members), weights, networks.buffers, hypers)
+    return outputs

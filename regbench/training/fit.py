@@ -1,0 +1,262 @@
+"""The epochs of a cohort: train, measure, decide, write; a run that has ended leaves the stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Regularizer
+from regbench.schedules.optimizers import AdamW
+from regbench.schedules.stopping import ranking
+from regbench.store.checkpoint import Checkpoint
+from regbench.training.cohort import Cohort
+from regbench.training.dataset import TrainingSet, stack_training_data
+from regbench.training.measuring import Measured, measure_epoch
+from regbench.training.plan import Plan
+from regbench.training.results import describe_results
+from regbench.training.saving import clone, copy_rows, load_run, name_parameters, save_run
+from regbench.training.step import Moment
+from regbench.training.tracking import Track, begin_track, ending, follow
+
+COMMIT_SECONDS = 30.0
+"""Training time between two commits: what a kill can cost at most."""
+
+PATIENT_SECONDS = 2.0
+"""How long an epoch may take for an interruption to wait for its end, where its state can still be committed."""
+
+
+class Interrupted(Exception):  # noqa: N818  not an error: a person or the system asked for it
+    """Training was asked to stop; everything up to the last commit is kept."""
+
+
+class Sink(Protocol):
+    """Where a run's rows, checkpoints and result go."""
+
+    def append(self, metrics: Mapping[str, object], timing: Mapping[str, object]) -> None:
+        """Take one epoch's row."""
+
+    def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Make everything so far durable."""
+
+    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+        """Take the result and the best weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One run to train in a cohort."""
+
+    seed: int
+    techniques: Mapping[str, Regularizer]
+    lr: float
+    decay: float
+    """AdamW's weight decay; ignored by other optimizers."""
+    sink: Sink
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who looks on while a cohort trains."""
+
+    epoch: Callable[[Mapping[str, float | int | None]], None] = lambda row: None
+    """Called with every row of metrics.csv."""
+    stop_requested: Callable[[], bool] = lambda: False
+    """Asked at every step: whether training should be interrupted."""
+    clock: Callable[[], float] = time.monotonic
+
+
+def make_job(plan: Plan, seed: int, sink: Sink) -> Job:
+    """Return the job of a run that has the plan's own techniques and learning rate."""
+    optimizer = plan.schedule.optimizer
+    decay = float(optimizer.weight_decay) if isinstance(optimizer, AdamW) else 0.0
+    return Job(seed=seed, techniques=plan.techniques, lr=float(optimizer.lr), decay=decay, sink=sink)
+
+
+def fit(
+    plan: Plan, jobs: Sequence[Job], data: TrainingSet, watch: Watch, checkpoint: Checkpoint | None = None
+) -> list[dict[str, Any]]:
+    """Train runs side by side and return their results, in the order of the jobs.
+
+    Args:
+        plan: what the runs have in common.
+        jobs: the runs; they may differ in seed, hyper-parameters and learning rate.
+        data: what all are trained and measured on.
+        watch: who looks on.
+        checkpoint: where to go on; only with a single job.
+
+    Raises:
+        Interrupted: `watch` asked for it; all runs are committed.
+    """
+    training = _Training(plan, jobs, data, watch)
+    if checkpoint is not None:
+        training.restore(checkpoint)
+    results: dict[int, dict[str, Any]] = training.retire()
+    while training.active:
+        training.train_epoch()
+        results |= training.retire()
+    return [results[number] for number in range(len(jobs))]
+
+
+class _Training:
+    """The runs still training: their cohort, their tracks and the best networks so far."""
+
+    def __init__(self, plan: Plan, jobs: Sequence[Job], data: TrainingSet, watch: Watch) -> None:
+        self.plan, self.data, self.watch = plan, data, watch
+        self.jobs = list(jobs)
+        self.active = list(range(len(jobs)))
+        self.members = plan.ensemble[0]
+        self.cohort = _stack(plan, jobs, data, self.members)
+        self.best = clone(self.cohort.evaluated())
+        self.history: list[Tensor] = [self.cohort.flat.clone()]
+        rule = plan.schedule.stop
+        self.tracks = [begin_track(rule) for _ in jobs]
+        self.ranked_by = ranking(rule, has_validation=len(data.watched_ends) > 1)
+        self.rows = len(self.cohort.data.weight[0] if self.cohort.stacked[2] else self.cohort.data.weight)
+        self.epoch = 0
+        self.committed_at = watch.clock()
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a commit of the only run."""
+        self.history = load_run(self.cohort, self.best, checkpoint.tensors)
+        self.tracks[0] = Track.from_json(checkpoint.facts["track"])
+        self.epoch = self.tracks[0].epoch
+
+    def train_epoch(self) -> None:
+        """Train and measure one epoch, and write its rows."""
+        started = self.watch.clock()
+        self.epoch += 1
+        steps = self._batches()
+        factors = torch.ones(self.cohort.size, dtype=torch.float64)
+        measured = Measured()
+        for number, chosen in enumerate(steps):
+            update = (self.epoch - 1) * len(steps) + number
+            factors = self._factors(update, len(steps))
+            moment = Moment(self.epoch, number, update, number == len(steps) - 1)
+            measured.take(*self.cohort.step(chosen, moment, factors), self.cohort.alive)
+            if self.watch.stop_requested() and self.watch.clock() - started > PATIENT_SECONDS:
+                raise Interrupted
+        rates = (self.cohort.rates * factors)[:: self.members].tolist()
+        evaluated = self.cohort.evaluated()
+        rows = measure_epoch(self.plan, self.cohort, evaluated, self.data, measured, self._lagged(), self.members)
+        self._remember()
+        self._write(rows, rates, measured, started)
+        copy_rows(evaluated, self.best, self._improved())
+        self._commit_when_due()
+
+    def retire(self) -> dict[int, dict[str, Any]]:
+        """Finish the runs that have ended, take them off the stack, and return their results by job number."""
+        schedule = self.plan.schedule
+        endings = [ending(track, schedule.stop, schedule.epochs, self.ranked_by) for track in self.tracks]
+        ended = [place for place, end in enumerate(endings) if end is not None]
+        if not ended:
+            return {}
+        rows = self._networks(ended)
+        last, best = self.cohort.evaluated().select(rows), self.best.select(rows)
+        tracks = [self.tracks[place] for place in ended]
+        outcomes = [end for end in endings if end is not None]
+        results = describe_results(self.plan, last, best, self.data, tracks, outcomes, self.members, self.ranked_by)
+        numbers = [self.active[place] for place in ended]
+        for at, (place, number, result) in enumerate(zip(ended, numbers, results, strict=True)):
+            self._commit(place)
+            parameters = name_parameters(best, slice(at * self.members, (at + 1) * self.members))
+            self.jobs[number].sink.finish(result, parameters)
+        self._drop(ended)
+        return dict(zip(numbers, results, strict=True))
+
+    def _batches(self) -> list[Tensor]:
+        """Return the row numbers of each step, `[S, B]`, in each network's own order.
+
+        A single row left over at the end is skipped this epoch: no batch statistics can be taken from one row.
+        """
+        size = self.plan.schedule.batch_size or self.rows
+        seeds = self.cohort.seeds.tolist()
+        orders = [Randomness(seed).at("order", self.epoch).permutation(self.rows) for seed in seeds]
+        batches = list(torch.stack(orders).split(size, 1))
+        return batches[:-1] if len(batches) > 1 and size > 1 and batches[-1].shape[1] == 1 else batches
+
+    def _factors(self, update: int, steps: int) -> Tensor:
+        schedule = self.plan.schedule
+        factor = schedule.curve.factor(update, steps, steps * schedule.epochs)
+        scales = [schedule.stop.decide(track.stop).lr_scale * factor for track in self.tracks]
+        return torch.tensor(scales, dtype=torch.float64).repeat_interleave(self.members)
+
+    def _lagged(self) -> Tensor | None:
+        """Return the weights `lag` epochs before this one, while there are any."""
+        return self.history[0] if len(self.history) == self.plan.schedule.stop.lag else None
+
+    def _remember(self) -> None:
+        lag = self.plan.schedule.stop.lag
+        self.history = [*self.history, self.cohort.flat.clone()][-lag:]
+
+    def _write(
+        self, rows: list[dict[str, float | None]], rates: list[float], measured: Measured, started: float
+    ) -> None:
+        seconds = (self.watch.clock() - started) / len(self.active)
+        diverged = measured.divergences(self.epoch, self.members)
+        effects = set(self.plan.effect_columns)
+        for place, (number, figures) in enumerate(zip(self.active, rows, strict=True)):
+            row = {"epoch": self.epoch, "lr": rates[place], **figures}
+            seen = {name: value for name, value in figures.items() if name in effects}
+            self.tracks[place] = follow(
+                self.tracks[place], row, self.plan.schedule.stop, self.ranked_by, seconds, seen, diverged[place]
+            )
+            self.jobs[number].sink.append(row, {"epoch": self.epoch, "seconds": seconds})
+            self.watch.epoch(row)
+
+    def _improved(self) -> list[int]:
+        places = [place for place, track in enumerate(self.tracks) if track.best_epoch == self.epoch]
+        return self._networks(places).tolist()
+
+    def _networks(self, places: Sequence[int]) -> Tensor:
+        """Return the numbers of the networks of some runs."""
+        return torch.tensor([p * self.members + m for p in places for m in range(self.members)], dtype=torch.int64)
+
+    def _commit_when_due(self) -> None:
+        requested = self.watch.stop_requested()
+        if not requested and self.watch.clock() - self.committed_at < COMMIT_SECONDS:
+            return
+        for place in range(len(self.active)):
+            self._commit(place)
+        self.committed_at = self.watch.clock()
+        if requested:
+            raise Interrupted
+
+    def _commit(self, place: int) -> None:
+        rows = slice(place * self.members, (place + 1) * self.members)
+        tensors = save_run(self.cohort, self.best, self.history, rows)
+        self.jobs[self.active[place]].sink.commit(tensors, {"track": self.tracks[place].to_json()})
+
+    def _drop(self, ended: Sequence[int]) -> None:
+        stay = [place for place in range(len(self.active)) if place not in set(ended)]
+        self.active = [self.active[place] for place in stay]
+        self.tracks = [self.tracks[place] for place in stay]
+        if not stay:
+            return
+        rows = self._networks(stay)
+        self.cohort.keep(rows)
+        self.best = self.best.select(rows)
+        self.history = [flat[rows] for flat in self.history]
+
+
+def _stack(plan: Plan, jobs: Sequence[Job], data: TrainingSet, members: int) -> Cohort:
+    """Return the cohort of all jobs; an ensemble's members are networks with seeds of their own."""
+    seeds = [_member_seed(job.seed, member) for job in jobs for member in range(members)]
+    each = [job for job in jobs for _ in range(members)]
+    techniques = [job.techniques for job in each]
+    rows, stacked = stack_training_data(data.rows, techniques, seeds)
+    rates, decays = [job.lr for job in each], [job.decay for job in each]
+    return Cohort(plan, techniques, seeds, rates, decays, rows, stacked)
+
+
+def _member_seed(seed: int, member: int) -> int:
+    """Return the seed of an ensemble's member; the first has the run's own. Runs' seeds lie below 2^31."""
+    return seed + (member << 32)
+
+
+__all__ = ["Interrupted", "Job", "Sink", "Watch", "fit", "make_job"]

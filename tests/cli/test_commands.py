@@ -1,0 +1,109 @@
+"""The first word, exit codes, what is imported, and what happens on a signal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from tests.cli.session import Session
+
+HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "rich")
+
+
+def test_version_is_one_line(regbench: Session) -> None:
+    assert regbench("--version") == 0
+    assert re.fullmatch(r"regbench \d+\.\d+\.\d+\n", regbench.out)
+
+
+@pytest.mark.parametrize("word", ["-h", "--help", "help"])
+def test_help_names_every_command(regbench: Session, word: str) -> None:
+    assert regbench(word) == 0
+    assert all(f"regbench {command}" in regbench.out for command in ("run", "list", "show"))
+
+
+def test_no_command_shows_the_help_and_is_a_mistake(regbench: Session) -> None:
+    assert regbench() == 2
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("rnu", "run"), ("lst", "list"), ("shwo", "show")])
+def test_a_misspelt_command_gets_the_nearest(regbench: Session, typed: str, meant: str) -> None:
+    assert f"did you mean '{meant}'?" in regbench.refusal(typed)
+
+
+def test_list_and_show_reach_the_catalogue(regbench: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+    catalogue = ModuleType("regbench.report.catalogue")
+    vars(catalogue).update(
+        list_groups=lambda group: asked.append(group) or 0, show=lambda name: asked.append(name) or 0
+    )
+    monkeypatch.setitem(sys.modules, "regbench.report.catalogue", catalogue)
+    assert [regbench("list"), regbench("list", "model"), regbench("show", "l2")] == [0, 0, 0]
+    assert asked == [None, "model", "l2"]
+    assert "usage" in regbench.refusal("show")
+    assert "usage" in regbench.refusal("list", "model", "dataset")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--cfg", "job", "regularizer=[l2,dropout]"]])
+def test_answers_about_the_configuration_import_nothing_heavy(words: list[str]) -> None:
+    program = (
+        "import sys, json; from regbench.cli import main; code = main(sys.argv[1:]); "
+        f"print(json.dumps([code, [m for m in {HEAVY!r} if m in sys.modules]]), file=sys.stderr)"
+    )
+    end = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
+    assert json.loads(end.stderr) == [0, []]
+
+
+def test_help_does_not_even_import_hydra() -> None:
+    program = "import sys; from regbench.cli import main; main(['--help']); sys.exit('omegaconf' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_the_exit_code_is_that_of_the_run(regbench: Session) -> None:
+    for code in (0, 1, 2):
+        regbench.train = lambda config, code=code: code
+        assert regbench("run") == code
+
+
+def test_the_module_is_the_command() -> None:
+    end = subprocess.run([sys.executable, "-m", "regbench", "nonsense"], capture_output=True, text=True)
+    assert (end.returncode, end.stdout) == (2, "")
+    assert end.stderr.startswith("regbench: ")
+
+
+@pytest.mark.parametrize(("number", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_signal_ends_with_one_line_and_its_code(number: str, code: int, word: str, sweep: bool) -> None:
+    program = (
+        "import sys, time, types\n"
+        "runner = sys.modules['regbench.runner'] = types.ModuleType('regbench.runner')\n"
+        "def run_one(config): print('ready', flush=True); time.sleep(60)\n"
+        "runner.run_one = run_one\n"
+        "from regbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["run", "-q", *(["-m", "seed=0,1,2"] if sweep else [])]
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(getattr(signal, number))
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == code
+    assert len(errors.splitlines()) == 1
+    assert word in errors
+    assert ("0 complete, 0 failed, 3 not done" in errors) == sweep
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    if os.name != "posix":
+        pytest.skip("needs a POSIX shell")
+    line = f"{sys.executable} -m regbench run --cfg all | head -n 1"
+    end = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    assert end.stderr == ""
