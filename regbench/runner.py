@@ -13,6 +13,7 @@ from regbench.config import RunConfig
 from regbench.errors import ConfigError
 from regbench.report.progress import open_progress
 from regbench.report.summary import print_already_done, print_result
+from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -57,23 +58,35 @@ def run_one(config: RunConfig) -> int:
     Raises:
         RegbenchError: the configuration, the data or the folder cannot be used.
     """
-    if config.resume == "auto" and (config.folder() / "result.json").exists():
+    if (config.folder() / "result.json").exists():
         with RunFolder.claim(config.folder()) as folder:
-            result = folder.result()
-            if result is not None:
-                _draw_curves(folder, result)  # a kill may have come between the result and its picture
-        if result is not None:
-            if not config.quiet:
-                print_already_done(result, config.folder())
-            return 0
+            if _is_done(config, folder):
+                return 0
     records = build_records(config)
     plan, split, data = prepare_run(config, records)
     with RunFolder.claim(config.folder()) as folder:
+        if _is_done(config, folder):  # by another process, since the first look
+            return 0
         try:
             return _train(config, plan, split, data, folder)
+        except CheckpointError:
+            raise  # a refusal to touch what is there; the folder stays as it is
         except Exception as error:
             folder.fail(error)
             raise
+
+
+def _is_done(config: RunConfig, folder: RunFolder) -> bool:
+    """Say that a complete run is complete, unless it is to start over."""
+    if config.resume == "fresh":
+        return False
+    result = folder.result()
+    if result is None:
+        return False
+    _draw_curves(folder, result)  # a kill may have come between the result and its picture
+    if not config.quiet:
+        print_already_done(result, config.folder())
+    return True
 
 
 def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, Split, TrainingSet]:
@@ -99,7 +112,8 @@ def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, Split, Train
             f"schedule.stop={stop.name} needs validation rows, but this data set has none; "
             "take schedule/stop=none or dataset.split.val in (0, 1)"
         )
-    network = records.model.build(DataShape.of(split))
+    shape = DataShape(split.task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
+    network = records.model.build(shape)
     facts = collect_facts(split, network, records.schedule)
     plan = make_plan(network, records.techniques, records.schedule, facts)
     check_monitor(stop, plan.header)

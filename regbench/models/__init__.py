@@ -1,0 +1,1 @@
+"""Models: one file per architecture, each building a network as data and naming its sites."""

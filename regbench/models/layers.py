@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +26,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
 }
 
-INITIALISATIONS = ("torch", "he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal", "zeros")
+INITIALISATIONS = ("torch", "he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "lecun_normal")
 """`torch`: weights and biases U(-1/sqrt(fan_in), 1/sqrt(fan_in)), torch's own default; the others set biases to 0."""
+
+CONVEX_INITIALISATIONS = ("zeros", *INITIALISATIONS)
+"""For networks without hidden layers, where no symmetry has to be broken."""
 
 
 def draw_weights(
@@ -139,21 +144,31 @@ class MaxPool2d(Layer):
         return F.max_pool2d(x, self.size)
 
 
+class OrthogonalPolynomial(NamedTuple):
+    """Polynomials of one input: the k-th is sum_j change[k][j] z^j, j from 0, with z = (x - centre) / half."""
+
+    centre: float
+    half: float
+    change: tuple[tuple[float, ...], ...]
+
+
 @dataclass(frozen=True)
 class PolynomialBasis(Layer):
-    """Powers 1 .. degree of each input, `[B, D]` to `[B, D * degree]`, raw or in the basis of a fixed linear map.
+    """Polynomials of degree 1 .. degree of each input, `[B, D]` to `[B, D * degree]`, without products of inputs.
 
-    `transform` `[degree, degree]` and `offset` `[degree]` turn the powers (x, x^2, ...) of each input into
-    other polynomials; with identity and zero it is the raw basis. No interaction terms.
+    Without `columns` they are the powers x, x^2, ...; else those of one `OrthogonalPolynomial` for each input.
     """
 
-    transform: tuple[tuple[tuple[float, ...], ...], ...]
-    offset: tuple[tuple[float, ...], ...]
+    degree: int
+    columns: tuple[OrthogonalPolynomial, ...] = ()
 
     def apply(self, x: Tensor, run: Pass) -> Tensor:
-        """Return the basis functions of every input."""
-        transform = torch.tensor(self.transform, dtype=x.dtype, device=x.device)
-        offset = torch.tensor(self.offset, dtype=x.dtype, device=x.device)
-        degree = transform.shape[-1]
-        powers = torch.stack([x**k for k in range(1, degree + 1)], -1)
-        return (torch.einsum("ndk,djk->ndj", powers, transform) + offset).flatten(1)
+        """Return the basis functions of every input, those of the first input first."""
+        if not self.columns:
+            return (x.unsqueeze(-1) ** torch.arange(1, self.degree + 1, device=x.device)).flatten(1)
+        # The sums cancel digits that float32 does not have.
+        exact = partial(torch.tensor, dtype=torch.float64, device=x.device)
+        centre, half, change = (exact(values) for values in zip(*self.columns, strict=True))
+        z = (x.to(torch.float64) - centre) / half
+        powers = z.unsqueeze(-1) ** torch.arange(self.degree + 1, device=x.device)
+        return torch.einsum("ndj,dkj->ndk", powers, change).flatten(1).to(x.dtype)

@@ -41,7 +41,7 @@ RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256"
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-class FolderInUse(ConfigError):  # noqa: N818  the name is the state that a person reads about
+class FolderInUse(ConfigError):
     """Another process, alive, is running this run."""
 
 
@@ -156,7 +156,7 @@ class RunFolder:
         A kill in between leaves a folder that resumes or refuses, never one that passes for complete.
         """
         tables = (self.path / "metrics.csv", self.path / "timing.csv")
-        durable.remove(self._result, self._last, self._prev, self._best, *tables)
+        durable.remove(self._result, self._last, self._prev, self._best, self.path / "curves.svg", *tables)
 
     def write_config(self, yaml_text: str) -> None:
         """Store the resolved configuration as `config.yaml`."""

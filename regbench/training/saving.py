@@ -36,7 +36,9 @@ def load_run(cohort: Cohort, best: Networks, saved: Mapping[str, Tensor]) -> lis
     """
     moving = ("optimizer.", "history.")
     fixed = {k: v for k, v in save_run(cohort, best, [], slice(None)).items() if not k.startswith(moving)}
-    check_tensors(fixed, {k: v for k, v in saved.items() if not k.startswith(moving)})
+    # How many steps lie behind decides which of the others there are; each is shaped like the weights, or a number.
+    like = {k: cohort.flat if v.ndim else v for k, v in saved.items() if k.startswith(moving)}
+    check_tensors({**fixed, **like}, saved)
     cohort.place(saved["weights"].clone())
     cohort.alive = saved["alive"].clone()
     best.flat.copy_(saved["best.weights"])

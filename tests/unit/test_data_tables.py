@@ -223,7 +223,6 @@ class TestFiles:
 
     def test_the_nearest_column_is_suggested(self, tmp_path: Path) -> None:
         table = frame().rename(columns={"y": "outcome"})
-        assert "no such column in" in refusal(tmp_path, table, target="outcom")
         assert "did you mean 'outcome'? allowed: outcome, row" in refusal(tmp_path, table, target="outcom")
         assert "dataset.drop=rwo: no such column" in refusal(tmp_path, table, target="outcome", drop=["rwo"])
 
@@ -271,18 +270,12 @@ class TestValues:
     def test_few_rows_are_refused(self, tmp_path: Path) -> None:
         assert "9 row(s) are too few; at least 10 are needed" in refusal(tmp_path, frame().head(9))
 
-    def test_ten_thousand_texts_are_refused(self, tmp_path: Path) -> None:
+    def test_ten_thousand_texts_are_refused_and_a_thousand_are_not(self, tmp_path: Path) -> None:
         rows = np.arange(10_000)
-        table = pd.DataFrame({"name": [f"n{row}" for row in rows], "y": rows % 2})
-        assert (
-            "column 'name' has 10000 distinct texts, 1000 are allowed; leave it out: 'dataset.drop=[name]'"
-            in refusal(tmp_path, table)
-        )
-
-    def test_a_thousand_texts_are_allowed(self, tmp_path: Path) -> None:
-        rows = np.arange(4000)
-        table = pd.DataFrame({"name": [f"n{row % 1000}" for row in rows], "y": rows % 2})
-        assert len(load_csv(tmp_path, table).features) > 900
+        names = np.array([f"n{row}" for row in rows])
+        said = refusal(tmp_path, pd.DataFrame({"name": names, "y": rows % 2}))
+        assert "column 'name' has 10000 distinct texts, 1000 are allowed; leave it out: 'dataset.drop=[name]'" in said
+        assert len(load_csv(tmp_path, pd.DataFrame({"name": names[rows % 1000], "y": rows % 2})).features) > 900
 
     def test_a_mark_among_numbers_is_pointed_out(self, tmp_path: Path) -> None:
         rows = np.arange(3000)

@@ -1,0 +1,35 @@
+"""Where models are found: one module each in this folder, and the entry points `regbench.models`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from regbench.errors import ConfigError
+from regbench.fields import build
+from regbench.models.base import Model
+from regbench.registry import Registry
+
+MODELS: Registry[Model] = Registry(
+    group="model",
+    base=Model,
+    package="regbench.models",
+    helpers=("base", "registry", "network", "layers", "blocks"),
+)
+
+
+def names() -> list[str]:
+    """Return the names of all models, shipped and installed, sorted."""
+    return MODELS.names()
+
+
+def build_model(values: Mapping[str, Any]) -> Model:
+    """Turn the `model` mapping of a configuration, with the model's `name`, into a record.
+
+    Raises:
+        ConfigError: no model has this name, a key is unknown, or a value is not allowed.
+    """
+    name = values.get("name")
+    if not isinstance(name, str):
+        raise ConfigError(f"model.name={name!r} is not allowed; it takes one of {', '.join(names())}")
+    return build(MODELS.load(name), values, "model")
