@@ -20,7 +20,8 @@ from torch import Tensor
 from regbench.fields import Hyper
 
 Seed: TypeAlias = "int | Tensor"
-Fill: TypeAlias = Callable[[torch.Generator, "Tensor | None", Sequence[int], torch.dtype], Tensor]
+Fill: TypeAlias = Callable[[Tensor, torch.Generator, "Tensor | None"], object]
+"""Fills a tensor with random numbers from a generator, given the distribution's parameter if it has one."""
 
 _MASK = (1 << 64) - 1
 _LEVELS = 1 << 16
@@ -117,38 +118,26 @@ def _mix(x: int) -> int:
     return x ^ (x >> 31)
 
 
-def _fill_uniform(g: torch.Generator, _: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    return torch.rand(shape, generator=g, dtype=dtype)
-
-
-def _fill_normal(g: torch.Generator, _: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    return torch.randn(shape, generator=g, dtype=dtype)
-
-
-def _fill_bits(g: torch.Generator, _: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+def _fill_bits(out: Tensor, generator: torch.Generator, _: Tensor | None) -> None:
     # Without the lower bound torch leaves the sign bit at zero, which would bias every fourth decision.
-    return torch.empty(shape, dtype=dtype).random_(-(2**63), None, generator=g)
+    out.random_(-(2**63), None, generator=generator)
 
 
-def _fill_permutation(g: torch.Generator, _: Tensor | None, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
-    return torch.randperm(shape[0], generator=g, dtype=dtype)
+def _fill_gamma(out: Tensor, generator: torch.Generator, concentration: Tensor | None) -> None:
+    assert concentration is not None
+    out.copy_(torch._standard_gamma(concentration.contiguous(), generator=generator))
 
 
-def _fill_gamma(g: torch.Generator, shape_parameter: Tensor | None, _s: Sequence[int], _d: torch.dtype) -> Tensor:
-    assert shape_parameter is not None
-    return torch._standard_gamma(shape_parameter.contiguous(), generator=g)
-
-
-def _fill_poisson(g: torch.Generator, rate: Tensor | None, _s: Sequence[int], _d: torch.dtype) -> Tensor:
+def _fill_poisson(out: Tensor, generator: torch.Generator, rate: Tensor | None) -> None:
     assert rate is not None
-    return torch.poisson(rate, generator=g)
+    out.copy_(torch.poisson(rate, generator=generator))
 
 
 _FILLS: dict[str, Fill] = {
-    "uniform": _fill_uniform,
-    "normal": _fill_normal,
+    "uniform": lambda out, generator, _: out.uniform_(generator=generator),
+    "normal": lambda out, generator, _: out.normal_(generator=generator),
     "bits": _fill_bits,
-    "permutation": _fill_permutation,
+    "permutation": lambda out, generator, _: out.copy_(torch.randperm(len(out), generator=generator)),
     "gamma": _fill_gamma,
     "poisson": _fill_poisson,
 }
@@ -157,9 +146,13 @@ _FILLS: dict[str, Fill] = {
 def _draw_one(
     seed: int, kind: str, name: int, shape: Sequence[int], dtype: torch.dtype, parameter: Tensor | None
 ) -> Tensor:
-    generator = torch.Generator()
-    generator.manual_seed(_mix(_mix(seed) ^ name ^ _hash(kind)) >> 1)
-    return _FILLS[kind](generator, parameter, shape, dtype)
+    out = torch.empty(shape, dtype=dtype)
+    _FILLS[kind](out, torch.Generator().manual_seed(_key(seed, kind, name)), parameter)
+    return out
+
+
+def _key(seed: int, kind: str, name: int) -> int:
+    return _mix(_mix(seed) ^ name ^ _hash(kind)) >> 1
 
 
 @torch.library.custom_op("regbench::draw", mutates_args=())
@@ -172,9 +165,11 @@ def _draw_rows(info, in_dims, seed, kind, name, shape, dtype, parameter):  # typ
     """Fill one row per run, each from its own seed, exactly as the run alone would."""
     rows = info.batch_size
     seeds = seed.tolist() if in_dims[0] is not None else [int(seed)] * rows
-    parameters = [parameter] * rows if in_dims[5] is None else list(parameter.movedim(in_dims[5], 0))
-    drawn = [_draw_one(s, kind, int(name), shape, dtype, p) for s, p in zip(seeds, parameters, strict=True)]
-    return torch.stack(drawn), 0
+    parameters = [parameter] * rows if in_dims[5] is None else parameter.movedim(in_dims[5], 0)
+    out, fill, generator = torch.empty((rows, *shape), dtype=dtype), _FILLS[kind], torch.Generator()
+    for row, own, given in zip(out.unbind(0), seeds, parameters, strict=True):
+        fill(row, generator.manual_seed(_key(own, kind, int(name))), given)
+    return out, 0
 
 
 def draw_stacked(

@@ -131,20 +131,20 @@ class Cohort:
         self.weights = self.layout.views(flat)
         self.first = self.layout.views(flat[0])
 
-    def step(self, chosen: Tensor, moment: Moment, factors: Tensor) -> tuple[Tensor, Report]:
+    def step(self, chosen: Tensor, moment: Moment, rates: Tensor) -> tuple[Tensor, Report]:
         """Train every network on its next batch.
 
         Args:
             chosen: row numbers, int64 `[S, B]`.
             moment: when this step happens.
-            factors: what multiplies each network's peak learning rate now, float64 `[S]`.
+            rates: each network's learning rate now, float64 `[S]`.
 
         Returns:
             the mean objective `[S]` and the stacked report.
         """
         gradients, report = self._gradients(chosen, moment)
         objective = sum(report.penalties.values(), report.loss)
-        self._update(gradients, objective, report.buffers, moment, self.rates * factors)
+        self._update(gradients, objective, report.buffers, moment, rates)
         return objective, report
 
     def _gradients(self, chosen: Tensor, moment: Moment) -> tuple[Tensor, Report]:

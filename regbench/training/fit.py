@@ -132,20 +132,19 @@ class _Training:
         started = self.watch.clock()
         self.epoch += 1
         steps = self._batches()
-        factors = torch.ones(self.cohort.size, dtype=torch.float64)
+        peaks, rates = self._peak_rates(), self.cohort.rates
         measured = Measured()
         for number, chosen in enumerate(steps):
             update = (self.epoch - 1) * len(steps) + number
-            factors = self._factors(update, len(steps))
+            rates = peaks * self.plan.schedule.curve.factor(update, len(steps), len(steps) * self.plan.schedule.epochs)
             moment = Moment(self.epoch, number, update, number == len(steps) - 1)
-            measured.take(*self.cohort.step(chosen, moment, factors), self.cohort.alive)
+            measured.take(*self.cohort.step(chosen, moment, rates), self.cohort.alive)
             if self.watch.stop_requested() and self.watch.clock() - started > PATIENT_SECONDS:
                 raise Interrupted
-        rates = (self.cohort.rates * factors)[:: self.members].tolist()
         evaluated = self.cohort.evaluated()
         rows = measure_epoch(self.plan, self.cohort, evaluated, self.data, measured, self._lagged(), self.members)
         self._remember()
-        self._write(rows, rates, measured, started)
+        self._write(rows, rates[:: self.members].tolist(), measured, started)
         copy_rows(evaluated, self.best, self._improved())
         self._commit_when_due()
 
@@ -180,11 +179,10 @@ class _Training:
         batches = list(torch.stack(orders).split(size, 1))
         return batches[:-1] if len(batches) > 1 and size > 1 and batches[-1].shape[1] == 1 else batches
 
-    def _factors(self, update: int, steps: int) -> Tensor:
-        schedule = self.plan.schedule
-        factor = schedule.curve.factor(update, steps, steps * schedule.epochs)
-        scales = [schedule.stop.decide(track.stop).lr_scale * factor for track in self.tracks]
-        return torch.tensor(scales, dtype=torch.float64).repeat_interleave(self.members)
+    def _peak_rates(self) -> Tensor:
+        """Return each network's learning rate at the curve's peak, as lowered by the stopping rule so far."""
+        scales = [self.plan.schedule.stop.decide(track.stop).lr_scale for track in self.tracks]
+        return self.cohort.rates * torch.tensor(scales, dtype=torch.float64).repeat_interleave(self.members)
 
     def _lagged(self) -> Tensor | None:
         """Return the weights `lag` epochs before this one, while there are any."""

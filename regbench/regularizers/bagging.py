@@ -1,0 +1,65 @@
+"""Bagging: several networks, each on its own bootstrap sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from regbench.fields import choice, integer
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bagging(Regularizer):
+    """Bagging: trains M networks on bootstrap samples of the training rows and combines their predictions.
+
+        bootstrap:  c ~ Multinomial(N, 1/N, ..., 1/N)    the counts of N draws with replacement
+        poisson:    c_i ~ Poisson(1), independent        its limit for many rows
+        mean:       p = (1/M) Σ_m p_m
+        vote:       p_k = (v_k + 1/C) / (M + 1),   v_k = number of members whose largest p_m is class k
+
+    c multiplies the rows' weights, so all members see every row but learn from about 63 % of them. p_m `[M, N, C]`
+    are probabilities (or predictions: `mean` only); C is the number of classes. The pseudo-vote of 1/C for every class
+    keeps the loss of a unanimous error finite, at log(C (M + 1)). Members have their own initial weights, batches and
+    random numbers. M = 1 is off: a single network on all rows.
+
+    Averaging probabilities is not averaging logits or weights.
+
+    Source: Breiman (1996), sections 1 and 2; Oza & Russell (2001) for Poisson(1).
+    """
+
+    members: int = integer(5, low=1, off=1)
+    sampling: str = choice("bootstrap", "poisson")
+    combination: str = choice("mean", "vote")
+
+    @property
+    def ensemble_size(self) -> int:
+        """Number of members."""
+        return self.members
+
+    def check(self, facts: Facts) -> None:
+        """Refuse votes on numbers."""
+        if self.combination == "vote" and facts.task != "classification":
+            raise refuse("bagging", "combination=vote needs classification; it takes mean for a predicted number")
+
+    def training_data(self, rows: Rows, random: Randomness) -> Rows:
+        """Return the rows with their weights multiplied by this member's counts."""
+        if self.members == 1:
+            return rows
+        return rows._replace(weight=rows.weight * self._counts(len(rows.weight), random).to(rows.weight.dtype))
+
+    def combine(self, outputs: Tensor, task: str) -> Tensor:
+        """Return the mean or the smoothed shares of votes, `[N, C]`."""
+        if self.combination == "mean" or self.members == 1:
+            return outputs.mean(0)
+        members, _, classes = outputs.shape
+        votes = (outputs.argmax(-1, keepdim=True) == torch.arange(classes)).to(outputs.dtype).sum(0)
+        return (votes + 1.0 / classes) / (members + 1)
+
+    def _counts(self, rows: int, random: Randomness) -> Tensor:
+        if self.sampling == "bootstrap":
+            return torch.bincount(random.integers(rows, (rows,)), minlength=rows)
+        return random.poisson(torch.ones(rows))

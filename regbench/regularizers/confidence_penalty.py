@@ -1,0 +1,45 @@
+"""Confidence penalty: confident predictions cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from regbench.fields import Hyper, choice, hyper
+from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfidencePenalty(Regularizer):
+    """Confidence penalty: rewards predictions of high entropy.
+
+        plain:  L − β H(p)
+        hinge:  L + β max(0, Γ − H(p)),      H(p) = −Σ_k p_k log p_k
+
+    p = softmax of the outputs `[B, N]`; H is in nats, between 0 and log N. β is `strength`, Γ is `threshold`: with
+    the hinge, a prediction whose entropy exceeds Γ pays nothing. Γ is not used by `plain`. β = 0 is off, and so is
+    Γ = 0 for the hinge. The reported losses of training and validation data are without the penalty.
+
+    With the sign the wrong way round, the technique rewards overconfidence; `plain` can make the objective negative.
+
+    Source: Pereyra, Tucker, Chorowski, Kaiser & Hinton (2017), section 3.
+    """
+
+    strength: Hyper = hyper(0.1, search=(0.01, 2.0), log=True, off=0.0)
+    threshold: Hyper = hyper(0.5, search=(0.1, 2.0), off=0.0)
+    form: str = choice("plain", "hinge")
+
+    def check(self, facts: Facts) -> None:
+        """Refuse regression, where predictions have no entropy."""
+        if facts.task != "classification":
+            raise refuse("confidence_penalty", "needs classification; a predicted number has no entropy")
+
+    def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows) -> Tensor:
+        """Return the losses `[B]` with the penalty."""
+        log_p = F.log_softmax(outputs, -1)
+        entropy = -(log_p.exp() * log_p).sum(-1)
+        if self.form == "plain":
+            return losses - entropy * self.strength
+        return losses + F.relu(self.threshold - entropy) * self.strength

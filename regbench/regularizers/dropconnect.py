@@ -1,0 +1,52 @@
+"""DropConnect: single weights are dropped instead of units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from regbench.fields import Hyper, choice, hyper
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Note, Params, Regularizer, is_weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropConnect(Regularizer):
+    """DropConnect: in training, each weight of the linear layers is set to zero with probability p.
+
+        training  W ∘ M / (1 − p),   evaluation  W
+
+    M `[outputs, inputs]` is 0 with probability p and 1 otherwise. `mask: row` draws one M for each row of the batch, as
+    in the paper, at the cost of batch · outputs · inputs numbers for each layer; `mask: batch` one M for each step,
+    which is cheap but noisier. All linear layers take part, the last too; convolution kernels and biases do not
+    (the paper masks biases as well). p lies in [0, 1); 0 is off. Evaluation uses the mean weights, where the paper
+    draws each unit's input from a normal distribution of the same mean and variance.
+    `drop_fraction` is the measured fraction of dropped weights.
+
+    EfficientNet's `drop_connect` is stochastic depth, another technique. fastai's WeightDropout shares M over a batch.
+
+    Source: Wan, Zeiler, Zhang, LeCun & Fergus (2013), equation 5 and section 3.3.
+    """
+
+    effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
+
+    rate: Hyper = hyper(0.5, high=1.0, open_high=True, search=(0.05, 0.8), off=0.0)
+    mask: str = choice("row", "batch")
+
+    def forward_weights(self, weights: Params, rows: int, random: Randomness, note: Note) -> Params:
+        """Return the weights with those of linear layers masked, `[B, outputs, inputs]` if masks are per row."""
+        if isinstance(self.rate, float) and self.rate == 0.0:
+            return weights  # one matrix per row would give the same numbers up to rounding only
+        leading = (rows,) if self.mask == "row" else ()
+        masked = dict(weights)
+        for name, weight in weights.items():
+            if is_weight(name) and weight.ndim == 2:
+                masked[name] = self._drop(weight, leading, random.at(name), note)
+        return masked
+
+    def _drop(self, weight: Tensor, leading: tuple[int, ...], random: Randomness, note: Note) -> Tensor:
+        kept = random.keep(self.rate, (*leading, *weight.shape)).to(weight.dtype)
+        note("drop_fraction", 1.0 - kept.mean())
+        return weight * (1.0 / (1.0 - self.rate)) * kept

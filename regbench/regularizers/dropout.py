@@ -1,0 +1,74 @@
+"""Dropout of input values, hidden units and feature-map values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from regbench.errors import suggest
+from regbench.fields import Hyper, choice, hyper, rates
+from regbench.models.network import Site
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Facts, Note, Regularizer, refuse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Regularizer):
+    """Dropout: in training, each unit of each row is set to zero with probability p.
+
+        inverted:  training h · m / (1 − p),  evaluation h
+        original:  training h · m,            evaluation h · (1 − p)
+
+    m is 0 with probability p and 1 otherwise, drawn anew for every row, unit and step. h is the output of a
+    non-linearity `[B, H]` (feature maps `[B, C, ...]`: each value by itself), and the network's input for `input_rate`.
+    `layers` gives sites rates of their own by name. p is the probability of *dropping*, in [0, 1); the paper's p is
+    that of keeping. p = 0 is off. The mask's probability is rounded to 1/65536.
+
+    Both scalings have the same expected activations, but training differs: with `original`, activations and gradients
+    are 1 − p times as large, so the best learning rate, weight decay and max-norm differ. torch and Keras invert.
+    `drop_fraction` is the measured fraction of dropped values at hidden layers and feature maps.
+
+    Source: Srivastava et al. (2014), section 4, and section 10 for the inverted scaling.
+    """
+
+    site_kinds: ClassVar[tuple[str, ...]] = ("input", "hidden", "channels")
+    effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
+
+    rate: Hyper = hyper(0.5, high=1.0, open_high=True, search=(0.05, 0.8), off=0.0, help="of hidden units")
+    input_rate: Hyper = hyper(0.0, high=1.0, open_high=True, search=(0.0, 0.5), off=0.0, help="of input values")
+    layers: Mapping[str, float] = rates(help="rates of single sites, by name")
+    scaling: str = choice("inverted", "original")
+
+    def check(self, facts: Facts) -> None:
+        """Refuse an unknown layer, and a network without anything to drop."""
+        sites = [site.name for site in facts.sites if site.kind in self.site_kinds]
+        for name in self.layers:
+            if name not in sites:
+                raise refuse("dropout", f"layers.{name}: the model has no such layer; {suggest(name, sites)}")
+        hidden = any(site.kind != "input" for site in facts.sites if site.kind in self.site_kinds)
+        if not hidden and not self.layers and self.input_rate == 0.0:
+            raise refuse("dropout", "the model has no hidden layer; set input_rate to drop inputs")
+
+    def activations(self, site: Site, h: Tensor, random: Randomness, note: Note) -> Tensor:
+        """Return h · m, divided by 1 − p if inverted."""
+        rate = self._rate(site)
+        if isinstance(rate, float) and rate == 0.0:
+            return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
+        mask = random.keep(rate, h.shape).to(h.dtype)
+        if site.kind != "input":
+            note("drop_fraction", 1.0 - mask.mean())
+        return h * (mask * (1.0 / (1.0 - rate))) if self.scaling == "inverted" else h * mask
+
+    def evaluated_activations(self, site: Site, h: Tensor) -> Tensor:
+        """Return h, times 1 − p under the original scaling."""
+        if self.scaling == "inverted" or site.kind not in self.site_kinds:
+            return h
+        return h * (1.0 - self._rate(site))
+
+    def _rate(self, site: Site) -> Hyper:
+        if site.name in self.layers:
+            return self.layers[site.name]
+        return self.input_rate if site.kind == "input" else self.rate

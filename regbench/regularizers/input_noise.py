@@ -1,0 +1,72 @@
+"""Noise on the inputs, in training only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from regbench.fields import Hyper, choice, hyper, number
+from regbench.noise import DISTRIBUTIONS, draw_noise
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputNoise(Regularizer):
+    """Input noise: disturbs every input value of every training row anew at each step.
+
+        gaussian         x + N(0, s²)
+        uniform          x + U(−a, a),  a = s √3
+        laplace          x + Laplace(b),  b = s / √2
+        poisson          s² · Pois(x / s²), for x ≥ 0: mean x, variance s² x
+        salt_and_pepper  x with probability 1 − s, else `low` or `high` with probability s / 2 each
+
+    s is `strength`, in the units the network sees, that is *after* standardisation: the noise's standard deviation
+    (poisson: the standard deviation of the value 1), or for salt_and_pepper the flip probability in [0, 1). s = 0 is
+    off. `low` and `high` are null for the least and greatest value of each input in the batch. Nothing is clipped.
+    For a linear model with squared loss, s² Σ w² is added to the expected loss by the first three: an L2 penalty.
+
+    torchvision clips to [0, 1], and kornia's default s = 1 wipes out an image in [0, 1].
+
+    Source: Bishop (1995), equation 5 to 9; Vincent et al. (2010), section 3.3, for salt and pepper.
+    """
+
+    strength: Hyper = hyper(0.1, search=(0.01, 1.0), log=True, off=0.0)
+    distribution: str = choice(*DISTRIBUTIONS, "poisson", "salt_and_pepper")
+    low: float | None = number(None, optional=True, help="pepper; null: the least value of each input in the batch")
+    high: float | None = number(None, optional=True, help="salt; null: the greatest value of each input in the batch")
+
+    def check(self, facts: Facts) -> None:
+        """Refuse negative inputs for poisson, and salt and pepper that is no probability or has no range."""
+        if self.distribution == "poisson" and not facts.nonnegative:
+            raise refuse("input_noise", "poisson needs inputs >= 0; set dataset.standardize=false or another distribution")
+        if self.distribution != "salt_and_pepper":
+            return
+        if self.strength >= 1.0:
+            raise refuse("input_noise", "for salt_and_pepper, strength is a probability in [0, 1)")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise refuse("input_noise", f"low={self.low:g} must lie below high={self.high:g}")
+
+    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+        """Return the batch with disturbed inputs."""
+        x = batch.x
+        if self.distribution == "poisson":
+            return batch._replace(x=self._count(x, random))
+        if self.distribution == "salt_and_pepper":
+            return batch._replace(x=self._flip(x, random))
+        return batch._replace(x=x + draw_noise(self.distribution, random, x.shape, x.dtype) * self.strength)
+
+    def _count(self, x: Tensor, random: Randomness) -> Tensor:
+        strength = torch.as_tensor(self.strength, dtype=torch.float64)
+        quantum = torch.where(strength > 0, strength * strength, 1.0)
+        # An earlier technique may have pushed a value below zero, where there is no Poisson distribution.
+        counted = random.poisson(x.clamp_min(0.0) * (1.0 / quantum)) * quantum
+        return torch.where(strength > 0, counted, x)
+
+    def _flip(self, x: Tensor, random: Randomness) -> Tensor:
+        low = x.amin(0) if self.low is None else torch.full_like(x[0], self.low)
+        high = x.amax(0) if self.high is None else torch.full_like(x[0], self.high)
+        salt = random.at("salt").keep(0.5, x.shape)
+        return torch.where(random.at("flip").keep(self.strength, x.shape), x, torch.where(salt, high, low))

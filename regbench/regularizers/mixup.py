@@ -1,0 +1,56 @@
+"""Mixup: convex combinations of rows and of their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from regbench.fields import Hyper, choice, hyper
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixup(Regularizer):
+    """Mixup: trains on convex combinations of two rows of the batch and of their targets.
+
+        x̃_i = λ x_i + (1 − λ) x_j,   ỹ_i = λ y_i + (1 − λ) y_j,   λ ~ Beta(α, α),   j a random partner
+
+    Partners are a random permutation of the batch, so a row may meet itself. λ is drawn for each row (`per: row`) or
+    once for the batch (`per: batch`, the paper's code). Targets may be classes (soft, `[B, C]`) or numbers `[B, 1]`.
+    A row of weight w counts like w equal rows, hence the mixed row weighs w_i · w_j: rows left out of a bootstrap
+    sample stay out. α = 0 is off: λ = 1. `lambda` is the mean λ of the batch.
+
+    λ is not folded to λ ≥ ½ (fastai, Composer), no label smoothing is added (timm), and odd batches are fine.
+
+    Source: Zhang, Cissé, Dauphin & Lopez-Paz (2018), equation in section 1 and section 2.
+    """
+
+    effects: ClassVar[tuple[str, ...]] = ("lambda",)
+
+    alpha: Hyper = hyper(0.2, search=(0.05, 2.0), log=True, off=0.0)
+    per: str = choice("row", "batch")
+
+    def check(self, facts: Facts) -> None:
+        """Refuse classification with fewer than two classes."""
+        if facts.task == "classification" and sum(count > 0 for count in facts.class_counts) < 2:
+            raise refuse("mixup", "needs training rows of at least two classes")
+
+    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+        """Return the mixed rows."""
+        x, y, weight = batch
+        alpha = torch.as_tensor(self.alpha, dtype=torch.float64)
+        drawn = random.at("lambda").beta(
+            torch.where(alpha > 0, alpha, 1.0), (len(x) if self.per == "row" else 1,), x.dtype
+        )
+        share = torch.where(alpha > 0, drawn, 1.0)
+        partner = random.at("partner").permutation(len(x))
+        note("lambda", share.mean())
+        of_x, of_y = share.view(-1, *(1,) * (x.ndim - 1)), share.view(-1, *(1,) * (y.ndim - 1)).to(y.dtype)
+        return Rows(
+            x=of_x * x + (1.0 - of_x) * x[partner],
+            y=of_y * y + (1.0 - of_y) * y[partner],
+            weight=torch.where(alpha > 0, weight * weight[partner], weight),
+        )

@@ -1,0 +1,39 @@
+"""Noise on the weights that the forward pass sees, in training only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regbench.fields import Hyper, choice, hyper
+from regbench.noise import DISTRIBUTIONS, draw_noise
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Note, Params, Regularizer, is_weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightNoise(Regularizer):
+    """Weight noise: the forward pass sees w + s · n, drawn anew at each step; the update applies to the clean w.
+
+        w̃ = w + s · n,   E n = 0,  E n² = 1,   w ← w − η ∂L(w̃)/∂w̃
+
+    n is gaussian, uniform on (−√3, √3), or laplace with scale 1/√2. s is `strength`, the standard deviation in the
+    units of the weights, whatever their size. `scope: weights` covers matrices and kernels, `all` also biases and the
+    scales and shifts of norms. One n serves all rows of a batch. s = 0 is off; evaluation uses the clean weights.
+
+    Noise left in the stored weights would add up to a random walk over the steps; here it never reaches them.
+
+    Source: Graves (2011), section 5; Graves, Mohamed & Hinton (2013), section 3.4, s = 0.075.
+    """
+
+    strength: Hyper = hyper(0.075, search=(0.003, 0.3), log=True, off=0.0)
+    distribution: str = choice(*DISTRIBUTIONS)
+    scope: str = choice("weights", "all")
+
+    def forward_weights(self, weights: Params, rows: int, random: Randomness, note: Note) -> Params:
+        """Return the disturbed weights."""
+        return {
+            name: w + draw_noise(self.distribution, random.at(name), w.shape, w.dtype) * self.strength
+            if self.scope == "all" or is_weight(name)
+            else w
+            for name, w in weights.items()
+        }
