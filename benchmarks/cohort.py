@@ -14,7 +14,9 @@ EPOCHS = 30
 def measure() -> list[Row]:
     """Return how many times faster a run is inside the cohort: the median over repetitions of the ratio in each."""
     seconds = alternate(("cohort", "hand_written"), EPOCHS)
-    gain = median(RUNS * alone / cohort for cohort, alone in zip(seconds["cohort"], seconds["hand_written"], strict=True))
+    gain = median(
+        RUNS * alone / cohort for cohort, alone in zip(seconds["cohort"], seconds["hand_written"], strict=True)
+    )
     each, alone = 1e3 * median(seconds["cohort"]) / RUNS, 1e3 * median(seconds["hand_written"])
     return [
         Row(

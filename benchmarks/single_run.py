@@ -13,7 +13,10 @@ EPOCHS = 100
 def measure() -> list[Row]:
     """Return regbench's time an epoch as a ratio to each peer: the median over repetitions of the ratio in each."""
     seconds = alternate(("ours", "hand_written", "lightning"), EPOCHS)
-    bounds = {"hand_written": (1.15, "hand-written PyTorch loop"), "lightning": (0.2, "Lightning Trainer, same services")}
+    bounds = {
+        "hand_written": (1.15, "hand-written PyTorch loop"),
+        "lightning": (0.2, "Lightning Trainer, same services"),
+    }
     rows = []
     for name, (bound, peer) in bounds.items():
         ratio = median(ours / theirs for ours, theirs in zip(seconds["ours"], seconds[name], strict=True))

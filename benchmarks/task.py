@@ -1,4 +1,4 @@
-"""The task that every contestant trains: digits, MLP 64-64-64-10 with dropout, batches of 64, Adam, 100 epochs."""
+"""The task that every contestant trains: digits, MLP 64-64-64-10 with dropout 0.5, batches of 64, Adam at 1e-3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from regbench.data import load
 
-EPOCHS = 100
 BATCH = 64
 WIDTH = 64
 CLASSES = 10

@@ -69,19 +69,23 @@ class Linear(Layer):
     inputs: int
     outputs: int
     initialisation: str = "torch"
+    biased: bool = True
 
     def initial_weights(self, random: Randomness, dtype: torch.dtype) -> Tensors:
-        """Return `<name>.weight` `[outputs, inputs]` and `<name>.bias` `[outputs]`."""
+        """Return `<name>.weight` `[outputs, inputs]` and, if biased, `<name>.bias` `[outputs]`."""
         shape = (self.outputs, self.inputs)
         weight = draw_weights(self.initialisation, shape, self.inputs, self.outputs, random.at("weight"), dtype)
+        if not self.biased:
+            return {f"{self.name}.weight": weight}
         bias = draw_bias(self.initialisation, self.outputs, self.inputs, random.at("bias"), dtype)
         return {f"{self.name}.weight": weight, f"{self.name}.bias": bias}
 
     def apply(self, x: Tensor, run: Pass) -> Tensor:
         """Return x W^T + b."""
-        weight, bias = run.weights[f"{self.name}.weight"], run.weights[f"{self.name}.bias"]
+        weight, bias = run.weights[f"{self.name}.weight"], run.weights.get(f"{self.name}.bias")
         if weight.ndim == 3:
-            return (weight @ x.unsqueeze(-1)).squeeze(-1) + bias
+            product = (weight @ x.unsqueeze(-1)).squeeze(-1)
+            return product if bias is None else product + bias
         return F.linear(x, weight, bias)
 
 
@@ -96,20 +100,23 @@ class Conv(Layer):
     stride: int = 1
     padding: int = 0
     initialisation: str = "torch"
+    biased: bool = True
 
     def initial_weights(self, random: Randomness, dtype: torch.dtype) -> Tensors:
-        """Return `<name>.weight` `[outputs, inputs, kernel, ...]` and `<name>.bias` `[outputs]`."""
+        """Return `<name>.weight` `[outputs, inputs, kernel, ...]` and, if biased, `<name>.bias` `[outputs]`."""
         area = self.kernel**self.dimensions
         shape = (self.outputs, self.inputs) + (self.kernel,) * self.dimensions
         fan_in, fan_out = self.inputs * area, self.outputs * area
         weight = draw_weights(self.initialisation, shape, fan_in, fan_out, random.at("weight"), dtype)
+        if not self.biased:
+            return {f"{self.name}.weight": weight}
         bias = draw_bias(self.initialisation, self.outputs, fan_in, random.at("bias"), dtype)
         return {f"{self.name}.weight": weight, f"{self.name}.bias": bias}
 
     def apply(self, x: Tensor, run: Pass) -> Tensor:
         """Return the convolved feature maps."""
         convolve = F.conv1d if self.dimensions == 1 else F.conv2d
-        weight, bias = run.weights[f"{self.name}.weight"], run.weights[f"{self.name}.bias"]
+        weight, bias = run.weights[f"{self.name}.weight"], run.weights.get(f"{self.name}.bias")
         return convolve(x, weight, bias, self.stride, self.padding)
 
 

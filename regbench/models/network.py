@@ -104,7 +104,9 @@ class Network:
             buffers |= layer.initial_buffers(dtype)
         return buffers
 
-    def forward(self, weights: Tensors, buffers: Tensors, x: Tensor, tap: Tap, training: bool) -> tuple[Tensor, Tensors]:
+    def forward(
+        self, weights: Tensors, buffers: Tensors, x: Tensor, tap: Tap, training: bool
+    ) -> tuple[Tensor, Tensors]:
         """Return the outputs `[B, outputs]` and the buffers after the pass."""
         run = Pass(weights, buffers, tap, training)
         for layer in self.layers:

@@ -29,7 +29,7 @@ class ActivationNoise(Regularizer):
 
     Keras' GaussianNoise refuses s > 1; here any s >= 0 is allowed.
 
-    Source: Poole, Sohl-Dickstein & Ganguli (2014), section 2.
+    Source: Poole, Sohl-Dickstein & Ganguli (2014), Analyzing noise in autoencoders and deep networks.
     """
 
     site_kinds: ClassVar[tuple[str, ...]] = ("preactivation", "hidden", "channels")

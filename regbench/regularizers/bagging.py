@@ -28,7 +28,7 @@ class Bagging(Regularizer):
 
     Averaging probabilities is not averaging logits or weights.
 
-    Source: Breiman (1996), sections 1 and 2; Oza & Russell (2001) for Poisson(1).
+    Source: Breiman (1996), Bagging predictors; Oza & Russell (2001), Online bagging and boosting, for Poisson(1).
     """
 
     members: int = integer(5, low=1, off=1)

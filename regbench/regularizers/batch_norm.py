@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regbench.fields import choice, number
+from regbench.models.layers import Conv, Linear
 from regbench.models.network import Layer, Network, TapPoint
 from regbench.models.normalization import BatchNormalization
 from regbench.regularizers.base import Facts, Regularizer, refuse
@@ -22,8 +23,9 @@ class BatchNorm(Regularizer):
     running ← (1 − momentum) · running + momentum · current is kept, for v divided by n − 1; evaluation uses the running
     values. γ = 1 and β = 0 at first, learned as `norm<i>.scale` and `norm<i>.shift`, which penalties on weights leave
     alone. `placement: before_activation` puts a layer in front of every non-linearity, `after_activation` behind it,
-    and `nowhere` is off. With n = 1 the output is β and the running values stay. Row weights are ignored: each row of
-    the batch counts once in μ and v, even one of weight 0.
+    and `nowhere` is off. A layer whose sums are normalised right away loses its bias, for the mean takes it out again:
+    its gradient would be rounding noise, which Adam blows up to full steps. With n = 1 the output is β and the running
+    values stay. Row weights are ignored: each row of the batch counts once in μ and v, even one of weight 0.
 
     momentum is torch's: the weight of the *new* value (Keras: that of the old one). Equal to torch.nn.BatchNorm1d/2d.
 
@@ -50,6 +52,8 @@ class BatchNorm(Regularizer):
         for layer in network.layers:
             if isinstance(layer, TapPoint) and layer.site.kind in KINDS[self.placement]:
                 features = layer.site.shape[0]
+                if layers and isinstance(layers[-1], Linear | Conv):
+                    layers[-1] = replace(layers[-1], biased=False)
                 layers.append(BatchNormalization(f"norm{count}", features, self.momentum, self.epsilon))
                 count += 1
             layers.append(layer)

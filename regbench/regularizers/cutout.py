@@ -17,7 +17,8 @@ from regbench.regularizers.base import Note, Regularizer, Rows
 class Cutout(Regularizer):
     """Cutout: sets a contiguous part of each input to zero, at a place of its own for every row and step.
 
-        x̃_k = 0 for c − ⌊L/2⌋ ≤ k < c − ⌊L/2⌋ + L along every spatial axis,  L = round(fraction · n),  c uniform on 0 .. n−1
+        x̃_k = 0  where  a ≤ k < a + L along every spatial axis
+        L = round(fraction · n),  a = c − ⌊L/2⌋,  c uniform on 0 .. n − 1
 
     A table row `[D]` and a series `[C, L]` lose a segment, an image `[C, H, W]` a rectangle, in all channels alike;
     n is the length of the axis. The *centre* is uniform and the hole is clipped at the border, so less than
@@ -37,11 +38,10 @@ class Cutout(Regularizer):
     def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
         """Return the batch with one hole in each row."""
         x = batch.x
-        rows, axes = x.shape[0], range(min(x.ndim - 1, 2), x.ndim)
-        shown = [1 if axis == 1 else size for axis, size in enumerate(x.shape)] if x.ndim > 2 else list(x.shape)
-        hole = torch.ones(shown, dtype=torch.bool)
-        for axis in axes:
-            inside = self._segment(rows, x.shape[axis], random.at("axis", axis))
+        rows, first_axis = x.shape[0], 1 if x.ndim == 2 else 2
+        hole = torch.tensor(True)
+        for axis in range(first_axis, x.ndim):
+            inside = self._segment(rows, x.shape[axis], random.at(axis))
             hole = hole & inside.view(rows, *(x.shape[axis] if a == axis else 1 for a in range(1, x.ndim)))
         note("erased_fraction", hole.to(x.dtype).mean())
         return batch._replace(x=torch.where(hole, 0.0, x))

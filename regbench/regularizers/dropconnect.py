@@ -27,7 +27,7 @@ class DropConnect(Regularizer):
 
     EfficientNet's `drop_connect` is stochastic depth, another technique. fastai's WeightDropout shares M over a batch.
 
-    Source: Wan, Zeiler, Zhang, LeCun & Fergus (2013), equation 5 and section 3.3.
+    Source: Wan, Zeiler, Zhang, LeCun & Fergus (2013), Regularization of neural networks using DropConnect, section 3.
     """
 
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)

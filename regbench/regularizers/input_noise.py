@@ -30,7 +30,8 @@ class InputNoise(Regularizer):
 
     torchvision clips to [0, 1], and kornia's default s = 1 wipes out an image in [0, 1].
 
-    Source: Bishop (1995), equation 5 to 9; Vincent et al. (2010), section 3.3, for salt and pepper.
+    Source: Bishop (1995), Training with noise is equivalent to Tikhonov regularization; Vincent et al. (2010), Stacked
+    denoising autoencoders, for salt and pepper.
     """
 
     strength: Hyper = hyper(0.1, search=(0.01, 1.0), log=True, off=0.0)
@@ -41,7 +42,7 @@ class InputNoise(Regularizer):
     def check(self, facts: Facts) -> None:
         """Refuse negative inputs for poisson, and salt and pepper that is no probability or has no range."""
         if self.distribution == "poisson" and not facts.nonnegative:
-            raise refuse("input_noise", "poisson needs inputs >= 0; set dataset.standardize=false or another distribution")
+            raise refuse("input_noise", "poisson needs inputs >= 0: set dataset.standardize=false")
         if self.distribution != "salt_and_pepper":
             return
         if self.strength >= 1.0:

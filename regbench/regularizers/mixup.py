@@ -25,7 +25,7 @@ class Mixup(Regularizer):
 
     λ is not folded to λ ≥ ½ (fastai, Composer), no label smoothing is added (timm), and odd batches are fine.
 
-    Source: Zhang, Cissé, Dauphin & Lopez-Paz (2018), equation in section 1 and section 2.
+    Source: Zhang, Cissé, Dauphin & Lopez-Paz (2018), section 2.
     """
 
     effects: ClassVar[tuple[str, ...]] = ("lambda",)

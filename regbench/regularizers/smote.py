@@ -28,7 +28,7 @@ class Smote(Regularizer):
     Source: Chawla, Bowyer, Hall & Kegelmeyer (2002), section 4.2.
     """
 
-    strength: float = number(1.0, low=0.0, high=1.0, off=0.0, help="share of the gap to the largest class that is filled")
+    strength: float = number(1.0, low=0.0, high=1.0, off=0.0, help="share of the gap to the largest class")
     neighbours: int = integer(5, low=1)
 
     def check(self, facts: Facts) -> None:
@@ -38,7 +38,8 @@ class Smote(Regularizer):
         least = min((facts.class_counts[c] for c in self._wanted(facts.class_counts)), default=self.neighbours + 1)
         if least <= self.neighbours:
             raise refuse(
-                "smote", f"the smallest class has {least} training rows; it takes more than neighbours={self.neighbours}"
+                "smote",
+                f"a class to fill up has {least} training rows; it takes more than neighbours={self.neighbours}",
             )
 
     def training_data(self, rows: Rows, random: Randomness) -> Rows:

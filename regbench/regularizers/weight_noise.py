@@ -22,7 +22,8 @@ class WeightNoise(Regularizer):
 
     Noise left in the stored weights would add up to a random walk over the steps; here it never reaches them.
 
-    Source: Graves (2011), section 5; Graves, Mohamed & Hinton (2013), section 3.4, s = 0.075.
+    Source: Graves (2011), Practical variational inference for neural networks; Graves, Mohamed & Hinton (2013), Speech
+    recognition with deep recurrent neural networks, with s = 0.075.
     """
 
     strength: Hyper = hyper(0.075, search=(0.003, 0.3), log=True, off=0.0)

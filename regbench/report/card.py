@@ -27,14 +27,17 @@ def make_card(option: Option) -> Iterator[RenderableType]:
     cls = option.load_class()
     yield Text(f"\n{option.group}={option.name}", style="bold")
     if cls is None:
-        yield Padding(Text(option.text.rstrip()), (1, 0, 0, 2))
+        yield Padding(Text(option.text.rstrip()), (1, 0, 1, 2))
         return
     body, source = split_docstring(inspect.getdoc(cls) or "")
     yield Padding(Text("\n".join(refill(body))), (1, 0, 0, 2))
     settings = list(iterate_settings(cls, option.values()))
     if settings:
         yield Padding(make_settings_table(settings), (1, 0, 0, 2))
-    yield Padding(make_facts_table(option, cls, source), (1, 0, 1, 2))
+    facts = make_facts_table(option, cls, source)
+    if facts.row_count:
+        yield Padding(facts, (1, 0, 0, 2))
+    yield ""
 
 
 def split_docstring(docstring: str) -> tuple[str, str]:
@@ -80,7 +83,7 @@ def make_settings_table(settings: list[tuple[str, Declared, Any]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     searched = any(fact.search for _, fact, _ in settings)
     switched = any(fact.off is not None for _, fact, _ in settings)
     table.add_column("setting", no_wrap=True, style="bold")
@@ -99,7 +102,7 @@ def make_settings_table(settings: list[tuple[str, Declared, Any]]) -> Table:
 
 
 def make_facts_table(option: Option, cls: Any, source: str) -> Table:
-    """Return what is known beside the settings: how to select it, and for a technique its stages and conflicts."""
+    """Return what is known beside the settings: for a technique its stages, conflicts and columns; the reference."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
@@ -110,8 +113,9 @@ def make_facts_table(option: Option, cls: Any, source: str) -> Table:
 
         table.add_row("stages", ", ".join(stages_of(cls)) or "none")
         table.add_row("conflicts", ", ".join(cls.conflicts) or "none")
-        table.add_row("columns", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
-    table.add_row("reference", source or "none given")
+        table.add_row("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
+    if source:
+        table.add_row("reference", source)
     return table
 
 

@@ -10,7 +10,10 @@ from regbench.errors import ConfigError, suggest
 from regbench.report.options import Option, list_options, stages_of_source
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
+
+
+MORE = "more:   regbench list GROUP, regbench show NAME"
 
 
 def list_groups(group: str | None) -> int:
@@ -24,12 +27,13 @@ def list_groups(group: str | None) -> int:
     """
     options = list_options()
     if group is None:
-        _print(make_overview(options))
+        _print(make_overview(options), "\nchoose: regbench run GROUP=NAME, or 'regularizer=[NAME,NAME]'", MORE)
         return 0
     chosen = [option for option in options if option.group == group or option.group.startswith(f"{group}/")]
     if not chosen:
         raise ConfigError(f"{group!r}: unknown group; {suggest(group, {option.group for option in options})}")
-    _print(*(make_listing(name, list(members)) for name, members in groupby(chosen, lambda option: option.group)))
+    for name, members in groupby(chosen, lambda option: option.group):
+        _print("", make_listing(name, list(members)))
     return 0
 
 
@@ -61,10 +65,6 @@ def make_overview(options: Sequence[Option]) -> RenderableType:
     table.add_column()
     for group, members in groupby(options, lambda option: option.group):
         table.add_row(group, ", ".join(option.name for option in members))
-    table.add_section()
-    table.add_row("", "")
-    table.add_row("choose", "regbench run GROUP=NAME, or 'regularizer=[NAME,NAME]'")
-    table.add_row("more", "regbench list GROUP, regbench show NAME")
     return table
 
 
@@ -73,7 +73,7 @@ def make_listing(group: str, options: Iterable[Option]) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column(group, no_wrap=True, style="bold")
     table.add_column("what it is", ratio=1)
     if group == "regularizer":
@@ -86,13 +86,9 @@ def make_listing(group: str, options: Iterable[Option]) -> RenderableType:
 
 
 def _print(*parts: RenderableType) -> None:
-    console = make_console()
-    for part in parts:
-        console.print(part)
-
-
-def make_console() -> Console:
-    """Return the console of the catalogue: texts are printed as they are, for `[B, C]` is a shape and no markup."""
     from rich.console import Console
 
-    return Console(markup=False, emoji=False, highlight=False)
+    # Texts are printed as they are: `[B, C]` is a shape and no markup.
+    console = Console(markup=False, emoji=False, highlight=False)
+    for part in parts:
+        console.print(part)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 DRAWABLE = 1e300
 """Values beyond this are not drawn: differences and round steps around them would overflow."""
 

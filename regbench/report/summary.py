@@ -45,11 +45,13 @@ def _print(result: Mapping[str, Any], folder: Path, preface: str) -> None:
     from rich.text import Text
 
     # Rich takes a pipe for 80 columns wide and drops the colours; paths are never wrapped, so that they can be copied.
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     words, style = HEADLINES.get(str(result.get("status")), (str(result.get("status")), "bold"))
     reason = (result.get("stopping") or {}).get("reason")
     console.print(Text.assemble("\n", preface, (words, style), f": {reason}" if reason else ""))
+    console.print()
     console.print(make_table(result))
+    console.print()
     for line in describe(result):
         console.print(Text(line), soft_wrap=True)
     console.print(Text(f"folder      {folder}"), soft_wrap=True)
@@ -61,7 +63,7 @@ def make_table(result: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     metrics = metric_names(result)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
     for when, epoch in (("best", result.get("best_epoch")), ("last", result.get("epochs"))):
         for metric in metrics:
@@ -95,7 +97,8 @@ def describe(result: Mapping[str, Any]) -> list[str]:
     """Return the lines under the table: rollback, size, time, and what each technique did."""
     lines, rolled_back = [], result.get("rolled_back_to")
     if rolled_back is not None:
-        lines.append(f"weights     rolled back to epoch {rolled_back} of {result.get('epochs')}")
+        target = f"epoch {rolled_back} of {result.get('epochs')}" if rolled_back else "the initial ones"
+        lines.append(f"weights     rolled back to {target}")
     parameters = result.get("parameters")
     if parameters is not None:
         lines.append(f"parameters  {parameters:,}")
@@ -115,4 +118,4 @@ def _figure(result: Mapping[str, Any], when: str, part: str, metric: str) -> flo
 
 
 def _effect(value: object) -> str:
-    return format_figure(value) if isinstance(value, float) else str(value)
+    return format_figure(value) if value is None or isinstance(value, float) else str(value)

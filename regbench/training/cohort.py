@@ -159,14 +159,12 @@ class Cohort:
             return compute_gradients(plan, run, data, rows, moment, differentiate_stacked)
 
         run = Run(self.seeds, self.hypers, self.weights, self.buffers)
-        dims = Rows(*(0 if own else None for own in self.stacked))
-        mapped = torch.vmap(one, in_dims=(0, dims, 0), randomness="same")
-        stacked, report = mapped(run, self.data, chosen)
+        dims = tuple(0 if own else None for own in self.stacked)
+        mapped = torch.vmap(lambda run, rows, *data: one(run, Rows(*data), rows), (0, 0, *dims), randomness="same")
+        stacked, report = mapped(run, chosen, *self.data)
         return self.layout.flatten(stacked, stacked=True), report
 
-    def _update(
-        self, gradients: Tensor, objective: Tensor, buffers: Tensors, moment: Moment, rates: Tensor
-    ) -> None:
+    def _update(self, gradients: Tensor, objective: Tensor, buffers: Tensors, moment: Moment, rates: Tensor) -> None:
         """Move the weights; a network whose objective or gradient is not finite keeps its old values from here on."""
         self.alive = self.alive & torch.isfinite(gradients.sum(1) + objective)
         everyone = bool(self.alive.all())

@@ -67,12 +67,12 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
             f"it takes a whole number in [1, {rows}], or full"
         )
     classify = split.task == "classification"
-    counts = np.bincount(split.train.y, minlength=len(split.classes)) if classify else []
+    counts: list[int] = np.bincount(split.train.y, minlength=len(split.classes)).tolist() if classify else []
     return Facts(
         task=split.task,
         layout=split.layout,
         shape=split.train.x.shape[1:],
-        class_counts=tuple(int(count) for count in counts),
+        class_counts=tuple(counts),
         nonnegative=bool((split.train.x >= 0).all()),
         rows=rows,
         batch_size=batch_size,

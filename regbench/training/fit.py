@@ -31,7 +31,7 @@ PATIENT_SECONDS = 2.0
 """How long an epoch may take for an interruption to wait for its end, where its state can still be committed."""
 
 
-class Interrupted(Exception):  # noqa: N818  not an error: a person or the system asked for it
+class Interrupted(Exception):
     """Training was asked to stop; everything up to the last commit is kept."""
 
 

@@ -93,4 +93,4 @@ def describe_weights(cohort: Cohort, lagged: Tensor | None, members: int) -> dic
 
 
 def _mean(steps: list[Tensor], members: int) -> Tensor:
-    return torch.stack(steps).mean(0).unflatten(0, (-1, members)).mean(1)
+    return torch.stack(steps).mean(0).view(-1, members).mean(1)

@@ -35,7 +35,7 @@ class StackedOptimizer:
 
         SGD with momentum m: 1/(1-m). Adam: 1/(sqrt(v_hat) + eps). RMSprop: 1/(sqrt(v) + eps), over 1-m with momentum.
         """
-        record, state = self.record, self._optimizer.state[self._delta]
+        record, state = self.record, self.state()
         if isinstance(record, SGD):
             return torch.tensor(1.0 / (1.0 - record.momentum), dtype=self._delta.dtype)
         if isinstance(record, RMSprop):

@@ -95,9 +95,7 @@ def arrange(techniques: Mapping[str, Regularizer]) -> Stages:
     return {m: tuple((n, t) for n, t in techniques.items() if overrides(t, m)) for m in methods}
 
 
-def make_plan(
-    network: Network, techniques: Mapping[str, Regularizer], schedule: Schedule, facts: Facts
-) -> Plan:
+def make_plan(network: Network, techniques: Mapping[str, Regularizer], schedule: Schedule, facts: Facts) -> Plan:
     """Check every technique against the data and model, and let techniques change the network.
 
     Raises:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from regbench.models.network import Site
 from regbench.randomness import Randomness, Seed
-from regbench.regularizers.base import Note, Params, Rows
+from regbench.regularizers.base import Gradient, Note, Params, Rows
 from regbench.training.plan import Hypers, Plan
 
 
@@ -99,9 +99,10 @@ def compute_gradients(
         total = sum(penalties.values(), loss)
         return total, Report(loss, penalties, _average(notes), buffers)
 
-    def gradient(weights: Params) -> tuple[Params, Report]:
+    def differentiate_here(weights: Params) -> tuple[Params, Report]:
         return differentiate(objective, weights)
 
+    gradient: Gradient = differentiate_here
     for _, technique in stages["gradient_rule"]:
         gradient = technique.gradient_rule(gradient)
     gradients, report = gradient(run.weights)

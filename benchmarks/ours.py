@@ -1,0 +1,56 @@
+"""regbench as a contestant: what `regbench run` does after composition, with every file that it writes."""
+
+from __future__ import annotations
+
+import io
+import time
+from contextlib import ExitStack
+
+OVERRIDES = ("dataset=digits", "model=mlp", "regularizer=dropout", "schedule.batch_size=64")
+"""The task of `benchmarks/task.py` in regbench's words; digits, 64-64, rate 0.5 and Adam at 1e-3 are its defaults."""
+
+
+def train(epochs: int) -> list[float]:
+    """Train one run in a folder below the working directory; return the seconds of each epoch."""
+    return train_seeds(1, epochs)
+
+
+def train_cohort(epochs: int) -> list[float]:
+    """Train 64 runs that differ in seed as one cohort, each with its own folder; return the seconds of each epoch."""
+    return train_seeds(64, epochs)
+
+
+def train_seeds(runs: int, epochs: int) -> list[float]:
+    """Train runs that differ in seed only; the last epoch also bears the closing evaluation, commit and result."""
+    import torch
+
+    from regbench.compose.command import plan_sweep
+    from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
+    from regbench.report.progress import open_progress
+    from regbench.runner import build_records, prepare_run
+    from regbench.store.run_folder import RunFolder
+    from regbench.training.fit import Watch, fit, make_job
+
+    words = [*OVERRIDES, f"schedule.epochs={epochs}", f"schedule.stop.patience={epochs}", f"seed=range({runs})"]
+    configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, words)
+    plan, _, data = prepare_run(configs[0], build_records(configs[0]))
+    ends: list[float] = []
+    with ExitStack() as stack, torch.no_grad():
+        folders = [stack.enter_context(RunFolder.claim(config.folder())) for config in configs]
+        for folder, config in zip(folders, configs, strict=True):
+            folder.resume(config.config_hash(), plan.header)
+        jobs = [make_job(plan, config.seed, folder) for config, folder in zip(configs, folders, strict=True)]
+        progress = open_progress(quiet=False, epochs=epochs, start=1, metric=plan.metric, stream=io.StringIO())
+        stack.enter_context(progress)
+
+        def note(row: dict[str, float | int | None]) -> None:
+            progress.epoch(row)
+            ends.append(time.perf_counter())
+
+        progress.begin("benchmark", epochs, 1)
+        start = time.perf_counter()
+        results = fit(plan, jobs, data, Watch(epoch=note))
+        ends[-1] = time.perf_counter()
+    assert all(result["epochs"] == epochs for result in results), "every run must train all epochs"
+    each = [start, *ends[runs - 1 :: runs]]
+    return [after - before for before, after in zip(each, each[1:], strict=False)]
