@@ -45,4 +45,5 @@ def time_epochs(name: str, epochs: int) -> float:
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"benchmarks: {name} failed: {(done.stderr.strip() or 'no message').splitlines()[-1]}")
-    return mean(json.loads(done.stdout.splitlines()[-1])[WARM_UP:])
+    seconds: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return mean(seconds[WARM_UP:])

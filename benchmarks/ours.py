@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import pairwise
 
 OVERRIDES = ("dataset=digits", "model=mlp", "regularizer=dropout", "schedule.batch_size=64")
 """The task of `benchmarks/task.py` in regbench's words; digits, 64-64, rate 0.5 and Adam at 1e-3 are its defaults."""
@@ -43,7 +45,7 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
         progress = open_progress(quiet=False, epochs=epochs, start=1, metric=plan.metric, stream=io.StringIO())
         stack.enter_context(progress)
 
-        def note(row: dict[str, float | int | None]) -> None:
+        def note(row: Mapping[str, float | int | None]) -> None:
             progress.epoch(row)
             ends.append(time.perf_counter())
 
@@ -53,4 +55,4 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
         ends[-1] = time.perf_counter()
     assert all(result["epochs"] == epochs for result in results), "every run must train all epochs"
     each = [start, *ends[runs - 1 :: runs]]
-    return [after - before for before, after in zip(each, each[1:], strict=False)]
+    return [after - before for before, after in pairwise(each)]

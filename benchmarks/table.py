@@ -15,7 +15,7 @@ from rich.table import Table
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One figure with its target: `value` in `unit`, at most `at_most` or at least `at_least`; no target: for information."""
+    """One figure, `value` in `unit`, and its target: at most `at_most` or at least `at_least`."""
 
     what: str
     value: float
@@ -43,8 +43,9 @@ class Row:
 
 
 def describe_machine() -> str:
-    """Return processor, cores and versions in one line. Torch is asked for its version only: importing it takes memory."""
+    """Return processor, cores and versions in one line."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # Not from torch itself: this process stays small, as `command.py` explains.
     parts = f"torch {version('torch')}, Python {platform.python_version()}, {platform.system()}"
     return f"{processor_name()}, {cores} cores, {parts}"
 

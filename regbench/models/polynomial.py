@@ -55,7 +55,7 @@ class Polynomial(Model):
         if len(pivots) <= self.degree or pivots.min() < SINGULAR * pivots.max():
             raise ConfigError(
                 f"model.basis=orthogonal needs more than degree = {self.degree} well-spread training values in each "
-                f"column; column {place + 1} has {len(np.unique(x))} different ones (lower model.degree or use raw)"
+                f"column; column {place + 1} has {len(np.unique(x))} distinct (lower model.degree or use raw)"
             )
         change = np.linalg.inv(r) * np.sign(np.diagonal(r)) * np.sqrt(len(x))
         return OrthogonalPolynomial(centre, half, tuple(tuple(row) for row in change.T[1:].tolist()))

@@ -25,7 +25,7 @@ def make_card(option: Option) -> Iterator[RenderableType]:
     from rich.text import Text
 
     cls = option.load_class()
-    yield Text(f"\n{option.group}={option.name}", style="bold")
+    yield Text(f"{option.group}={option.name}", style="bold")
     if cls is None:
         yield Padding(Text(option.text.rstrip()), (1, 0, 1, 2))
         return

@@ -78,10 +78,8 @@ def make_table(result: Mapping[str, Any]) -> Table:
 
 def metric_names(result: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the figures of a result: the loss, then its metrics in order."""
-    found = [
-        name for when in WHENS for part in PARTS for name in ((result.get(when) or {}).get(part) or {}) if name != "loss"
-    ]
-    return ("loss", *dict.fromkeys(found))
+    parts = ((result.get(when) or {}).get(part) or {} for when in WHENS for part in PARTS)
+    return tuple(dict.fromkeys(["loss", *(name for figures in parts for name in figures)]))
 
 
 def format_gap(result: Mapping[str, Any], when: str, metric: str) -> str:

@@ -215,7 +215,8 @@ class Cohort:
             remembering = {**dict(stages["after_update"]), **dict(stages["average"])}
             return {name: technique.begin(weights) for name, technique in remembering.items()}
 
-        return over_networks(one, self.size, {**self.weights, **self.buffers}, self.hypers)
+        states: States = over_networks(one, self.size, {**self.weights, **self.buffers}, self.hypers)
+        return states
 
     def evaluated(self) -> Networks:
         """Return the networks as evaluation sees them: averaged where a technique averages."""

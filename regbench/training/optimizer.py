@@ -39,9 +39,10 @@ class StackedOptimizer:
         if isinstance(record, SGD):
             return torch.tensor(1.0 / (1.0 - record.momentum), dtype=self._delta.dtype)
         if isinstance(record, RMSprop):
-            return 1.0 / (state["square_avg"].sqrt() + record.eps) / (1.0 - record.momentum)
+            return (state["square_avg"].sqrt() + record.eps).reciprocal() / (1.0 - record.momentum)
         corrected = state["exp_avg_sq"] / (1.0 - record.beta2 ** float(state["step"]))
-        return 1.0 / (corrected.sqrt() + record.eps)
+        gain: Tensor = 1.0 / (corrected.sqrt() + record.eps)
+        return gain
 
     def state(self) -> dict[str, Tensor]:
         """Return the optimizer's memory: tensors `[S, P]`, and 0-d ones that all runs share."""

@@ -149,11 +149,11 @@ def test_a_network_with_a_basis_has_a_weight_for_each_function() -> None:
 )
 def test_a_column_with_too_few_values_for_an_orthogonal_basis_is_refused(column: Floats, count: int) -> None:
     x = np.stack([np.linspace(0, 1, 30), column], 1)
-    with pytest.raises(ConfigError, match=rf"degree = 8 .* column 2 has {count} different"):
+    with pytest.raises(ConfigError, match=rf"degree = 8 .* column 2 has {count} distinct"):
         Polynomial(degree=8, basis="orthogonal").build(table(x))
     Polynomial(degree=8, basis="raw").build(table(x))
 
 
 def test_fewer_rows_than_the_degree_are_refused() -> None:
-    with pytest.raises(ConfigError, match="column 1 has 5 different"):
+    with pytest.raises(ConfigError, match="column 1 has 5 distinct"):
         Polynomial(degree=8, basis="orthogonal").build(table(np.linspace(0, 1, 5)[:, None]))

@@ -1,0 +1,27 @@
+"""What the proximal forms of the sparse penalties share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from regbench.fields import Hyper
+from regbench.regularizers.base import Params, Update, is_weight
+
+
+def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
+    """Return t = rate · gain · strength of every weight that a penalty covers, by name.
+
+    At rest the optimizer moves a weight by rate · gain · gradient; weighing the proximal operator by the same factor
+    makes its fixed point −gradient ∈ strength · ∂penalty(w), the optimum of the penalised loss, for every optimizer.
+    """
+    steps = {}
+    for name, w in update.weights.items():
+        if scope == "all" or is_weight(name):
+            steps[name] = update.rate * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
+    return steps
+
+
+def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:
+    """Return sign(w) · max(|w| − threshold, 0): exactly zero inside, exactly w at threshold 0, NaN stays NaN."""
+    return w - w.clamp(-threshold, threshold)

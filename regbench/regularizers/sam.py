@@ -1,0 +1,42 @@
+"""Sharpness-aware minimisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from regbench.fields import Hyper, hyper
+from regbench.regularizers.base import Gradient, Params, Regularizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAM(Regularizer):
+    """Sharpness-aware minimisation (SAM): steps along the gradient at w + ε, the worst point at distance rho from w.
+
+    ε = rho · g / ‖g‖₂, where g is the gradient at w of the whole objective, penalties included, and the norm is taken
+    over all parameters of the run together; a zero gradient gives ε = 0. The optimizer gets the gradient at w + ε and
+    moves w. Both passes see the same batch and the same random numbers. Each step costs two backward passes. rho 0 is
+    off (at the same cost).
+
+    The reported loss and the running statistics of norm layers are those of the first pass, at w: elsewhere they
+    are often updated twice, the second time with statistics of weights that the network never has.
+
+    Source: Foret et al. (2021), eq. 2 and algorithm 1, with p = 2 and rho 0.05.
+    """
+
+    rho: Hyper = hyper(0.05, search=(0.01, 0.5), log=True, off=0.0, help="distance of the perturbed weights")
+
+    def gradient_rule(self, gradient: Gradient) -> Gradient:
+        """Return the function that computes gradients at the perturbed weights, and reports on the clean ones."""
+
+        def sharpness_aware(weights: Params) -> tuple[Params, Any]:
+            ascent, report = gradient(weights)
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in ascent.values()]))
+            rho = torch.as_tensor(self.rho, dtype=norm.dtype, device=norm.device)
+            scale = torch.where(norm == 0.0, 0.0, rho / torch.where(norm == 0.0, 1.0, norm))
+            gradients, _ = gradient({name: w + scale * ascent[name] for name, w in weights.items()})
+            return gradients, report
+
+        return sharpness_aware
