@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from regbench.report.progress import open_progress
 from regbench.report.summary import print_already_done, print_result
 from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
+
+SMALL_STEP = 1 << 23
+"""Multiply-adds of one forward pass below which a second thread does not pay."""
 
 if TYPE_CHECKING:
     from regbench.data.records import Split
@@ -95,16 +99,12 @@ def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, Split, Train
     Raises:
         ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
     """
-    import torch
-
     from regbench.data.loading import load
     from regbench.models.base import DataShape
     from regbench.schedules.stopping import check_monitor, needs_validation
     from regbench.training.dataset import collect_facts, prepare
     from regbench.training.plan import make_plan
 
-    if config.threads is not None:
-        torch.set_num_threads(config.threads)
     split = load(config.dataset)
     stop = records.schedule.stop
     if needs_validation(stop) and len(split.val.y) == 0:
@@ -126,6 +126,7 @@ def _train(config: RunConfig, plan: Plan, split: Split, data: TrainingSet, folde
     from regbench.training.environment import describe_environment
     from regbench.training.fit import Interrupted, Watch, fit, make_job
 
+    torch.set_num_threads(config.threads or choose_threads(plan, data))
     if config.resume == "fresh":
         folder.discard()
     checkpoint = folder.resume(config.config_hash(), plan.header)
@@ -153,6 +154,22 @@ def _train(config: RunConfig, plan: Plan, split: Split, data: TrainingSet, folde
     folder.log(f"{result['status']}: {result['stopping']['reason']}")
     print_result(result, config.folder(), quiet=config.quiet)
     return 0
+
+
+def choose_threads(plan: Plan, data: TrainingSet) -> int:
+    """Return how many threads a run alone uses: one where a step is so small that sharing it costs more than it saves.
+
+    It depends on the run and the machine's cores only, never on the load, so that a repeated run repeats its rounding.
+    """
+    import torch
+
+    from regbench.randomness import Randomness
+
+    weights = plan.network.initial_weights(Randomness(0), torch.float32)
+    parameters = sum(tensor.numel() for tensor in weights.values())
+    batch = plan.schedule.batch_size or len(data.rows.weight)
+    dense = all(site.kind != "channels" for site in plan.network.sites)
+    return 1 if dense and parameters * batch < SMALL_STEP else os.cpu_count() or 1
 
 
 def _draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:

@@ -27,7 +27,9 @@ class EMA(Regularizer):
     section 8.
     """
 
-    decay: Hyper = hyper(0.99, high=1.0, open_high=True, search=(0.9, 0.999), off=0.0, help="share of w̄ kept each update")
+    decay: Hyper = hyper(
+        0.99, high=1.0, open_high=True, search=(0.9, 0.999), off=0.0, help="share of w̄ kept each update"
+    )
 
     def begin(self, weights: Params) -> State:
         """Return a copy of the initial weights and statistics."""

@@ -30,7 +30,7 @@ class GradientClipping(Regularizer):
     itself), and clip_grad_value_ on finite gradients; Keras' `clipnorm` clips each variable by its own norm,
     `global_clipnorm` is the norm meant here.
 
-    Source: Pascanu, Mikolov & Bengio (2013), algorithm 1; by value: Mikolov (2012), section 3.2.2.
+    Source: Pascanu, Mikolov & Bengio (2013), algorithm 1 (by norm).
     """
 
     effects: ClassVar[tuple[str, ...]] = ("clipped_fraction",)

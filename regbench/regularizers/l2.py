@@ -23,7 +23,7 @@ class L2(Regularizer):
     strength 2α/n beside the mean squared error. Under an adaptive optimizer the penalty's gradient is rescaled like
     the loss's, so this is not weight decay: that is the technique `weight_decay`.
 
-    Source: Krogh & Hertz (1991), eq. 3; Goodfellow, Bengio & Courville (2016), section 7.1.1.
+    Source: Krogh & Hertz (1991); in this form Goodfellow, Bengio & Courville (2016), section 7.1.1.
     """
 
     strength: Hyper = hyper(1e-4, search=(1e-6, 1e-1), log=True, off=0.0, help="weight of the penalty in the loss")

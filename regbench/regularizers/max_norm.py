@@ -23,8 +23,7 @@ class MaxNorm(Regularizer):
     Other libraries: Keras' MaxNorm needs its `axis` set to fit each kind of layer, and shrinks even weights inside
     the ball by ‖w‖ / (ε + ‖w‖); here those stay as they are, bit for bit. torch has none.
 
-    Source: Srebro, Rennie & Jaakkola (2005), section 2; for networks Srivastava et al. (2014), section 5.1, with
-    radius 3 to 4.
+    Source: Srivastava et al. (2014), section 5.1; radius 3 to 4 from appendix A.3.
     """
 
     radius: Hyper = hyper(3.0, open_low=True, search=(0.5, 8.0), log=True, off=math.inf, help="largest norm allowed")

@@ -23,7 +23,7 @@ class WeightDecay(Regularizer):
     factor rate_t / rate_0 alone, as Composer does: its λ is strength · rate_0, a thousandth at a rate of 1e-3.
     `weight_decay` of torch.optim.SGD and Adam is not decoupled: that is `l2`.
 
-    Source: Loshchilov & Hutter (2019), algorithms 1 and 2, line 9 and 12; scaling by the rate as in torch.
+    Source: Loshchilov & Hutter (2019), algorithm 1, line 9, and algorithm 2, line 12; scaled by the rate as in torch.
     """
 
     strength: Hyper = hyper(1e-2, search=(1e-5, 1e-1), log=True, off=0.0, help="share of w lost per unit of rate")

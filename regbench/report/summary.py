@@ -95,8 +95,9 @@ def describe(result: Mapping[str, Any]) -> list[str]:
     """Return the lines under the table: rollback, size, time, and what each technique did."""
     lines, rolled_back = [], result.get("rolled_back_to")
     if rolled_back is not None:
-        target = f"epoch {rolled_back} of {result.get('epochs')}" if rolled_back else "the initial ones"
-        lines.append(f"weights     rolled back to {target}")
+        epochs = result.get("epochs")
+        target = f"epoch {rolled_back} of {epochs}" if rolled_back else "the initial ones"
+        lines.append(f"weights     {'those of' if rolled_back == epochs else 'rolled back to'} {target}")
     parameters = result.get("parameters")
     if parameters is not None:
         lines.append(f"parameters  {parameters:,}")

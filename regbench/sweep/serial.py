@@ -17,7 +17,14 @@ def run_all(configs: Sequence[RunConfig]) -> int:
     """Run all, print one line that sums them up, and return the exit code.
 
     0 all complete, 1 some failed, 2 none ran because every one was refused, 130 interrupted, 143 terminated.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed; none was started.
     """
+    from regbench.runner import build_records
+
+    for config in configs:
+        build_records(config)  # a value out of range ends the command here, before the first run has begun
     codes: list[int] = []
     stopped = 0
     for place, config in enumerate(configs, start=1):

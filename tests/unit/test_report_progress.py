@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,10 +20,9 @@ class Terminal(io.StringIO):
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLUMNS", "80")
-    yield
 
 
 def row(epoch: int, **figures: float | int | None) -> dict[str, float | int | None]:
@@ -51,7 +49,9 @@ def test_quiet_prints_nothing_even_on_a_terminal() -> None:
     assert follow(Terminal(), 100, 100, quiet=True) == []
 
 
-@pytest.mark.parametrize(("epochs", "trained"), [(1, 1), (7, 7), (20, 20), (21, 21), (100, 100), (100, 37), (9999, 9999)])
+@pytest.mark.parametrize(
+    ("epochs", "trained"), [(1, 1), (7, 7), (20, 20), (21, 21), (100, 100), (100, 37), (9999, 9999)]
+)
 def test_a_pipe_gets_the_first_and_the_last_epoch_and_about_twenty_lines(epochs: int, trained: int) -> None:
     shown = shown_epochs(follow(io.StringIO(), epochs, trained))
     assert shown[0] == 1
@@ -89,7 +89,6 @@ def test_the_trainers_own_best_epoch_goes_before_the_lowest_loss() -> None:
     with open_progress(quiet=False, epochs=1, start=1, metric="accuracy", stream=stream) as progress:
         progress.begin("run", 9, 9)
         progress.epoch(row(9, best_epoch=3))
-    assert stream.getvalue().split()[-5:-2] != []
     assert stream.getvalue().splitlines()[-1].split()[5] == "3"
 
 

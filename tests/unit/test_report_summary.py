@@ -116,6 +116,10 @@ def test_initial_weights_have_no_epoch(capsys: pytest.CaptureFixture[str]) -> No
     assert "rolled back to the initial ones" in printed(capsys, changed(best_epoch=0, rolled_back_to=0))
 
 
+def test_a_run_that_is_best_at_its_end_was_not_rolled_back(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "weights     those of epoch 41 of 41" in printed(capsys, changed(best_epoch=41, rolled_back_to=41))
+
+
 def test_a_failed_run_has_a_result_without_figures(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, {"status": "failed", "stopping": None, "best": None, "last": None})
     assert "failed" in text
