@@ -22,10 +22,12 @@ class BatchNorm(Regularizer):
     In training μ and v (divided by n, not n − 1) are taken over the n values of a unit or channel in the batch, and
     running ← (1 − momentum) · running + momentum · current is kept, for v divided by n − 1; evaluation uses the running
     values. γ = 1 and β = 0 at first, learned as `norm<i>.scale` and `norm<i>.shift`, which penalties on weights leave
-    alone. `placement: before_activation` puts a layer in front of every non-linearity, `after_activation` behind it,
-    and `nowhere` is off. A layer whose sums are normalised right away loses its bias, for the mean takes it out again:
-    its gradient would be rounding noise, which Adam blows up to full steps. With n = 1 the output is β and the running
-    values stay. Row weights are ignored: each row of the batch counts once in μ and v, even one of weight 0.
+    alone. With n = 1 the output is β and the running values stay. Row weights are ignored: each row of the batch counts
+    once in μ and v, even one of weight 0.
+
+    `placement: before_activation` puts a layer in front of every non-linearity, `after_activation` behind it and
+    its pooling, and `nowhere` is off. A layer whose sums are normalised right away loses its bias, for the mean takes
+    it out again: its gradient would be rounding noise, which Adam blows up to full steps.
 
     momentum is torch's: the weight of the *new* value (Keras: that of the old one). Equal to torch.nn.BatchNorm1d/2d.
 

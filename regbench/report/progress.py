@@ -111,16 +111,15 @@ class Display:
         self.figures = ("train_loss", "val_loss", f"train_{metric}", f"val_{metric}")
         self.epochs = epochs
         self.start = start
-        self.began = time.monotonic()
+        self.warm: tuple[float, int] | None = None
         self.best: tuple[float, int] | None = None
         self.last: Row | None = None
         self.unseen = False
         self.running = False
 
     def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
-        """Announce the run; the time left is reckoned from now."""
-        self.epochs, self.start, self.began = epochs, starting_epoch, time.monotonic()
-        self.running = True
+        """Announce the run."""
+        self.epochs, self.start, self.running = epochs, starting_epoch, True
         self.painter.start(run_id, starting_epoch, epochs)
 
     def epoch(self, row: Row) -> None:
@@ -128,6 +127,9 @@ class Display:
         number, loss = _epoch_of(row), row.get("val_loss")
         if loss is not None and (self.best is None or loss < self.best[0]):
             self.best = (loss, number)
+        if self.warm is None:
+            # The first epoch pays for everything that is done once, so the pace is that of those after it.
+            self.warm = (time.monotonic(), number)
         self.last, self.unseen = row, True
         if self.painter.due(number):
             self._draw(row)
@@ -155,16 +157,24 @@ class Display:
         number, lr = _epoch_of(row), row.get("lr")
         seen = self.best[1] if self.best else None
         best = row.get("best_epoch", seen)
-        pace = (time.monotonic() - self.began) / max(1, number - self.start + 1)
         cells = (
             f"{number}/{self.epochs}",
             *(format_figure(row.get(name)) for name in self.figures),
             "-" if best is None else str(best),
             "-" if lr is None else f"{lr:.3g}",
-            format_seconds(pace * (self.epochs - number)),
+            format_seconds(self._time_left(number)),
         )
         self.unseen = False
         self.painter.draw(cells, number)
+
+
+    def _time_left(self, number: int) -> float | None:
+        if number == self.epochs:
+            return 0.0
+        if self.warm is None or number == self.warm[1]:
+            return None
+        since, first = self.warm
+        return (time.monotonic() - since) / (number - first) * (self.epochs - number)
 
 
 def _epoch_of(row: Row) -> int:

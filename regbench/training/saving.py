@@ -34,10 +34,10 @@ def load_run(cohort: Cohort, best: Networks, saved: Mapping[str, Tensor]) -> lis
     Raises:
         CheckpointError: a tensor is missing, unknown, or of another shape or type.
     """
-    moving = ("optimizer.", "history.")
+    moving = "history."
     fixed = {k: v for k, v in save_run(cohort, best, [], slice(None)).items() if not k.startswith(moving)}
-    # How many steps lie behind decides which of the others there are; each is shaped like the weights, or a number.
-    like = {k: cohort.flat if v.ndim else v for k, v in saved.items() if k.startswith(moving)}
+    # How many epochs lie behind decides how many old weights there are.
+    like = {name: cohort.flat for name in saved if name.startswith(moving)}
     check_tensors({**fixed, **like}, saved)
     cohort.place(saved["weights"].clone())
     cohort.alive = saved["alive"].clone()

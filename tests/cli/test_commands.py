@@ -84,7 +84,7 @@ def test_a_signal_ends_with_one_line_and_its_code(number: str, code: int, word: 
         "import sys, time, types\n"
         "runner = sys.modules['regbench.runner'] = types.ModuleType('regbench.runner')\n"
         "def run_one(config): print('ready', flush=True); time.sleep(60)\n"
-        "runner.run_one = run_one\n"
+        "runner.run_one, runner.build_records = run_one, lambda config: None\n"
         "from regbench.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     words = ["run", "-q", *(["-m", "seed=0,1,2"] if sweep else [])]

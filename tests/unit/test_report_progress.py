@@ -100,16 +100,18 @@ def test_without_validation_its_columns_are_dashes() -> None:
     assert stream.getvalue().splitlines()[-1].split()[:7] == ["1/1", "0.2500", "-", "0.5000", "-", "-", "0.1"]
 
 
-def test_time_left_is_the_mean_pace_times_the_epochs_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_left_is_the_pace_after_the_first_epoch_times_the_epochs_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = {"now": 100.0}
     monkeypatch.setattr("regbench.report.progress.time.monotonic", lambda: clock["now"])
     stream = io.StringIO()
     progress = open_progress(quiet=False, epochs=100, start=41, metric="accuracy", stream=stream)
     progress.begin("run", 100, 41)
-    clock["now"] += 20.0  # ten epochs of two seconds, fifty to go
+    clock["now"] += 60.0  # the first epoch, with everything that is done once
+    progress.epoch(row(41))
+    clock["now"] += 18.0  # nine epochs of two seconds, fifty to go
     progress.epoch(row(50))
     progress.end()
-    assert stream.getvalue().splitlines()[-1].split()[-1] == "1:40"
+    assert [line.split()[-1] for line in stream.getvalue().splitlines()[3:]] == ["-", "1:40"]
 
 
 def test_a_terminal_is_redrawn_no_more_often_than_promised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from regbench.randomness import Randomness
 from regbench.training.cohort import Cohort
@@ -17,6 +19,7 @@ from tests.unit.trainer import Setting, draw_classes, make_setting, make_split, 
 
 EPOCHS, BATCH, TRAIN, VAL, TEST = 3, 16, 72, 20, 8
 STEPS = -(-TRAIN // BATCH)
+LIMIT = 0.6
 TOLERANCE = {"float32": 1e-6, "float64": 1e-12}
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -124,7 +127,8 @@ def torch_mlp(extra: Callable[[int], Mapping[str, nn.Module]] = lambda place: {}
     inputs = 7
     for place, units in enumerate((9, 6)):
         added = extra(place)
-        net.add_module(f"hidden{place}", nn.Linear(inputs, units))
+        normed = any(name.startswith("norm") for name in added)
+        net.add_module(f"hidden{place}", nn.Linear(inputs, units, bias=not normed))  # a norm's shift is its bias
         for name, module in added.items():
             if name.startswith("norm"):
                 net.add_module(name, module)
@@ -233,6 +237,95 @@ def test_dropout_equals_a_scaled_mask_in_torch(precision: str, steps: list[Weigh
     net = torch_mlp(lambda place: {f"drop{place}": Masked(f"hidden{place}", 0.25)})
     assert_same_steps(steps, train_torch(setting, 6, net, make_optimizer), precision)
     assert sink.rows[-1]["val_loss"] == pytest.approx(evaluate(net, setting)["val"], rel=10 * TOLERANCE[precision])
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_gradient_clipping_equals_torch(precision: str, steps: list[Weights]) -> None:
+    record, make_optimizer = OPTIMIZERS["momentum"]
+    setting = make_mlp(precision, {"gradient_clipping": {"limit": LIMIT}}, optimizer=record)
+    sink = train_alone(setting, seed=7)
+    norms: list[float] = []
+
+    def clip(net: nn.Module) -> None:
+        norms.append(nn.utils.clip_grad_norm_(net.parameters(), LIMIT).item())
+
+    assert_same_steps(steps, train_torch(setting, 7, torch_mlp(), make_optimizer, before_step=clip), precision)
+    clipped = [sum(norm > LIMIT for norm in norms[e : e + STEPS]) / STEPS for e in range(0, len(norms), STEPS)]
+    assert 0.0 < sum(clipped) < EPOCHS, "the limit should bind in some steps only"
+    assert [row["gradient_clipping.clipped_fraction"] for row in sink.rows] == pytest.approx(clipped, rel=1e-6)
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+def test_clipping_by_value_equals_torch(precision: str, steps: list[Weights]) -> None:
+    record, make_optimizer = OPTIMIZERS["momentum"]
+    setting = make_mlp(precision, {"gradient_clipping": {"limit": 0.02, "by": "value"}}, optimizer=record)
+    train_alone(setting, seed=7)
+    clip = partial(clip_values, limit=0.02)
+    assert_same_steps(steps, train_torch(setting, 7, torch_mlp(), make_optimizer, before_step=clip), precision)
+
+
+def clip_values(net: nn.Module, limit: float) -> None:
+    nn.utils.clip_grad_value_(net.parameters(), limit)
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("scope", ["weights", "all"])
+def test_weight_decay_equals_adamw(scope: str, precision: str, steps: list[Weights]) -> None:
+    """Under a falling rate, for the decay of AdamW follows the curve."""
+    curve, make_scheduler = CURVES["cosine"]
+    setting = make_mlp(
+        precision,
+        {"weight_decay": {"strength": 0.4, "scope": scope}},
+        optimizer={"name": "adam", "lr": 0.02, "eps": 1e-6},
+        curve=curve,
+    )
+    train_alone(setting, seed=8)
+
+    def make_optimizer(net: nn.Module) -> torch.optim.Optimizer:
+        weights = [p for name, p in net.named_parameters() if name.endswith("weight")]
+        biases = [p for name, p in net.named_parameters() if name.endswith("bias")]
+        bias_decay = 0.4 if scope == "all" else 0.0
+        groups = [{"params": weights, "weight_decay": 0.4}, {"params": biases, "weight_decay": bias_decay}]
+        return torch.optim.AdamW(groups, 0.02, eps=1e-6)
+
+    assert_same_steps(steps, train_torch(setting, 8, torch_mlp(), make_optimizer, make_scheduler), precision)
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum"])
+def test_l2_equals_torchs_coupled_decay(name: str, steps: list[Weights]) -> None:
+    """torch's `weight_decay` of SGD and Adam is the gradient of the penalty, over all parameters."""
+    record, make_optimizer = OPTIMIZERS[name]
+    setting = make_mlp("float64", {"l2": {"strength": 0.1, "scope": "all"}}, optimizer=record)
+    train_alone(setting, seed=9)
+
+    def decayed(net: nn.Module) -> torch.optim.Optimizer:
+        optimizer = make_optimizer(net)
+        optimizer.param_groups[0]["weight_decay"] = 0.1
+        return optimizer
+
+    assert_same_steps(steps, train_torch(setting, 9, torch_mlp(), decayed), "float64")
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("normed", [False, True])
+def test_ema_equals_averaged_model(normed: bool, precision: str, steps: list[Weights]) -> None:
+    """What is evaluated is torch's average, of norm statistics too, while training goes on with the weights."""
+    record, make_optimizer = OPTIMIZERS["momentum"]
+    techniques: dict[str, Any] = {"ema": {"decay": 0.75}, **({"batch_norm": {}} if normed else {})}
+    setting = make_mlp(precision, techniques, optimizer=record)
+    sink = train_alone(setting, seed=10)
+    net = torch_mlp(lambda place: {f"norm{place}": nn.BatchNorm1d((9, 6)[place])} if normed else {})
+    average = AveragedModel(net.to(setting.plan.dtype), multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
+
+    def averaged(net: nn.Module) -> nn.Module:
+        average.update_parameters(net)
+        return average.module
+
+    assert_same_steps(steps, train_torch(setting, 10, net, make_optimizer, averaged=averaged), precision)
+    losses = evaluate(average.module, setting)
+    assert sink.rows[-1]["val_loss"] == pytest.approx(losses["val"], rel=10 * TOLERANCE[precision])
+    trained = torch.cat([p.detach().flatten() for p in net.parameters()])
+    assert sink.rows[-1]["weight_norm"] == pytest.approx(trained.norm().item(), rel=10 * TOLERANCE[precision])
 
 
 def test_figures_equal_torchs_evaluation(steps: list[Weights]) -> None:
