@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from benchmarks import cohort, command, single_run
-from benchmarks.table import print_rows
+from benchmarks.table import print_rows, warn_if_busy
 
 
 def main() -> None:
     """Print the table."""
+    warn_if_busy()
     print_rows([*single_run.measure(), *cohort.measure(), *command.measure()])
 
 

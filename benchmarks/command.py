@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.contestants import REPETITIONS, ROOT
 from benchmarks.ours import OVERRIDES
-from benchmarks.table import Row, print_rows
+from benchmarks.table import Row, print_rows, warn_if_busy
 
 RUN = ("run", *OVERRIDES, "schedule.epochs=100")
 
@@ -88,4 +88,5 @@ def run_process(folder: Path, *words: str) -> Cost:
 
 
 if __name__ == "__main__":
+    warn_if_busy()
     print_rows(measure())

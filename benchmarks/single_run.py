@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from statistics import median
 
-from benchmarks.contestants import alternate
-from benchmarks.table import Row, print_rows
+from benchmarks.contestants import alternate, describe_spread
+from benchmarks.table import Row, print_rows, warn_if_busy
 
 EPOCHS = 100
 
@@ -19,11 +19,14 @@ def measure() -> list[Row]:
     }
     rows = []
     for name, (bound, peer) in bounds.items():
-        ratio = median(ours / theirs for ours, theirs in zip(seconds["ours"], seconds[name], strict=True))
-        detail = f"{1e3 * median(seconds['ours']):.2f} against {1e3 * median(seconds[name]):.2f} ms an epoch"
-        rows.append(Row(what="one run, time an epoch", value=ratio, unit="x", peer=peer, detail=detail, at_most=bound))
+        ratios = [ours / theirs for ours, theirs in zip(seconds["ours"], seconds[name], strict=True)]
+        detail = f"{1e3 * median(seconds['ours']):.2f} against {1e3 * median(seconds[name]):.2f} ms an epoch, one thread each; ratio {describe_spread(ratios)}"
+        rows.append(
+            Row(what="one run, time an epoch", value=median(ratios), unit="x", peer=peer, detail=detail, at_most=bound)
+        )
     return rows
 
 
 if __name__ == "__main__":
+    warn_if_busy()
     print_rows(measure())

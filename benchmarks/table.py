@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -11,6 +12,13 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+
+WIDTH = 160
+"""Characters of the table where the output is no terminal."""
+
+BUSY = 0.5
+"""Load average over the last minute above which the machine is not idle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +66,16 @@ def processor_name() -> str:
     return names[0] if names else platform.machine()
 
 
+def warn_if_busy() -> None:
+    """Say before measuring that other work shares the cores: figures taken then are worth little."""
+    load = os.getloadavg()[0]
+    if load > BUSY:
+        print(f"warning: load {load:.1f} before the start; repeat on an idle machine before believing a figure")
+
+
 def print_rows(rows: Iterable[Row]) -> None:
     """Print the rows as a table under a line that names the machine."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(describe_machine(), highlight=False)
     table = Table("what", "measured", "target", "", "peer", "medians", title_justify="left")
     for row in rows:

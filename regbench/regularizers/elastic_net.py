@@ -18,7 +18,8 @@ class ElasticNet(Regularizer):
     """Elastic net: adds strength · Σ (r |w| + ½ (1 − r) w²) to the mean loss, r = l1_ratio.
 
     w runs over the weight matrices and kernels, or over all parameters with scope `all`. l1_ratio 1 is the technique
-    `l1`, l1_ratio 0 is `l2`; beside either of them the penalties add up. strength 0 is off.
+    `l1`, l1_ratio 0 is `l2`. strength 0 is off. Beside `l1` it is refused: two proximal steps, one after the other, are
+    not the step of the sum, and this technique holds both penalties.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
     w ← S(w, t r) / (1 + t (1 − r)), with S(w, a) = sign(w) · max(|w| − a, 0) and t = rate · gain · strength; the card
@@ -32,6 +33,7 @@ class ElasticNet(Regularizer):
     Source: Zou & Hastie (2005), eq. 3, in the form of Friedman, Hastie & Tibshirani (2010), eqs. 2 and 5.
     """
 
+    conflicts: ClassVar[tuple[str, ...]] = ("l1",)
     needs_gain: ClassVar[bool] = True
 
     strength: Hyper = hyper(1e-4, search=(1e-6, 1e-1), log=True, off=0.0, help="weight of the penalty in the loss")

@@ -23,12 +23,12 @@ class L1(Regularizer):
     w ← sign(w) · max(|w| − t, 0), t = rate · gain · strength. The gain is how far the optimizer moves a weight for a
     constant unit gradient at rate 1: 1/(1 − momentum) for SGD, 1/(√v̂ + eps) for Adam. At a fixed point
     w = prox(w − rate · gain · g), hence −g ∈ strength · ∂|w|: with every optimizer the weights settle where the
-    penalised loss is least. A threshold without the gain, rate · strength, would solve a problem with the strength
-    scaled down by 1 − momentum, or, under Adam, a different strength for each weight. A weight whose gradient is
-    always zero goes to zero at once under Adam, for its gain is 1/eps. The penalty is reported, on weights that pass
-    on no gradient.
+    penalised loss is least. Without the gain, a threshold of rate · strength would solve another
+    problem: under SGD one with (1 − momentum) · strength, under Adam one with a different strength for each weight.
+    A weight whose gradient is always zero goes to zero at once under Adam, for its gain is 1/eps. The penalty is
+    reported, but computed on weights that pass on no gradient.
 
-    Method `subgradient` adds strength · sign(w) to the gradient; its weights hover around zero and hardly ever are.
+    Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 
     Other libraries: Keras' L1(λ) is the subgradient; torch has none. The lasso of scikit-learn, which minimises
     1/(2n) ‖y − Xw‖² + α‖w‖₁, is strength 2α beside the mean squared error.

@@ -45,9 +45,9 @@ class StackedOptimizer:
             constants = {"alpha": record.alpha, "eps": record.eps, "momentum": record.momentum, "centered": False}
             rmsprop(delta, [gradients], averages, [], buffers, [self._steps], foreach=False, **constants, **shared)
         else:
-            moments = [memory["exp_avg"]], [memory["exp_avg_sq"]]
+            means, squares = [memory["exp_avg"]], [memory["exp_avg_sq"]]
             constants = {"beta1": record.beta1, "beta2": record.beta2, "eps": record.eps, "amsgrad": False}
-            adam(delta, [gradients], *moments, [], [self._steps], fused=True, **constants, **shared)
+            adam(delta, [gradients], means, squares, [], [self._steps], fused=True, **constants, **shared)
         return self._delta
 
     def gain(self) -> Tensor:

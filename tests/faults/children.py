@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from regbench.cli import main
+from regbench.training import fit
 
 DURABLE_STEPS = ("mkdir", "write", "ftruncate", "fsync", "link", "replace", "unlink")
 """The functions of `os` through which a run changes its folder."""
@@ -64,10 +66,9 @@ class Child:
         return Ended(os.waitstatus_to_exitcode(status), out, err)
 
 
-def fork(folder: Path, *words: str, before: Callable[[], object] = lambda: None) -> Child:
-    """Start the command in a fork that works in `folder`; `before` is called there first, to prepare what goes wrong."""
+def fork(folder: Path, work: Callable[[], int], *before: Callable[[], object]) -> Child:
+    """Start `work` in a fork, in `folder`; `before` is called there first, to prepare what goes wrong."""
     folder.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: fork next to threads, which do not matter
         pid = os.fork()
@@ -79,17 +80,20 @@ def fork(folder: Path, *words: str, before: Callable[[], object] = lambda: None)
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        before()
-        code = main(words)
+        for prepare in before:
+            prepare()
+        code = work()
         sys.stdout.flush()
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def command(folder: Path, *words: str, before: Sequence[Callable[[], object]] = ()) -> Child:
+    """Start `regbench run` with these words in a fork."""
+    return fork(folder, lambda: main(["run", *words]), *before)
 
 
 @contextmanager
@@ -190,3 +194,19 @@ def fingerprint(path: Path) -> Mapping[str, Any]:
     names = ("metrics.csv", "curves.svg", "config.yaml", "checkpoint/best.safetensors")
     assert [f.name for f in path.rglob("*.tmp")] == [], "a temporary file was left"
     return {"result": read_result(path), **{name: (path / name).read_bytes() for name in names}}
+
+
+def run_folder(work: Path) -> Path:
+    """Return the only run's folder below the working folder."""
+    (folder,) = (work / "runs").glob("*/*")
+    return folder
+
+
+def commit_every_epoch() -> None:
+    """Let this process commit after every epoch, as a run with long epochs does."""
+    fit.COMMIT_SECONDS = 0.0
+
+
+def commit_only_at_the_end() -> None:
+    """Let this process commit when it is asked to stop and at the end only, as a short run does."""
+    fit.COMMIT_SECONDS = 1e9

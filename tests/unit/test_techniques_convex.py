@@ -54,12 +54,13 @@ def sgd_gain(momentum: float) -> Gains:
 
 
 def adam_gain(optimizer: torch.optim.Optimizer, p: Tensor) -> Tensor:
-    state = optimizer.state[p]
-    return 1.0 / ((state["exp_avg_sq"] / (1.0 - 0.999 ** float(state["step"]))).sqrt() + 1e-8)
+    square: Tensor = optimizer.state[p]["exp_avg_sq"] / (1.0 - 0.999 ** float(optimizer.state[p]["step"]))
+    return 1.0 / (square.sqrt() + 1e-8)
 
 
 def rmsprop_gain(optimizer: torch.optim.Optimizer, p: Tensor) -> Tensor:
-    return 1.0 / (optimizer.state[p]["square_avg"].sqrt() + 1e-8)
+    square: Tensor = optimizer.state[p]["square_avg"]
+    return 1.0 / (square.sqrt() + 1e-8)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def minimise(
         rate = method.rate * 1e-3 ** max(0.0, 2.0 * step / method.steps - 1.0)
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
-        (loss(problem, weights) + technique.penalty(weights)).backward()  # type: ignore[no-untyped-call]
+        (loss(problem, weights) + technique.penalty(weights)).backward()
         previous = {name: w.detach().clone() for name, w in weights.items()}
         optimizer.step()
         with torch.no_grad():

@@ -129,7 +129,9 @@ def test_each_run_lowers_its_own_learning_rate() -> None:
 def test_weight_rules_stop_each_run_by_its_own_change(rule: str) -> None:
     stop = {"name": rule, "epsilon": 0.05, "lag": 2}
     optimizer = {"name": "sgd", "lr": 0.2}
-    setting = make_cohort_setting("linear", optimizer=optimizer, precision="float64", epochs=40, stop=stop, batch_size=48)
+    setting = make_cohort_setting(
+        "linear", optimizer=optimizer, precision="float64", epochs=40, stop=stop, batch_size=48
+    )
     sinks = assert_equal_to_alone(setting, make_jobs(setting), TOLERANCE["float64"])
     assert len({sink.result["epochs"] for sink in sinks}) > 1
     column = {"weight_change": "weight_change_l2", "largest_change": "weight_change_max"}[rule]
@@ -170,7 +172,9 @@ def test_a_diverged_run_goes_back_to_its_best_finite_epoch(val: int) -> None:
     x = np.random.default_rng(2).standard_normal((90, 3))
     split = make_split(x, x.sum(1), val=val, test=10)
     optimizer = {"name": "sgd", "lr": 20.0}
-    setting = make_setting(split, {"name": "linear"}, epochs=100, batch_size="full", precision="float64", optimizer=optimizer)
+    setting = make_setting(
+        split, {"name": "linear"}, epochs=100, batch_size="full", precision="float64", optimizer=optimizer
+    )
     sink = Memory()
     train_cohort(setting, [make_job(setting.plan, 0, sink)])
     assert sink.result["status"] == "diverged"

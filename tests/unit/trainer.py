@@ -57,9 +57,7 @@ def make_setting(
     return Setting(plan, prepare(split, plan.dtype), split)
 
 
-def make_split(
-    x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table", val: int = 0, test: int = 1
-) -> Split:
+def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table", val: int = 0, test: int = 1) -> Split:
     """Cut rows into training, validation and test rows, in this order; whole numbers in `y` are classes."""
     ends = len(y) - val - test
     parts = [Part(x[a:b], y[a:b]) for a, b in ((0, ends), (ends, len(y) - test), (len(y) - test, len(y)))]

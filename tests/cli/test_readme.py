@@ -1,0 +1,64 @@
+"""What the README shows works as shown."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from regbench.compose.command import plan_sweep
+from regbench.compose.loader import CheckedLoader, search_path
+from regbench.regularizers import registry
+from regbench.runner import build_records
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def shell_commands() -> list[list[str]]:
+    """Return the words of every `regbench run` in the README's shell blocks."""
+    import shlex
+
+    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("regbench run ")]
+    return [shlex.split(line, comments=True)[2:] for line in lines]
+
+
+@pytest.mark.parametrize("words", shell_commands(), ids=" ".join)
+def test_every_command_composes_and_its_settings_are_allowed(words: list[str]) -> None:
+    if "--help" in words:
+        return
+    loader = CheckedLoader(search_path(None, None))
+    configs = plan_sweep(loader, "config", [word for word in words if word != "-m"])
+    assert configs
+    for config in configs:
+        assert build_records(config)
+
+
+def test_every_technique_is_listed() -> None:
+    table = README.partition("## The techniques")[2].partition("## A technique of your own")[0]
+    assert {name for name in registry.names() if f"`{name}`" not in table} == set()
+
+
+def test_the_example_technique_keeps_the_contract_of_a_run(tmp_path: Path) -> None:
+    code, yaml = re.findall(r"```(?:python|yaml)\n(.*?)```", README, flags=re.DOTALL)
+    package = tmp_path / "regbench"
+    for folder in ("regbench", "configs"):
+        subprocess.run(["cp", "-r", str(ROOT / folder), str(tmp_path / folder)], check=True)
+    (package / "regularizers" / "logit_penalty.py").write_text(code)
+    (tmp_path / "configs" / "regularizer" / "logit_penalty.yaml").write_text(yaml)
+    command = [sys.executable, "-m", "regbench"]
+    run = subprocess.run(
+        [*command, "run", "regularizer=logit_penalty", "schedule.epochs=2", "-q"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert list(tmp_path.glob("runs/default/digits-mlp-logit_penalty-s0-*/result.json"))
+    shown = subprocess.run([*command, "show", "logit_penalty"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "keeps the outputs small" in shown.stdout
