@@ -59,7 +59,7 @@ class Declared:
             return ""
         left = "(" if self.open_low or math.isinf(self.low) else "["
         right = ")" if self.open_high or math.isinf(self.high) else "]"
-        return f"in {left}{self.low:g}, {self.high:g}{right}"
+        return f"in {left}{self.low:.10g}, {self.high:.10g}{right}"
 
     def inside(self, value: float) -> bool:
         """Tell whether a number lies in the declared range."""

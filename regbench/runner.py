@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from regbench.config import RunConfig
 from regbench.errors import ConfigError
@@ -149,10 +149,12 @@ def _train(config: RunConfig, plan: Plan, split: Split, data: TrainingSet, folde
             progress.end()
     except Interrupted:
         folder.log("interrupted; everything up to the last commit is kept")
-        return stop.end()
+        stop.end()
     _draw_curves(folder, result)
     folder.log(f"{result['status']}: {result['stopping']['reason']}")
     print_result(result, config.folder(), quiet=config.quiet)
+    if stop.requested():  # too late for this run, but a sweep ends here
+        stop.end()
     return 0
 
 
@@ -190,12 +192,13 @@ class StopSignal:
         return self._number is not None
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """Note the first signal; the second ends the process at once, at the last commit."""
-        if self._number is not None:
-            raise SystemExit(128 + number)
+        """Note the first signal; the second ends the command at once, at the last commit."""
+        again = self.requested()
         self._number = number
+        if again:
+            self.end()
 
-    def end(self) -> int:
+    def end(self) -> NoReturn:
         """End the command as the signal asks: KeyboardInterrupt for SIGINT, exit code 143 for SIGTERM."""
         if self._number == signal.SIGINT:
             raise KeyboardInterrupt

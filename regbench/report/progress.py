@@ -79,7 +79,7 @@ def open_progress(*, quiet: bool, epochs: int, start: int, metric: str, stream: 
     stream = stream or sys.stdout
     live = stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
     painter: Painter = LiveTable(metric, stream) if live else PlainLines(metric, stream)
-    return Display(painter, metric, epochs, start)
+    return Display(painter, metric, epochs)
 
 
 class Silence:
@@ -106,11 +106,10 @@ class Silence:
 class Display:
     """Follows one run: keeps its best epoch and pace, and hands rows to a painter when one is due."""
 
-    def __init__(self, painter: Painter, metric: str, epochs: int, start: int) -> None:
+    def __init__(self, painter: Painter, metric: str, epochs: int) -> None:
         self.painter = painter
         self.figures = ("train_loss", "val_loss", f"train_{metric}", f"val_{metric}")
         self.epochs = epochs
-        self.start = start
         self.warm: tuple[float, int] | None = None
         self.best: tuple[float, int] | None = None
         self.last: Row | None = None
@@ -119,7 +118,7 @@ class Display:
 
     def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
         """Announce the run."""
-        self.epochs, self.start, self.running = epochs, starting_epoch, True
+        self.epochs, self.running = epochs, True
         self.painter.start(run_id, starting_epoch, epochs)
 
     def epoch(self, row: Row) -> None:
@@ -166,7 +165,6 @@ class Display:
         )
         self.unseen = False
         self.painter.draw(cells, number)
-
 
     def _time_left(self, number: int) -> float | None:
         if number == self.epochs:

@@ -55,13 +55,17 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
 
 
 def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
-    """Return the loss and the metric of every row, both `[R, N]`: correct or not, or the squared error."""
+    """Return the loss and the metric of every row, both `[R, N]`: correct or not, or the squared error.
+
+    Both are NaN where the outputs are: argmax would make such a network right about its first class, and best so far.
+    """
     if task == "regression":
         losses = row_losses(task, outputs, data.y)
         return losses, losses * data.error_scale
     labels = data.y.argmax(-1)
     losses = F.cross_entropy(outputs.flatten(0, 1), labels.repeat(len(outputs)), reduction="none")
-    return losses.view(len(outputs), -1), (outputs.argmax(-1) == labels).to(outputs.dtype)
+    losses = losses.view(len(outputs), -1)
+    return losses, torch.where(losses.isnan(), losses, (outputs.argmax(-1) == labels).to(losses.dtype))
 
 
 def _outputs(networks: Networks, x: Tensor) -> Tensor:

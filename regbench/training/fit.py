@@ -65,7 +65,7 @@ class Watch:
     """Who looks on while a cohort trains."""
 
     epoch: Callable[[Mapping[str, float | int | None]], None] = lambda row: None
-    """Called with every row of metrics.csv."""
+    """Called with every row of metrics.csv, and `best_epoch`."""
     stop_requested: Callable[[], bool] = lambda: False
     """Asked at every step: whether training should be interrupted."""
     clock: Callable[[], float] = time.monotonic
@@ -205,7 +205,7 @@ class _Training:
                 self.tracks[place], row, self.plan.schedule.stop, self.ranked_by, seconds, seen, diverged[place]
             )
             self.jobs[number].sink.append(row, {"epoch": self.epoch, "seconds": seconds})
-            self.watch.epoch(row)
+            self.watch.epoch({**row, "best_epoch": self.tracks[place].best_epoch})
 
     def _improved(self) -> list[int]:
         places = [place for place, track in enumerate(self.tracks) if track.best_epoch == self.epoch]

@@ -62,7 +62,7 @@ def config(warm: None) -> RunConfig:
     parsed: list[RunConfig] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runner, "run_one", lambda config: parsed.append(config) or 0)
-        compose.run([*WORDS, "quiet=true"])
+        compose.run(WORDS)
     return parsed[0]
 
 
@@ -256,10 +256,10 @@ def test_sixteen_processes_execute_a_sweep_once(warm: None, work: Path) -> None:
 
 
 def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, undisturbed: Undisturbed) -> None:
-    words = (*LONG[:3], "schedule.epochs=2000", "schedule.stop=none", *WORDS[4:], "name=typed")
+    words = (*LONG[:3], "schedule.epochs=2000", "schedule/stop=none", *WORDS[4:], "name=typed")
     work.mkdir()
     with started("run", *words, cwd=work) as process:
-        wait_for(lambda: any(file.read_bytes().count(b"\n") > 20 for file in work.glob("runs/*/*/metrics.csv")))
+        wait_for(lambda: process.poll() is not None or any(file.read_bytes().count(b"\n") > 20 for file in work.glob("runs/*/*/metrics.csv")))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert (process.returncode, err) == (130, "regbench: interrupted; the same command goes on from here\n")

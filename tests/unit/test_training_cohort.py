@@ -128,10 +128,13 @@ def test_each_run_lowers_its_own_learning_rate() -> None:
 @pytest.mark.parametrize("rule", ["weight_change", "largest_change"])
 def test_weight_rules_stop_each_run_by_its_own_change(rule: str) -> None:
     stop = {"name": rule, "epsilon": 0.05, "lag": 2}
-    optimizer = {"name": "sgd", "lr": 0.2}
-    setting = make_cohort_setting(
-        "linear", optimizer=optimizer, precision="float64", epochs=40, stop=stop, batch_size=48
-    )
+    schedule: dict[str, Any] = {
+        "optimizer": {"name": "sgd", "lr": 0.2},
+        "epochs": 40,
+        "batch_size": 48,
+        "precision": "float64",
+    }
+    setting = make_cohort_setting("linear", stop=stop, **schedule)
     sinks = assert_equal_to_alone(setting, make_jobs(setting), TOLERANCE["float64"])
     assert len({sink.result["epochs"] for sink in sinks}) > 1
     column = {"weight_change": "weight_change_l2", "largest_change": "weight_change_max"}[rule]
@@ -171,10 +174,13 @@ def test_a_diverged_run_goes_back_to_its_best_finite_epoch(val: int) -> None:
     """Squared loss at too high a rate doubles its weights until they overflow; only finite ones are ever kept."""
     x = np.random.default_rng(2).standard_normal((90, 3))
     split = make_split(x, x.sum(1), val=val, test=10)
-    optimizer = {"name": "sgd", "lr": 20.0}
-    setting = make_setting(
-        split, {"name": "linear"}, epochs=100, batch_size="full", precision="float64", optimizer=optimizer
-    )
+    schedule: dict[str, Any] = {
+        "optimizer": {"name": "sgd", "lr": 20.0},
+        "epochs": 100,
+        "batch_size": "full",
+        "precision": "float64",
+    }
+    setting = make_setting(split, {"name": "linear"}, **schedule)
     sink = Memory()
     train_cohort(setting, [make_job(setting.plan, 0, sink)])
     assert sink.result["status"] == "diverged"
@@ -204,3 +210,49 @@ def test_the_best_epoch_is_restored_and_evaluated_again() -> None:
         figures = sink.result["best"][name]
         assert figures["loss"] == pytest.approx(-likelihood.mean(), rel=1e-12)
         assert figures["accuracy"] == pytest.approx((logits.argmax(1) == part.y).mean(), rel=1e-12)
+
+
+def test_a_network_of_nan_has_no_accuracy_and_is_never_best() -> None:
+    """One step at an absurd rate ends the first epoch with weights that are not finite, before any gradient is."""
+    setting = make_cohort_setting(
+        "mlp",
+        optimizer={"name": "sgd", "lr": 1e39},
+        stop={"name": "metric", "monitor": "val_accuracy"},
+        batch_size="full",
+        epochs=2,
+    )
+    sink = Memory()
+    train_cohort(setting, [make_job(setting.plan, 0, sink)])
+    assert math.isnan(sink.rows[0]["val_accuracy"])
+    assert sink.result["status"] == "diverged"
+    assert sink.result["best_epoch"] == 0
+    assert all(bool(torch.isfinite(value).all()) for value in sink.best.values())
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_an_ensembles_figures_are_those_of_its_mean_prediction(task: str) -> None:
+    """Probabilities, or predicted numbers, are averaged; computed here with numpy from the members' own weights."""
+    x, y = draw_classes(90, (6,), spread=2.0)
+    split = make_split(x, y if task == "classification" else x @ np.arange(6.0) + 1.0, val=20, test=20)
+    schedule: dict[str, Any] = {
+        "epochs": 3,
+        "batch_size": 16,
+        "precision": "float64",
+        "optimizer": {"name": "sgd", "lr": 0.02},
+    }
+    setting = make_setting(split, {"name": "linear"}, {"bagging": {"members": 3}}, **schedule)
+    sink = Memory()
+    train_cohort(setting, [make_job(setting.plan, 0, sink)])
+    weight, bias = sink.best["linear.weight"].numpy(), sink.best["linear.bias"].numpy()
+    assert weight.shape == (3, 3 if task == "classification" else 1, 6)
+    part = split.test
+    outputs = np.einsum("nd,mcd->mnc", part.x, weight) + bias[:, None]
+    figures = sink.result["best"]["test"]
+    if task == "regression":
+        error = ((outputs.mean(0)[:, 0] - part.y) ** 2).mean()
+        assert (figures["loss"], figures["mse"]) == pytest.approx((error, error), rel=1e-12)
+        return
+    exponentials = np.exp(outputs - outputs.max(-1, keepdims=True))
+    mean = (exponentials / exponentials.sum(-1, keepdims=True)).mean(0)
+    assert figures["loss"] == pytest.approx(-np.log(mean[np.arange(len(part.y)), part.y]).mean(), rel=1e-12)
+    assert figures["accuracy"] == pytest.approx((mean.argmax(1) == part.y).mean())

@@ -42,7 +42,7 @@ def solve(x: NDArray[np.float64], y: NDArray[Any], techniques: dict[str, Any], *
     return tensors["linear.weight"].numpy(), tensors["linear.bias"].numpy()
 
 
-def assert_close(found: Solution, weights: NDArray[np.float64], biases: NDArray[np.float64] | float) -> None:
+def assert_close(found: Solution, weights: NDArray[Any], biases: NDArray[Any] | float) -> None:
     """Compare weights as a whole, and the zeros among them exactly."""
     weight, bias = found
     expected = np.atleast_2d(weights)

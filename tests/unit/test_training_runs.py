@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,14 +27,8 @@ def test_bfloat16_computes_in_eight_bits() -> None:
     split = make_split(*draw_classes(60, (6,)), test=10)
     losses = {}
     for precision in ("float32", "bfloat16"):
-        setting = make_setting(
-            split,
-            {"name": "mlp"},
-            epochs=1,
-            batch_size="full",
-            precision=precision,
-            optimizer={"name": "sgd", "lr": 1e-30},
-        )
+        schedule: dict[str, Any] = {"epochs": 1, "batch_size": "full", "optimizer": {"name": "sgd", "lr": 1e-30}}
+        setting = make_setting(split, {"name": "mlp"}, precision=precision, **schedule)
         losses[precision] = train_alone(setting).rows[0]["objective"]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=2**-6)

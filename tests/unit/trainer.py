@@ -33,10 +33,6 @@ class Setting:
     data: TrainingSet
     split: Split
 
-    def variant(self, techniques: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Regularizer]:
-        """Return the same techniques with other hyper-parameters."""
-        return build_named(techniques)
-
 
 def build_named(techniques: Mapping[str, Mapping[str, Any]]) -> dict[str, Regularizer]:
     """Build techniques from their settings, as a configuration does."""
@@ -60,11 +56,13 @@ def make_setting(
 def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table", val: int = 0, test: int = 1) -> Split:
     """Cut rows into training, validation and test rows, in this order; whole numbers in `y` are classes."""
     ends = len(y) - val - test
-    parts = [Part(x[a:b], y[a:b]) for a, b in ((0, ends), (ends, len(y) - test), (len(y) - test, len(y)))]
+    train, validation, held_out = (
+        Part(x[a:b], y[a:b]) for a, b in ((0, ends), (ends, len(y) - test), (len(y) - test, len(y)))
+    )
     classify = np.issubdtype(y.dtype, np.integer)
     classes = tuple(str(label) for label in range(y.max() + 1)) if classify else ()
     task = "classification" if classify else "regression"
-    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64)
+    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64)
 
 
 def draw_classes(
