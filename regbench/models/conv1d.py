@@ -21,7 +21,7 @@ class Conv1d(Model):
 
     On MNIST-1D (40 steps, 10 classes) the maps are 19, 10 and 5 steps long and the network has 5,210 parameters.
 
-    Source: Greydanus (2020), Scaling down deep learning, section 2, the model CNN.
+    Source: Greydanus (2020), Scaling down deep learning; the layers of its published code (ConvBase).
     """
 
     channels: int = integer(25, low=1, high=4096, help="feature maps of each convolution")

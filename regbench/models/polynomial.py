@@ -27,7 +27,8 @@ class Polynomial(Model):
     over the training rows of each column. With one column the unpenalised problem then has condition number 1 and
     the bias that minimises the squared error is the targets' mean.
 
-    Source of the orthogonal basis: Forsythe (1957), Generation and use of orthogonal polynomials, section 3.
+    Source of the orthogonal basis: Forsythe (1957), Generation and use of orthogonal polynomials for data-fitting with
+    a digital computer; computed here by QR of the powers instead of his recurrence.
     """
 
     degree: int = integer(8, low=1, high=20, help="highest power")

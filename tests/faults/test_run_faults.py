@@ -98,18 +98,18 @@ def test_run_killed_at_any_durable_step_ends_the_same(
     config: RunConfig, tmp_path: Path, reference: Mapping[str, Any]
 ) -> None:
     steps = count_steps(config, tmp_path / "counted", commit_every_epoch)
-    assert steps > 80, "the count misses steps"
+    assert steps > 70, "the count misses steps"
     for step in range(1, steps):  # the last one gives the lock back
         assert die(config, tmp_path / str(step), step) == -signal.SIGKILL, step
         assert finish(config, tmp_path / str(step)) == reference, step
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [33, 48, 71])
+@pytest.mark.parametrize("first", [33, 48, 66])
 def test_run_killed_again_while_it_recovers_ends_the_same(
     config: RunConfig, tmp_path: Path, reference: Mapping[str, Any], first: int
 ) -> None:
-    for second in range(1, 40, 6):
+    for second in range(1, 40, 8):
         work = tmp_path / str(second)
         assert die(config, work, first) == -signal.SIGKILL
         assert die(config, work, second) == -signal.SIGKILL
@@ -129,11 +129,11 @@ def test_run_killed_at_random_moments_ends_the_same(work: Path, undisturbed: Und
 
 
 def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> None:
-    kill = before_call(Cohort, "step", 3 * 3 + 2, send(signal.SIGKILL))
+    kill = before_call(Cohort, "step", 2 * 3 + 2, send(signal.SIGKILL))
     command(work, *WORDS, before=[commit_every_epoch, kill]).wait()
     ended = command(work, *WORDS).wait()
-    assert "4/4" in ended.out
-    assert "3/4" not in ended.out, "three epochs were committed"
+    assert "3/3" in ended.out
+    assert "2/3" not in ended.out, "two epochs were committed"
 
 
 MOMENTS: dict[str, tuple[object, str, int]] = {
@@ -142,7 +142,7 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
     "the first step": (Cohort, "step", 1),
     "a later step": (Cohort, "step", 8),
     "an evaluation": (fit, "measure_epoch", 2),
-    "the last evaluation": (fit, "measure_epoch", 4),
+    "the last evaluation": (fit, "measure_epoch", 3),
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
     "the picture": (runner, "_draw_curves", 1),
@@ -194,7 +194,7 @@ SWEEP = (*WORDS, "-m", "seed=0,1,2,3,4,5")
 
 
 def test_interrupted_sweep_keeps_what_is_finished_and_goes_on_with_the_rest(work: Path) -> None:
-    strike = before_call(Cohort, "step", 2 * 12 + 5, send(signal.SIGINT))
+    strike = before_call(Cohort, "step", 2 * 9 + 5, send(signal.SIGINT))
     ended = command(work, *SWEEP, before=[strike]).wait()
     assert ended.code == 130
     assert "interrupted: 2 complete, 0 failed, 4 not done; the same command goes on from here" in ended.err
@@ -256,7 +256,7 @@ def test_sixteen_processes_execute_a_sweep_once(warm: None, work: Path) -> None:
 
 
 def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, undisturbed: Undisturbed) -> None:
-    words = (*LONG[:3], "schedule.epochs=2000", "schedule/stop=none", *WORDS[4:], "name=typed")
+    words = (*LONG[:3], "schedule.epochs=600", "schedule/stop=none", *WORDS[4:], "name=typed")
     work.mkdir()
     with started("run", *words, cwd=work) as process:
         wait_for(lambda: process.poll() is not None or any(file.read_bytes().count(b"\n") > 20 for file in work.glob("runs/*/*/metrics.csv")))
@@ -266,5 +266,5 @@ def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, un
     folder = run_folder(work)
     committed = read_checkpoint(folder / "checkpoint/last.safetensors").facts
     assert committed["metrics_bytes"] == (folder / "metrics.csv").stat().st_size, "an epoch was not committed"
-    assert 19 < committed["track"]["epoch"] < 2000
-    assert go_on(work, *words) == undisturbed(*words)
+    assert 19 < committed["track"]["epoch"] < 600
+    assert go_on(work, *words, before=()) == undisturbed(*words)

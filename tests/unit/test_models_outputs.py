@@ -75,7 +75,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...], int, nn.Module, int]] = 
         dense(40, 8, 8, 8, 8, 10, activation=nn.Tanh),
         41 * 8 + 3 * 9 * 8 + 9 * 10,
     ),
-    # Greydanus 2020: "a CNN with 5,210 parameters".
+    # The count that the published notebooks of Greydanus (2020) print.
     "conv1d on MNIST-1D": ({"name": "conv1d"}, (1, 40), 10, convolutional_1d(25, 10, 125), 5210),
     "conv1d, shortest": ({"name": "conv1d", "channels": 4}, (1, 3), 1, convolutional_1d(4, 1, 4), 24 + 2 * 52 + 5),
     "cnn, 8 x 8": (
