@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import os
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def run_one(config: RunConfig) -> int:
     Raises:
         RegbenchError: the configuration, the data or the folder cannot be used.
     """
-    if (config.folder() / "result.json").exists():
+    if os.path.exists(config.folder() / "result.json"):  # Path.exists raises where a folder above cannot be searched
         with RunFolder.claim(config.folder()) as folder:
             if _is_done(config, folder):
                 return 0

@@ -196,7 +196,8 @@ class _Training:
         self, rows: list[dict[str, float | None]], rates: list[float], measured: Measured, started: float
     ) -> None:
         seconds = (self.watch.clock() - started) / len(self.active)
-        diverged = measured.divergences(self.epoch, self.members)
+        norms = [figures["weight_norm"] for figures in rows]
+        diverged = measured.divergences(self.epoch, self.members, norms)
         effects = set(self.plan.effect_columns)
         for place, (number, figures) in enumerate(zip(self.active, rows, strict=True)):
             row = {"epoch": self.epoch, "lr": rates[place], **figures}

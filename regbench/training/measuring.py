@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -32,14 +35,17 @@ class Measured:
         for name, value in report.notes.items():
             self.notes.setdefault(name, []).append(value)
 
-    def divergences(self, epoch: int, members: int) -> list[str | None]:
-        """Say for each run at which step it stopped being finite, if it did."""
+    def divergences(self, epoch: int, members: int, norms: Sequence[float | None]) -> list[str | None]:
+        """Say for each run where it stopped being finite, if it did; `norms` are its weights' after the epoch."""
         alive = torch.stack(self.alive, 1).unflatten(0, (-1, members)).all(1)
-        steps = alive.sum(1).tolist()
         total = len(self.alive)
         return [
-            None if good == total else f"the objective or a gradient was not finite at epoch {epoch}, step {good + 1}"
-            for good in steps
+            f"the objective or a gradient was not finite at epoch {epoch}, step {good + 1}"
+            if good < total
+            else f"the weights were not finite after epoch {epoch}"
+            if not math.isfinite(norm or 0.0)
+            else None
+            for good, norm in zip(alive.sum(1).tolist(), norms, strict=True)
         ]
 
     def columns(self, members: int) -> dict[str, Tensor]:

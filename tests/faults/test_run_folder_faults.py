@@ -5,6 +5,7 @@ Oracle: the files of the same command undisturbed, and the folder as it was befo
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -20,7 +21,6 @@ import pytest
 from regbench.store import durable
 from regbench.training.cohort import Cohort
 from tests.faults.children import (
-    Ended,
     before_call,
     command,
     commit_every_epoch,
@@ -93,13 +93,13 @@ def test_disk_full_inside_a_row(work: Path, reference: Mapping[str, Any]) -> Non
     assert go_on(work) == reference
 
 
-@pytest.mark.parametrize("call", [1, 9, 14])
+@pytest.mark.parametrize("call", [1, 5, 11, 12])
 @pytest.mark.parametrize("name", ["fsync", "replace"])
 def test_disk_error_is_never_reported_as_saved(
     work: Path, reference: Mapping[str, Any], name: str, call: int
 ) -> None:
     def fail() -> None:
-        raise OSError(5, "Input/output error")
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     ended = command(work, *WORDS, before=[commit_every_epoch, before_call(os, name, call, fail)]).wait()
     assert ended.code in (1, 2)
@@ -115,7 +115,7 @@ def test_runs_below_a_file(warm: None, work: Path) -> None:
     (work / "notes").write_text("mine")
     line = refused(work, *WORDS, "runs=notes/runs", code=2)
     assert "notes/runs/default/" in line
-    assert "Not a directory" in line
+    assert "cannot be used as a run's folder" in line
     assert (work / "notes").read_text() == "mine"
 
 
@@ -124,15 +124,14 @@ def test_runs_with_a_name_too_long(warm: None, work: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o500, 0o000])
-def test_folder_without_permission(warm: None, tmp_path_factory: pytest.TempPathFactory, work: Path, mode: int) -> None:
+def test_folder_without_permission(warm: None, work: Path, mode: int) -> None:
     runs = work / "closed"
     runs.mkdir(parents=True)
     runs.chmod(mode)
     for folder in (runs.parent, *runs.parent.parents[:2]):
         folder.chmod(0o755)
-    drop = [lambda: os.setuid(NOBODY)] if os.getuid() == 0 else []
-    before = [*drop]
-    ended: Ended = command(work, *WORDS, f"runs={runs}", before=before).wait()
+    before = [lambda: os.setuid(NOBODY)] if os.getuid() == 0 else []  # the root user may write anywhere
+    ended = command(work, *WORDS, f"runs={runs}", before=before).wait()
     runs.chmod(0o700)
     assert ended.code == 2, ended.err
     assert f"{runs}/default/" in ended.line
@@ -155,7 +154,7 @@ def test_finished_run_is_not_touched_and_needs_no_torch(work: Path, reference: M
     call = [sys.executable, "-X", "importtime", "-m", "regbench", "run", *WORDS]
     done = subprocess.run(call, cwd=work, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    assert done.stdout.startswith("finished already, nothing to do")
+    assert done.stdout.lstrip().startswith("finished already, nothing to do")
     assert contents(work / "runs") == before
     assert mtimes(work / "runs") == times
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -266,11 +265,11 @@ def test_other_surroundings_give_the_same_run(work: Path, reference: Mapping[str
 @pytest.mark.parametrize(
     ("words", "part"),
     [
-        (["regularizer.dropout.rate=0.5"], "rate"),
+        (["regularizer.dropout.rate=0.5"], "dropout is not selected"),
         (["regularizer=[dropuot]"], "did you mean"),
         (["regularizer=[dropout]", "regularizer.dropout.rate=nan"], "rate="),
         (["regularizer=[dropout]", "regularizer.dropout.rate=1.5"], "[0, 1)"),
-        (["regularizer=[dropout,dropout]"], "dropout"),
+        (["seed=1", "seed=2"], "seed"),
         (["regularizer=[l1,elastic_net]"], "elastic_net"),
         (["dataset=diabetes", "regularizer=[smote]"], "smote"),
         (["dataset=diabetes", "regularizer=[label_smoothing]"], "label_smoothing"),
@@ -301,12 +300,15 @@ def test_mistake_is_refused_in_one_line_before_a_folder_is_made(
 
 def test_run_that_diverges_is_complete_and_says_so(warm: None, work: Path) -> None:
     work.mkdir()
-    x = np.random.default_rng(0).standard_normal((80, 3))
-    np.savez(work / "huge.npz", x=1e30 * x, y=(x[:, 0] > 0).astype(np.int64))
-    words = ("dataset=npz", "dataset.path=huge.npz", "dataset.standardize=false", "schedule.optimizer.lr=1e9")
+    signs = np.sign(np.random.default_rng(0).standard_normal((80, 3)))
+    np.savez(work / "huge.npz", x=3e38 * signs, y=(signs[:, 0] > 0).astype(np.int64))  # float32 ends at 3.4e38
+    words = ("dataset=npz", "dataset.path=huge.npz", "dataset.standardize=false")
     ended = command(work, *words, "schedule.batch_size=16", "threads=1").wait()
     assert ended.code == 0, ended.err
     result = fingerprint(run_folder(work))["result"]
     assert result["status"] == "diverged"
-    assert "not finite" in result["stopping"]["reason"] or "never finite" in result["stopping"]["reason"]
+    assert result["stopping"]["reason"] == "the objective or a gradient was not finite at epoch 1, step 1"
+    assert result["rolled_back_to"] == 0
     assert "diverged" in ended.out
+    again = command(work, *words, "schedule.batch_size=16", "threads=1").wait()
+    assert (again.code, "finished already" in again.out) == (0, True)
