@@ -20,7 +20,8 @@ def measure() -> list[Row]:
     rows = []
     for name, (bound, peer) in bounds.items():
         ratios = [ours / theirs for ours, theirs in zip(seconds["ours"], seconds[name], strict=True)]
-        detail = f"{1e3 * median(seconds['ours']):.2f} against {1e3 * median(seconds[name]):.2f} ms an epoch, one thread each; ratio {describe_spread(ratios)}"
+        medians = f"{1e3 * median(seconds['ours']):.2f} against {1e3 * median(seconds[name]):.2f} ms an epoch"
+        detail = f"{medians}, one thread each; ratio {describe_spread(ratios)}"
         rows.append(
             Row(what="one run, time an epoch", value=median(ratios), unit="x", peer=peer, detail=detail, at_most=bound)
         )

@@ -13,7 +13,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-
 WIDTH = 160
 """Characters of the table where the output is no terminal."""
 

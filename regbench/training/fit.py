@@ -123,9 +123,10 @@ class _Training:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a commit of the only run."""
-        self.history = load_run(self.cohort, self.best, checkpoint.tensors)
         self.tracks[0] = Track.from_json(checkpoint.facts["track"])
         self.epoch = self.tracks[0].epoch
+        remembered = min(self.epoch + 1, self.plan.schedule.stop.lag)  # the initial weights count as epoch 0's
+        self.history = load_run(self.cohort, self.best, checkpoint.tensors, remembered)
 
     def train_epoch(self) -> None:
         """Train and measure one epoch, and write its rows."""

@@ -28,17 +28,19 @@ def save_run(cohort: Cohort, best: Networks, history: list[Tensor], rows: slice)
     return tensors
 
 
-def load_run(cohort: Cohort, best: Networks, saved: Mapping[str, Tensor]) -> list[Tensor]:
+def load_run(cohort: Cohort, best: Networks, saved: Mapping[str, Tensor], remembered: int) -> list[Tensor]:
     """Put a run's saved state into a fresh cohort of this run alone; return the history of weights.
+
+    Args:
+        cohort: the fresh cohort.
+        best: its best networks, overwritten too.
+        saved: what `save_run` returned.
+        remembered: how many weights of earlier epochs belong to it.
 
     Raises:
         CheckpointError: a tensor is missing, unknown, or of another shape or type.
     """
-    moving = "history."
-    fixed = {k: v for k, v in save_run(cohort, best, [], slice(None)).items() if not k.startswith(moving)}
-    # How many epochs lie behind decides how many old weights there are.
-    like = {name: cohort.flat for name in saved if name.startswith(moving)}
-    check_tensors({**fixed, **like}, saved)
+    check_tensors(save_run(cohort, best, [cohort.flat] * remembered, slice(None)), saved)
     cohort.place(saved["weights"].clone())
     cohort.alive = saved["alive"].clone()
     best.flat.copy_(saved["best.weights"])
@@ -50,8 +52,7 @@ def load_run(cohort: Cohort, best: Networks, saved: Mapping[str, Tensor]) -> lis
             state[name] = saved[f"state.{technique}.{name}"].clone()
     optimizer = {k.removeprefix("optimizer."): v for k, v in saved.items() if k.startswith("optimizer.")}
     cohort.optimizer.load(optimizer)
-    ages = sorted((int(k.removeprefix("history.")), v) for k, v in saved.items() if k.startswith("history."))
-    return [flat.clone() for _, flat in ages]
+    return [saved[f"history.{age}"].clone() for age in range(remembered)]
 
 
 def name_parameters(best: Networks, rows: slice) -> dict[str, Tensor]:

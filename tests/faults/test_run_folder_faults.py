@@ -269,7 +269,6 @@ def test_other_surroundings_give_the_same_run(work: Path, reference: Mapping[str
         (["regularizer=[dropuot]"], "did you mean"),
         (["regularizer=[dropout]", "regularizer.dropout.rate=nan"], "rate="),
         (["regularizer=[dropout]", "regularizer.dropout.rate=1.5"], "[0, 1)"),
-        (["seed=1", "seed=2"], "seed"),
         (["regularizer=[l1,elastic_net]"], "elastic_net"),
         (["dataset=diabetes", "regularizer=[smote]"], "smote"),
         (["dataset=diabetes", "regularizer=[label_smoothing]"], "label_smoothing"),
