@@ -21,7 +21,7 @@ def measure() -> list[Row]:
             what=f"cohort of {RUNS}, speed of each run",
             value=median(ratios),
             unit="x",
-            peer=f"{RUNS} hand-written PyTorch loops",
+            peer=f"{RUNS} hand-written loops in turn, one thread",
             detail=f"{each:.2f} against {alone:.2f} ms an epoch and run; ratio {describe_spread(ratios)}",
             at_least=3,
         )

@@ -78,7 +78,7 @@ NOUNS = {
     "integers": "a list of whole numbers",
     "texts": "a list of texts",
     "rates": "a mapping of names to numbers",
-    "amount": "a whole number of at least 1 (a count) or a fraction in (0, 1]",
+    "amount": "a whole number of at least 2 (a count) or a fraction in (0, 1]",
     "nested": "a mapping",
 }
 
@@ -277,7 +277,7 @@ def _mapping(fact: Declared, value: Any, where: str) -> dict[str, float]:
 def _amount(fact: Declared, value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise refusal(fact, value, where)
-    if not (value >= 1 if isinstance(value, int) else 0.0 < value <= 1.0):
+    if not (value >= 2 if isinstance(value, int) else 0.0 < value <= 1.0):
         raise refusal(fact, value, where)
     return value
 

@@ -21,7 +21,6 @@ SMALL_STEP = 1 << 23
 """Multiply-adds of one forward pass below which a second thread does not pay."""
 
 if TYPE_CHECKING:
-    from regbench.data.records import Split
     from regbench.models.base import Model
     from regbench.regularizers.base import Regularizer
     from regbench.schedules.schedule import Schedule
@@ -57,7 +56,7 @@ def build_records(config: RunConfig) -> Records:
 def run_one(config: RunConfig) -> int:
     """Train one run, or go on with it, or say that it is done; return the exit code.
 
-    0 complete (a diverged run is complete: its result says so), 130 interrupted, 143 terminated.
+    0 is complete; a diverged run is complete too, and its result says so.
 
     Raises:
         RegbenchError: the configuration, the data or the folder cannot be used.
@@ -67,12 +66,12 @@ def run_one(config: RunConfig) -> int:
             if _is_done(config, folder):
                 return 0
     records = build_records(config)
-    plan, split, data = prepare_run(config, records)
+    plan, checksum, data = prepare_run(config, records)
     with RunFolder.claim(config.folder()) as folder:
         if _is_done(config, folder):  # by another process, since the first look
             return 0
         try:
-            return _train(config, plan, split, data, folder)
+            return _train(config, plan, checksum, data, folder)
         except CheckpointError:
             raise  # a refusal to touch what is there; the folder stays as it is
         except Exception as error:
@@ -93,8 +92,8 @@ def _is_done(config: RunConfig, folder: RunFolder) -> bool:
     return True
 
 
-def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, Split, TrainingSet]:
-    """Read the data, build the network and check that everything fits together.
+def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, str, TrainingSet]:
+    """Read the data, build the network and check that everything fits; return also the checksum of the data.
 
     Raises:
         ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
@@ -117,23 +116,33 @@ def prepare_run(config: RunConfig, records: Records) -> tuple[Plan, Split, Train
     facts = collect_facts(split, network, records.schedule)
     plan = make_plan(network, records.techniques, records.schedule, facts)
     check_monitor(stop, plan.header)
-    return plan, split, prepare(split, plan.dtype)
+    return plan, split.checksum, prepare(split, plan.dtype)
 
 
-def _train(config: RunConfig, plan: Plan, split: Split, data: TrainingSet, folder: RunFolder) -> int:
+def _train(config: RunConfig, plan: Plan, checksum: str, data: TrainingSet, folder: RunFolder) -> int:
     import torch
 
     from regbench.training.environment import describe_environment
     from regbench.training.fit import Interrupted, Watch, fit, make_job
 
-    torch.set_num_threads(config.threads or choose_threads(plan, data))
     if config.resume == "fresh":
         folder.discard()
     checkpoint = folder.resume(config.config_hash(), plan.header)
+    before = {} if checkpoint is None else checkpoint.facts
+    if before.get("data_checksum", checksum) != checksum:
+        raise CheckpointError(
+            f"{folder.path}: the data have changed since its last commit; put them back, or add resume=fresh"
+        )
+    # A resumed run keeps its number of threads, for sums are rounded differently with another.
+    threads = config.threads or before.get("threads") or choose_threads(plan, data)
+    torch.set_num_threads(threads)
+    environment = describe_environment(config.overrides, config.device)
     if checkpoint is None:
         folder.write_config(config.to_yaml())
-        facts = describe_environment(config.overrides, config.device)
-        folder.write_run({**facts, "data_checksum": split.checksum, "plan": plan.describe()})
+        folder.write_run({**environment, "data_checksum": checksum, "plan": plan.describe()})
+    else:
+        folder.log(f"resumed on {environment['host']} with {environment['versions']}, {threads} threads")
+    facts = {"data_checksum": checksum, "threads": threads}
     start = 0 if checkpoint is None else int(checkpoint.facts["track"]["epoch"])
     folder.log(f"training from epoch {start + 1}" if start else "training")
     epochs = plan.schedule.epochs
@@ -145,7 +154,7 @@ def _train(config: RunConfig, plan: Plan, split: Split, data: TrainingSet, folde
         ):
             progress.begin(config.run_id(), epochs, start + 1)
             watch = Watch(epoch=progress.epoch, stop_requested=stop.requested)
-            result = fit(plan, [make_job(plan, config.seed, folder)], data, watch, checkpoint)[0]
+            result = fit(plan, [make_job(plan, config.seed, folder, facts)], data, watch, checkpoint)[0]
             progress.end()
     except Interrupted:
         folder.log("interrupted; everything up to the last commit is kept")
@@ -163,15 +172,9 @@ def choose_threads(plan: Plan, data: TrainingSet) -> int:
 
     It depends on the run and the machine's cores only, never on the load, so that a repeated run repeats its rounding.
     """
-    import torch
-
-    from regbench.randomness import Randomness
-
-    weights = plan.network.initial_weights(Randomness(0), torch.float32)
-    parameters = sum(tensor.numel() for tensor in weights.values())
     batch = plan.schedule.batch_size or len(data.rows.weight)
     dense = all(site.kind != "channels" for site in plan.network.sites)
-    return 1 if dense and parameters * batch < SMALL_STEP else os.cpu_count() or 1
+    return 1 if dense and plan.parameters * batch < SMALL_STEP else len(os.sched_getaffinity(0))
 
 
 def _draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,15 +23,19 @@ class Bagging(Regularizer):
         mean:       p = (1/M) Σ_m p_m
         vote:       p_k = (v_k + 1/C) / (M + 1),   v_k = number of members whose largest p_m is class k
 
-    c multiplies the rows' weights, so all members see every row but learn from about 63 % of them. p_m `[M, N, C]`
-    are probabilities (or predictions: `mean` only); C is the number of classes. The pseudo-vote of 1/C for every class
-    keeps the loss of a unanimous error finite, at log(C (M + 1)). Members have their own initial weights, batches and
-    random numbers. M = 1 is off: a single network on all rows.
+    c multiplies the rows' weights, so all members see every row but learn from about 63 % of them. A batch's loss is
+    the weighted mean of its rows: in batches of very few rows, counts partly cancel. p_m `[M, N, C]` are probabilities
+    (or predictions: `mean` only); C is the number of classes. The pseudo-vote of 1/C for every class keeps the loss of
+    a unanimous error finite, at log(C (M + 1)). Members have their own initial weights, batches and random numbers;
+    with `smote`, each has its own synthetic rows, which its bootstrap draws from too. M = 1 is off: a single network
+    on all rows.
 
     Averaging probabilities is not averaging logits or weights.
 
     Source: Breiman (1996), Bagging predictors; Oza & Russell (2001), Online bagging and boosting, for Poisson(1).
     """
+
+    after: ClassVar[tuple[str, ...]] = ("smote",)
 
     members: int = integer(5, low=1, off=1)
     sampling: str = choice("bootstrap", "poisson")
@@ -41,7 +47,9 @@ class Bagging(Regularizer):
         return self.members
 
     def check(self, facts: Facts) -> None:
-        """Refuse votes on numbers."""
+        """Refuse votes on numbers, and batches of one row, whose weight cancels out of the mean."""
+        if self.members > 1 and facts.batch_size == 1:
+            raise refuse("bagging", "needs batches of at least 2 rows, and schedule.batch_size=1")
         if self.combination == "vote" and facts.task != "classification":
             raise refuse("bagging", "combination=vote needs classification; it takes mean for a predicted number")
 
@@ -52,12 +60,15 @@ class Bagging(Regularizer):
         return rows._replace(weight=rows.weight * self._counts(len(rows.weight), random).to(rows.weight.dtype))
 
     def combine(self, outputs: Tensor, task: str) -> Tensor:
-        """Return the mean or the smoothed shares of votes, `[N, C]`."""
-        if self.combination == "mean" or self.members == 1:
+        """Return the logarithm of the mean probability or of the smoothed shares of votes, or the mean number."""
+        if task == "regression":
             return outputs.mean(0)
         members, _, classes = outputs.shape
+        if self.combination == "mean":
+            # Not the mean of probabilities and then its logarithm: a confident error would underflow to -inf.
+            return torch.logsumexp(outputs, 0) - math.log(members)
         votes = (outputs.argmax(-1, keepdim=True) == torch.arange(classes)).to(outputs.dtype).sum(0)
-        return (votes + 1.0 / classes) / (members + 1)
+        return ((votes + 1.0 / classes) / (members + 1)).log()
 
     def _counts(self, rows: int, random: Randomness) -> Tensor:
         if self.sampling == "bootstrap":

@@ -67,6 +67,8 @@ class Regularizer:
 
     conflicts: ClassVar[tuple[str, ...]] = ()
     """Techniques that cannot be used beside this one."""
+    after: ClassVar[tuple[str, ...]] = ()
+    """Techniques that act before this one wherever both act at the same stage; the others go by name."""
     site_kinds: ClassVar[tuple[str, ...]] = ()
     """Kinds of sites at which `activations` acts."""
     effects: ClassVar[tuple[str, ...]] = ()
@@ -147,7 +149,7 @@ class Regularizer:
     # -- evaluation ----------------------------------------------------------------------------------------------
 
     def combine(self, outputs: Tensor, task: str) -> Tensor:
-        """Combine the members' probabilities or predictions `[M, N, C]` into `[N, C]`."""
+        """Combine the members' log-probabilities (or predicted numbers) `[M, N, C]` into one, `[N, C]`."""
         return outputs.mean(0)
 
 

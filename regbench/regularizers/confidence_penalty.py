@@ -19,8 +19,8 @@ class ConfidencePenalty(Regularizer):
         hinge:  L + β max(0, Γ − H(p)),      H(p) = −Σ_k p_k log p_k
 
     p = softmax of the outputs `[B, N]`; H is in nats, between 0 and log N. β is `strength`, Γ is `threshold`: with
-    the hinge, a prediction whose entropy exceeds Γ pays nothing. Γ is not used by `plain`. β = 0 is off, and so is
-    Γ = 0 for the hinge. The reported losses of training and validation data are without the penalty.
+    the hinge, a prediction whose entropy exceeds Γ pays nothing. Γ is not used by `plain`. β = 0 is off. The reported
+    losses of training and validation data are without the penalty.
 
     With the sign the wrong way round, the technique rewards overconfidence; `plain` can make the objective negative.
 
@@ -28,7 +28,7 @@ class ConfidencePenalty(Regularizer):
     """
 
     strength: Hyper = hyper(0.1, search=(0.01, 2.0), log=True, off=0.0)
-    threshold: Hyper = hyper(0.5, search=(0.1, 2.0), off=0.0)
+    threshold: Hyper = hyper(0.5, search=(0.1, 2.0))
     form: str = choice("plain", "hinge")
 
     def check(self, facts: Facts) -> None:

@@ -32,6 +32,8 @@ class DropConnect(Regularizer):
 
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
 
+    after: ClassVar[tuple[str, ...]] = ("weight_noise",)
+
     rate: Hyper = hyper(0.5, high=1.0, open_high=True, search=(0.05, 0.8), off=0.0)
     mask: str = choice("row", "batch")
 

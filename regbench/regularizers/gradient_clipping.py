@@ -48,7 +48,8 @@ class GradientClipping(Regularizer):
             return {name: _cut(g, limit) for name, g in gradients.items()}
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients.values()]))
         note("clipped_fraction", (norm > limit).to(some.dtype))
-        scale = (limit / (norm + EPSILON)).clamp_max(1.0)
+        # A norm that overflows would scale finite gradients to zero, and the run would stand still unmarked.
+        scale = torch.where(torch.isfinite(norm), (limit / (norm + EPSILON)).clamp_max(1.0), math.nan)
         return {name: g * scale for name, g in gradients.items()}
 
 

@@ -17,8 +17,8 @@ class GradientNoise(Regularizer):
     """Annealed gradient noise: adds N(0, σ_t²) to every component of the gradient, σ_t² = eta / (1 + t)^gamma.
 
     σ_t² is a variance, so that the noise starts with standard deviation √eta; t counts updates (not epochs) from 0.
-    All parameters get noise. eta 0 is off; gamma 0 keeps the noise constant. List it after `gradient_clipping`,
-    or the noise is clipped with the gradient. `sigma` is the standard deviation σ_t.
+    All parameters get noise. eta 0 is off; gamma 0 keeps the noise constant. It acts after
+    `gradient_clipping`, so that the noise is not clipped. `sigma` is the standard deviation σ_t.
 
     Other libraries have none; the trap met in copies is the use of σ_t² as the standard deviation.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -25,6 +26,8 @@ class MaxNorm(Regularizer):
 
     Source: Srivastava et al. (2014), section 5.1; radius 3 to 4 from appendix A.3.
     """
+
+    after: ClassVar[tuple[str, ...]] = ("elastic_net", "l1", "weight_decay")
 
     radius: Hyper = hyper(3.0, open_low=True, search=(0.5, 8.0), log=True, off=math.inf, help="largest norm allowed")
     scope: str = choice("unit", "layer", help="what the norm is taken over: each unit's weights, or all of a layer's")

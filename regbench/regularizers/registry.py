@@ -30,7 +30,7 @@ def load(name: str) -> type[Regularizer]:
 
 
 def build_techniques(members: Mapping[str, Mapping[str, Any]]) -> dict[str, Regularizer]:
-    """Build the selected techniques in the order of the mapping, each checked against its declaration.
+    """Build the selected techniques, each checked against its declaration, in the order in which they act.
 
     Raises:
         ConfigError: an unknown technique or key, a value out of range, or two techniques that exclude each other.
@@ -40,4 +40,19 @@ def build_techniques(members: Mapping[str, Mapping[str, Any]]) -> dict[str, Regu
         for other in technique.conflicts:
             if other in techniques:
                 raise ConfigError(f"regularizer {name} excludes {other}: choose one of the two")
-    return techniques
+    return order_techniques(techniques)
+
+
+def order_techniques(techniques: Mapping[str, Regularizer]) -> dict[str, Regularizer]:
+    """Order techniques by name, but each behind those that it declares to act `after`.
+
+    The order of the person's list plays no part, so that `[a,b]` and `[b,a]` are one run.
+    """
+    waiting, ordered = sorted(techniques), dict[str, Regularizer]()
+    while waiting:
+        ready = [name for name in waiting if not set(techniques[name].after) & set(waiting)]
+        if not ready:
+            raise ConfigError(f"regularizer: {', '.join(waiting)} each declare to act after another of them")
+        ordered[ready[0]] = techniques[ready[0]]
+        waiting.remove(ready[0])
+    return ordered

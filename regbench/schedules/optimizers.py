@@ -1,4 +1,4 @@
-"""Optimizers as declarations; the trainer maps each to the class of the same name in `torch.optim`.
+"""Optimizers as declarations; the trainer steps with the functions of the same name in `torch.optim`.
 
 The learning rate is the peak of the curve and may differ from run to run inside a cohort; so may AdamW's decay.
 Everything else is static. No optimizer here adds L2 to the gradient: that is what the regularizer `l2` is for.

@@ -197,7 +197,7 @@ class ChangeRule(PatientRule):
 
     patience: int = integer(1, low=1, help="epochs in a row with too small a change before it stops")
     epsilon: float = number(1e-3, low=0.0, open_low=True, help="the change below which the weights stand still")
-    lag: int = integer(1, low=1, help="epochs k between the weights compared, w_t and w_{t-k}")
+    lag: int = integer(1, low=1, help="epochs k between the weights compared; k copies of them are kept")
 
     def _count(self, state: StopState, observation: Observation) -> StopState:
         change = observation.values.get(self.watches or "", math.nan)

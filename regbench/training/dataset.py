@@ -44,11 +44,12 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
     has_validation = len(val[0]) > 0
     watched = [(train[0][subset], train[1][subset]), *([val] if has_validation else [])]
     full = [train, *([val] if has_validation else []), test]
+    everything, count = joined(full), len(train[0])
     return TrainingSet(
-        rows=Rows(train[0], train[1], torch.ones(len(train[0]), dtype=dtype)),
+        rows=Rows(everything.x[:count], everything.y[:count], torch.ones(count, dtype=dtype)),
         watched=joined(watched),
         watched_ends=_ends(watched),
-        full=joined(full),
+        full=everything,
         full_ends=_ends(full),
     )
 

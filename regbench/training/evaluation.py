@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from regbench.training.plan import Hypers
 from regbench.training.step import cast, row_losses
 
 LARGEST_PASS = 1 << 22
-"""Input values times networks in one evaluation pass: bounds memory on large data sets."""
+"""Values in one evaluation pass at the widest place of the networks: bounds memory on large data sets."""
 
 
 class Labelled(NamedTuple):
@@ -42,16 +43,15 @@ def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor
 def predict(networks: Networks, x: Tensor) -> Tensor:
     """Return logits or predictions of every run, `[R, N, C]`."""
     plan = networks.plan
-    size = max(1, LARGEST_PASS // (len(networks.members) * max(1, x[0].numel())))
+    widest = max(math.prod(site.shape) for site in plan.network.sites)
+    size = max(1, LARGEST_PASS // (len(networks.members) * widest))
     outputs = torch.cat([_outputs(networks, part) for part in x.split(size)], 1)
     members, technique = plan.ensemble
     if technique is None or members == 1:
         return outputs
-    grouped = outputs.unflatten(0, (-1, members))
-    classify = plan.task == "classification"
-    grouped = grouped.softmax(-1) if classify else grouped
-    combined = torch.stack([technique.combine(group, plan.task) for group in grouped])
-    return combined.log() if classify else combined
+    if plan.task == "classification":
+        outputs = outputs.log_softmax(-1)
+    return torch.stack([technique.combine(group, plan.task) for group in outputs.unflatten(0, (-1, members))])
 
 
 def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -58,6 +58,8 @@ class Job:
     decay: float
     """AdamW's weight decay; ignored by other optimizers."""
     sink: Sink
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What every commit holds beside the state, for whoever goes on from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +73,11 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
 
 
-def make_job(plan: Plan, seed: int, sink: Sink) -> Job:
+def make_job(plan: Plan, seed: int, sink: Sink, facts: Mapping[str, Any] | None = None) -> Job:
     """Return the job of a run that has the plan's own techniques and learning rate."""
     optimizer = plan.schedule.optimizer
     decay = float(optimizer.weight_decay) if isinstance(optimizer, AdamW) else 0.0
-    return Job(seed=seed, techniques=plan.techniques, lr=float(optimizer.lr), decay=decay, sink=sink)
+    return Job(seed=seed, techniques=plan.techniques, lr=float(optimizer.lr), decay=decay, sink=sink, facts=facts or {})
 
 
 def fit(
@@ -91,7 +93,7 @@ def fit(
         checkpoint: where to go on; only with a single job.
 
     Raises:
-        Interrupted: `watch` asked for it; all runs are committed.
+        Interrupted: `watch` asked for it; all runs are committed, up to the last whole epoch.
     """
     training = _Training(plan, jobs, data, watch)
     if checkpoint is not None:
@@ -147,7 +149,7 @@ class _Training:
         self._remember()
         self._write(rows, rates[:: self.members].tolist(), measured, started)
         copy_rows(evaluated, self.best, self._improved())
-        self._commit_when_due()
+        self._commit_when_due(started)
 
     def retire(self) -> dict[int, dict[str, Any]]:
         """Finish the runs that have ended, take them off the stack, and return their results by job number."""
@@ -217,9 +219,10 @@ class _Training:
         """Return the numbers of the networks of some runs."""
         return torch.tensor([p * self.members + m for p in places for m in range(self.members)], dtype=torch.int64)
 
-    def _commit_when_due(self) -> None:
-        requested = self.watch.stop_requested()
-        if not requested and self.watch.clock() - self.committed_at < COMMIT_SECONDS:
+    def _commit_when_due(self, started: float) -> None:
+        """Commit every so often, and after each epoch so long that an interruption would not wait for its end."""
+        requested, now = self.watch.stop_requested(), self.watch.clock()
+        if not requested and now - self.committed_at < COMMIT_SECONDS and now - started < PATIENT_SECONDS:
             return
         for place in range(len(self.active)):
             self._commit(place)
@@ -230,7 +233,8 @@ class _Training:
     def _commit(self, place: int) -> None:
         rows = slice(place * self.members, (place + 1) * self.members)
         tensors = save_run(self.cohort, self.best, self.history, rows)
-        self.jobs[self.active[place]].sink.commit(tensors, {"track": self.tracks[place].to_json()})
+        job = self.jobs[self.active[place]]
+        job.sink.commit(tensors, {**job.facts, "track": self.tracks[place].to_json()})
 
     def _drop(self, ended: Sequence[int]) -> None:
         stay = [place for place in range(len(self.active)) if place not in set(ended)]

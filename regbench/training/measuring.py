@@ -42,7 +42,7 @@ class Measured:
         return [
             f"the objective or a gradient was not finite at epoch {epoch}, step {good + 1}"
             if good < total
-            else f"the weights were not finite after epoch {epoch}"
+            else f"the norm of the weights was not finite after epoch {epoch}"
             if not math.isfinite(norm or 0.0)
             else None
             for good, norm in zip(alive.sum(1).tolist(), norms, strict=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from regbench.fields import hyper_names
 from regbench.models.network import Network
-from regbench.regularizers.base import STAGES, Facts, Regularizer, overrides, stages_of
+from regbench.randomness import Randomness
+from regbench.regularizers.base import STAGES, Facts, Regularizer, overrides
 from regbench.schedules.schedule import Schedule
 
 Stages: TypeAlias = dict[str, tuple[tuple[str, Regularizer], ...]]
@@ -38,6 +39,12 @@ class Plan:
     def metric(self) -> str:
         """The figure beside the loss: accuracy, or mse in the target's own unit."""
         return METRICS[self.task]
+
+    @cached_property
+    def parameters(self) -> int:
+        """Number of parameters of one network."""
+        weights = self.network.initial_weights(Randomness(0), self.dtype)
+        return sum(tensor.numel() for tensor in weights.values())
 
     @property
     def dtype(self) -> torch.dtype:
@@ -117,6 +124,3 @@ def collect_hypers(members: Sequence[Mapping[str, Regularizer]]) -> Hypers:
         }
         for name, technique in members[0].items()
     }
-
-
-__all__ = ["FIXED_COLUMNS", "Hypers", "Plan", "Stages", "arrange", "collect_hypers", "make_plan", "stages_of"]

@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import Tensor
 
-from regbench.schedules.stopping import StopRule
 from regbench.training.cohort import Networks
 from regbench.training.dataset import TrainingSet
 from regbench.training.evaluation import measure_parts
@@ -31,7 +30,7 @@ def describe_results(
     return [
         {
             "status": status,
-            "stopping": {"rule": _rule_name(plan.schedule.stop), "reason": reason},
+            "stopping": {"rule": plan.schedule.stop.name, "reason": reason},
             "best_epoch": track.best_epoch,
             "epochs": track.epoch,
             "rolled_back_to": track.best_epoch if ranked_by or track.best_epoch != track.epoch else None,
@@ -54,7 +53,3 @@ def _figures(plan: Plan, parts: Tensor) -> dict[str, Any]:
 def _effects(name: str, track: Track) -> dict[str, float | None]:
     prefix = f"{name}."
     return {key.removeprefix(prefix): value for key, value in track.effects.items() if key.startswith(prefix)}
-
-
-def _rule_name(rule: StopRule) -> str:
-    return rule.name

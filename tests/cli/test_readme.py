@@ -60,5 +60,7 @@ def test_the_example_technique_keeps_the_contract_of_a_run(tmp_path: Path) -> No
     )
     assert run.returncode == 0, run.stderr
     assert list(tmp_path.glob("runs/default/digits-mlp-logit_penalty-s0-*/result.json"))
-    shown = subprocess.run([*command, "show", "logit_penalty"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [*command, "show", "logit_penalty"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     assert "keeps the outputs small" in shown.stdout

@@ -79,7 +79,7 @@ def fork(folder: Path, work: Callable[[], int], *before: Callable[[], object]) -
         os.chdir(folder)
         for number, name in ((1, "out"), (2, "err")):
             os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
         for prepare in before:
             prepare()
         code = work()

@@ -66,8 +66,8 @@ def config(warm: None) -> RunConfig:
     return parsed[0]
 
 
-def count_steps(config: RunConfig, work: Path, *before: Act) -> int:
-    """Return the number of durable steps of an undisturbed run."""
+def count_steps(config: RunConfig, work: Path) -> int:
+    """Return the number of durable steps of an undisturbed run that commits every epoch."""
     numbers: list[int] = []
 
     def run() -> int:
@@ -78,16 +78,18 @@ def count_steps(config: RunConfig, work: Path, *before: Act) -> int:
     def count() -> None:
         count_durable_steps(lambda number, name, arguments: numbers.append(number))
 
-    ended = fork(work, run, *before, count).wait()
+    ended = fork(work, run, commit_every_epoch, count).wait()
     assert ended.code == 0, ended.err
     return int((work / "steps").read_text())
 
 
 def die(config: RunConfig, work: Path, step: int) -> int:
+    """Run until SIGKILL in place of a durable step, and return how the process ended."""
     return fork(work, lambda: run_one(config), commit_every_epoch, dying_at(step)).wait().code
 
 
 def finish(config: RunConfig, work: Path) -> Mapping[str, Any]:
+    """Run to the end, and return what the folder has then."""
     ended = fork(work, lambda: run_one(config), commit_every_epoch).wait()
     assert ended.code == 0, ended.err
     return fingerprint(run_folder(work))
@@ -97,7 +99,7 @@ def finish(config: RunConfig, work: Path) -> Mapping[str, Any]:
 def test_run_killed_at_any_durable_step_ends_the_same(
     config: RunConfig, tmp_path: Path, reference: Mapping[str, Any]
 ) -> None:
-    steps = count_steps(config, tmp_path / "counted", commit_every_epoch)
+    steps = count_steps(config, tmp_path / "counted")
     assert steps > 70, "the count misses steps"
     for step in range(1, steps):  # the last one gives the lock back
         assert die(config, tmp_path / str(step), step) == -signal.SIGKILL, step
@@ -159,7 +161,8 @@ def test_signal_ends_the_command_and_loses_nothing(
     strike = before_call(owner, name, call, send(number))
     ended = command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
     assert ended.code == code, ended.err
-    assert ended.line == f"regbench: {'terminated' if code == 143 else 'interrupted'}; the same command goes on from here"
+    word = "terminated" if code == 143 else "interrupted"
+    assert ended.line == f"regbench: {word}; the same command goes on from here"
     assert go_on(work) == reference
 
 
@@ -223,19 +226,13 @@ def halted_in_training(work: Path) -> Child:
 def test_second_process_is_refused_with_the_owners_pid(work: Path, reference: Mapping[str, Any]) -> None:
     owner = halted_in_training(work)
     before = contents(run_folder(work))
-    rival = fork(work.parent / "rival", lambda: runner_main(work)).wait()
+    rival = command(work.parent / "rival", *WORDS, f"runs={work / 'runs'}").wait()
     assert rival.code == 2
     assert f"is in use by process {owner.pid} on {os.uname().nodename}" in rival.line
     assert contents(run_folder(work)) == before
     owner.signal(signal.SIGCONT)
     assert owner.wait().code == 0
     assert fingerprint(run_folder(work)) == reference
-
-
-def runner_main(work: Path) -> int:
-    from regbench.cli import main
-
-    return main(["run", *WORDS, f"runs={work / 'runs'}"])
 
 
 def test_killed_owner_frees_the_folder_at_once(work: Path, reference: Mapping[str, Any]) -> None:
@@ -258,8 +255,13 @@ def test_sixteen_processes_execute_a_sweep_once(warm: None, work: Path) -> None:
 def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, undisturbed: Undisturbed) -> None:
     words = (*LONG[:3], "schedule.epochs=600", "schedule/stop=none", *WORDS[4:], "name=typed")
     work.mkdir()
+
+    def trains() -> bool:
+        assert process.poll() is None, "it has ended already"
+        return any(table.read_bytes().count(b"\n") > 20 for table in work.glob("runs/*/*/metrics.csv"))
+
     with started("run", *words, cwd=work) as process:
-        wait_for(lambda: process.poll() is not None or any(file.read_bytes().count(b"\n") > 20 for file in work.glob("runs/*/*/metrics.csv")))
+        wait_for(trains)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
     assert (process.returncode, err) == (130, "regbench: interrupted; the same command goes on from here\n")

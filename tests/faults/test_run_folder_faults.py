@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regbench.store import durable
 from regbench.training.cohort import Cohort
 from tests.faults.children import (
     before_call,
@@ -95,9 +94,7 @@ def test_disk_full_inside_a_row(work: Path, reference: Mapping[str, Any]) -> Non
 
 @pytest.mark.parametrize("call", [1, 5, 11, 12])
 @pytest.mark.parametrize("name", ["fsync", "replace"])
-def test_disk_error_is_never_reported_as_saved(
-    work: Path, reference: Mapping[str, Any], name: str, call: int
-) -> None:
+def test_disk_error_is_never_reported_as_saved(work: Path, reference: Mapping[str, Any], name: str, call: int) -> None:
     def fail() -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 

@@ -28,7 +28,12 @@ LOWERING = {**PATIENT, "patience": 1, "reduce_lr": 2}
 STILL = {"name": "weight_change", "epsilon": 0.55, "lag": 3}
 STACK: dict[str, dict[str, Any]] = {"batch_norm": {}, "dropout": {}, "ema": {}}
 MIXED: dict[str, dict[str, Any]] = {"mixup": {}, "l2": {"strength": 1e-3}, "sam": {}, "max_norm": {"radius": 1.0}}
-NOISY: dict[str, dict[str, Any]] = {"input_noise": {}, "dropconnect": {}, "gradient_noise": {}, "l1": {"strength": 1e-3}}
+NOISY: dict[str, dict[str, Any]] = {
+    "input_noise": {},
+    "dropconnect": {},
+    "gradient_noise": {},
+    "l1": {"strength": 1e-3},
+}
 
 CASES: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
     "plain": ({}, {"optimizer": SGD}),
@@ -60,9 +65,7 @@ def setting_of(case: str, **schedule: Any) -> Setting:
     return make_setting(split, {"name": "mlp", "widths": [8]}, techniques, **settings)
 
 
-def train(
-    setting: Setting, checkpoint: Checkpoint | None = None, sink: Memory | None = None, **watch: Any
-) -> Memory:
+def train(setting: Setting, checkpoint: Checkpoint | None = None, sink: Memory | None = None, **watch: Any) -> Memory:
     """Train one run, committed after every epoch, and return what it would have stored."""
     sink = sink or Memory()
     ticks = itertools.count(0.0, COMMIT_SECONDS)

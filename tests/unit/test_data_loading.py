@@ -87,7 +87,7 @@ def test_listing_names_imports_nothing_heavy() -> None:
         ({"name": "digits", "split": {"val": 0.5, "test": 0.5}}, "leave no training row of 1797"),
         (
             {"name": "digits", "train_size": 0},
-            "dataset.train_size=0 is not allowed; it takes a whole number of at least 1",
+            "dataset.train_size=0 is not allowed; it takes a whole number of at least 2",
         ),
         ({"name": "digits", "train_size": 1.5}, "dataset.train_size=1.5 is not allowed"),
         (
