@@ -27,8 +27,11 @@ Params: TypeAlias = dict[str, Tensor]
 State: TypeAlias = dict[str, Tensor]
 """What a technique carries from step to step, by name."""
 
-Note: TypeAlias = Callable[[str, Tensor], None]
-"""Records a figure for the column `<technique>.<effect>`; only names listed in `effects` are allowed."""
+Note: TypeAlias = Callable[[str, "Tensor | Callable[[], Tensor]"], None]
+"""Records a figure for the column `<technique>.<effect>`, of a name listed in `effects`.
+
+A figure that costs a pass over a tensor is given as a function, which is called only if the figure is wanted.
+"""
 
 Gradient: TypeAlias = Callable[[Params], tuple[Params, Any]]
 """Computes the gradients of the objective at some weights, and a report that is passed on untouched."""

@@ -50,5 +50,5 @@ class DropConnect(Regularizer):
 
     def _drop(self, weight: Tensor, leading: tuple[int, ...], random: Randomness, note: Note) -> Tensor:
         kept = random.keep(self.rate, (*leading, *weight.shape)).to(weight.dtype)
-        note("drop_fraction", 1.0 - kept.mean())
+        note("drop_fraction", lambda: 1.0 - kept.mean())
         return weight * (1.0 / (1.0 - self.rate)) * kept

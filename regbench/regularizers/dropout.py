@@ -59,7 +59,7 @@ class Dropout(Regularizer):
             return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
         mask = random.keep(rate, h.shape).to(h.dtype)
         if site.kind != "input":
-            note("drop_fraction", 1.0 - mask.mean())
+            note("drop_fraction", lambda: 1.0 - mask.mean())
         return h * (mask * (1.0 / (1.0 - rate))) if self.scaling == "inverted" else h * mask
 
     def evaluated_activations(self, site: Site, h: Tensor) -> Tensor:

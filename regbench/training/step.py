@@ -159,8 +159,8 @@ def _noting(notes: dict[str, list[Tensor]], technique: str, wanted: bool = True)
     if not wanted:
         return _ignore
 
-    def note(effect: str, value: Tensor) -> None:
-        notes.setdefault(f"{technique}.{effect}", []).append(value)
+    def note(effect: str, value: Tensor | Callable[[], Tensor]) -> None:
+        notes.setdefault(f"{technique}.{effect}", []).append(value() if callable(value) else value)
 
     return note
 
@@ -170,5 +170,5 @@ def _average(notes: dict[str, list[Tensor]]) -> dict[str, Tensor]:
     return {name: values[0] if len(values) == 1 else torch.stack(values).mean(0) for name, values in notes.items()}
 
 
-def _ignore(effect: str, value: Tensor) -> None:
+def _ignore(effect: str, value: Tensor | Callable[[], Tensor]) -> None:
     """Take no note: figures at sites are sampled on the last step of each epoch, for they cost a pass each."""

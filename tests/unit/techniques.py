@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regbench.models.network import Site
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Regularizer, Rows
+from regbench.regularizers.base import Facts, Note, Regularizer, Rows
 
 SEEDS = (11, 12, 13)
 SITES = (
@@ -21,8 +21,17 @@ SITES = (
 )
 
 
-def silent(effect: str, value: Tensor) -> None:
+def silent(effect: str, value: Tensor | Callable[[], Tensor]) -> None:
     """Take no note."""
+
+
+def keeping(notes: dict[str, Tensor]) -> Note:
+    """Return a note that keeps every figure."""
+
+    def note(effect: str, value: Tensor | Callable[[], Tensor]) -> None:
+        notes[effect] = value() if callable(value) else value
+
+    return note
 
 
 def make_rows(rows: int, *shape: int, classes: int = 3, dtype: torch.dtype = torch.float32) -> Rows:

@@ -13,7 +13,7 @@ from regbench.models.network import Pass
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Params
 from regbench.regularizers.dropconnect import DropConnect
-from tests.unit.techniques import assert_stacked_equals_alone, silent
+from tests.unit.techniques import assert_stacked_equals_alone, keeping, silent
 
 RANDOM = Randomness(3).at("weights")
 
@@ -32,7 +32,7 @@ def parameters() -> Params:
 def test_weights_of_linear_layers_are_dropped_and_scaled_up(mask: str, rate: float) -> None:
     notes: dict[str, Tensor] = {}
     clean = parameters()
-    seen = DropConnect(rate=rate, mask=mask).forward_weights(clean, 64, RANDOM, notes.__setitem__)
+    seen = DropConnect(rate=rate, mask=mask).forward_weights(clean, 64, RANDOM, keeping(notes))
     w = seen["a.weight"]
     assert w.shape == ((64, 40, 30) if mask == "row" else (40, 30))
     dropped = w == 0

@@ -13,7 +13,7 @@ from regbench.errors import ConfigError
 from regbench.models.network import Site
 from regbench.randomness import Randomness
 from regbench.regularizers.dropout import Dropout
-from tests.unit.techniques import assert_stacked_equals_alone, make_facts, silent
+from tests.unit.techniques import assert_stacked_equals_alone, keeping, make_facts, silent
 
 HIDDEN = Site("hidden0", "hidden", (500,))
 INPUT = Site("input", "input", (500,))
@@ -82,7 +82,7 @@ def test_inputs_are_kept_unless_asked() -> None:
 def test_the_measured_fraction_is_that_of_dropped_hidden_values() -> None:
     notes: dict[str, Tensor] = {}
     technique = Dropout(rate=0.3, input_rate=0.2)
-    out = technique.activations(HIDDEN, values(64, 500), RANDOM, notes.__setitem__)
+    out = technique.activations(HIDDEN, values(64, 500), RANDOM, keeping(notes))
     assert notes.keys() == set(Dropout.effects)
     torch.testing.assert_close(notes["drop_fraction"], (out == 0).float().mean())
     technique.activations(INPUT, values(64, 500), RANDOM, pytest.fail)
