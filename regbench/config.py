@@ -20,7 +20,7 @@ SETTINGS = {
     "name": Declared(kind="text"),
     "seed": Declared(kind="integer", low=0, high=2**31 - 1),
     "device": Declared(kind="text"),
-    "threads": Declared(kind="integer", low=1, optional=True),
+    "threads": Declared(kind="integer", low=1, high=256, optional=True),
     "resume": Declared(kind="choice", options=("auto", "fresh")),
     "quiet": Declared(kind="flag"),
     "runs": Declared(kind="text"),

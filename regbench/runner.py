@@ -11,11 +11,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from regbench.config import RunConfig
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, RegbenchError
 from regbench.report.progress import open_progress
 from regbench.report.summary import print_already_done, print_result
 from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
+
+OUT_OF_MEMORY = "the machine's memory does not hold this run; take a smaller model, batch_size or ensemble"
 
 SMALL_STEP = 1 << 23
 """Multiply-adds of one forward pass below which a second thread does not pay."""
@@ -72,10 +74,12 @@ def run_one(config: RunConfig) -> int:
             return 0
         try:
             return _train(config, plan, checksum, data, folder)
-        except CheckpointError:
-            raise  # a refusal to touch what is there; the folder stays as it is
+        except (CheckpointError, BrokenPipeError):
+            raise  # a refusal to touch what is there, or nobody reads any more: the run itself has not failed
         except Exception as error:
             folder.fail(error)
+            if isinstance(error, MemoryError) or "allocate memory" in str(error):
+                raise RegbenchError(OUT_OF_MEMORY) from error
             raise
 
 
@@ -86,6 +90,8 @@ def _is_done(config: RunConfig, folder: RunFolder) -> bool:
     result = folder.result()
     if result is None:
         return False
+    if not isinstance(result.get("best"), dict) or not (folder.path / "metrics.csv").exists():
+        raise RegbenchError(f"{folder.path} holds a result but not the whole run; put it back, or add resume=fresh")
     _draw_curves(folder, result)  # a kill may have come between the result and its picture
     if not config.quiet:
         print_already_done(result, config.folder())

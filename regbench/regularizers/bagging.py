@@ -37,7 +37,7 @@ class Bagging(Regularizer):
 
     after: ClassVar[tuple[str, ...]] = ("smote",)
 
-    members: int = integer(5, low=1, off=1)
+    members: int = integer(5, low=1, high=1000, off=1)
     sampling: str = choice("bootstrap", "poisson")
     combination: str = choice("mean", "vote")
 

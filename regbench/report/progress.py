@@ -74,9 +74,9 @@ def open_progress(*, quiet: bool, epochs: int, start: int, metric: str, stream: 
         metric: the name of the figure shown beside the loss, as in `train_<metric>`.
         stream: where to write; standard output by default.
     """
-    if quiet:
-        return Silence()
     stream = stream or sys.stdout
+    if quiet or stream is None:  # None: the person closed it
+        return Silence()
     live = stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
     painter: Painter = LiveTable(metric, stream) if live else PlainLines(metric, stream)
     return Display(painter, metric, epochs)

@@ -165,8 +165,12 @@ class Cohort:
         return self.layout.flatten(stacked, stacked=True), report
 
     def _update(self, gradients: Tensor, objective: Tensor, buffers: Tensors, moment: Moment, rates: Tensor) -> None:
-        """Move the weights; a network whose objective or gradient is not finite keeps its old values from here on."""
-        self.alive = self.alive & torch.isfinite(gradients.sum(1) + objective)
+        """Move the weights; a network whose objective or gradient is not finite keeps its old values from here on.
+
+        The gradient is judged by its squared norm: where a square overflows, Adam's step is zero, and the network
+        would stand still unnoticed.
+        """
+        self.alive = self.alive & torch.isfinite(torch.linalg.vecdot(gradients, gradients) + objective)
         everyone = bool(self.alive.all())
         after, average = self.plan.stages["after_update"], self.plan.stages["average"]
         previous = self.flat.clone() if after or not everyone else self.flat

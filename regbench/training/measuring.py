@@ -40,7 +40,7 @@ class Measured:
         alive = torch.stack(self.alive, 1).unflatten(0, (-1, members)).all(1)
         total = len(self.alive)
         return [
-            f"the objective or a gradient was not finite at epoch {epoch}, step {good + 1}"
+            f"the objective or the gradient was not finite at epoch {epoch}, step {good + 1}"
             if good < total
             else f"the norm of the weights was not finite after epoch {epoch}"
             if not math.isfinite(norm or 0.0)

@@ -303,7 +303,7 @@ def test_run_that_diverges_is_complete_and_says_so(warm: None, work: Path) -> No
     assert ended.code == 0, ended.err
     result = fingerprint(run_folder(work))["result"]
     assert result["status"] == "diverged"
-    assert result["stopping"]["reason"] == "the objective or a gradient was not finite at epoch 1, step 1"
+    assert result["stopping"]["reason"] == "the objective or the gradient was not finite at epoch 1, step 1"
     assert result["rolled_back_to"] == 0
     assert "diverged" in ended.out
     again = command(work, *words, "schedule.batch_size=16", "threads=1").wait()
