@@ -18,6 +18,15 @@ class ConfigError(RegbenchError):
     exit_code = 2
 
 
+def escape(name: str) -> str:
+    """Return a name from a file as one printable line: what no terminal shows as a character is written as its escape.
+
+    >>> escape("a\\nb")
+    'a\\\\nb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def suggest(word: str, allowed: Iterable[str]) -> str:
     """Return the tail of a refusal: the nearest valid names, then all of them if they are few.
 
@@ -27,5 +36,6 @@ def suggest(word: str, allowed: Iterable[str]) -> str:
     names = sorted(allowed)
     near = difflib.get_close_matches(word, names, n=2, cutoff=0.6)
     question = f"did you mean {' or '.join(repr(n) for n in near)}? " if near else ""
-    listing = ", ".join(names) if len(names) <= 40 else f"{', '.join(names[:40])}, ..."
+    shown = ", ".join(escape(name) for name in names[:40])
+    listing = shown if len(names) <= 40 else f"{shown}, ..."
     return f"{question}allowed: {listing or 'none'}"

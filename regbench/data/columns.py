@@ -17,7 +17,9 @@ from regbench.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_LEVELS = 1000
+MOST_LEVELS, FEW_LEVELS, MOSTLY = 1000, 20, 0.8
+COMMA_NUMBER = re.compile(r"[+-]?(\d+(\.\d{3})*,\d+|\d{1,3}(,\d{3})+(\.\d+)?)")
+PLAIN_NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 DAY = 86_400.0
 
@@ -26,12 +28,12 @@ def read_column(column: pd.Series[Any], where: str) -> Numeric | Categorical:
     """Return a feature column; `where` is what messages call it.
 
     Raises:
-        ConfigError: it has no value at all, an infinite one, values of a kind that is neither number nor name, or
-            more than 1,000 distinct texts.
+        ConfigError: it has no value at all, an infinite one, values of a kind that is neither number nor name,
+            more than 1,000 distinct texts, or texts among numbers.
     """
     name = str(column.name)
     if column.isna().all():
-        raise ConfigError(f"{where} has no value in any row; leave it out: 'dataset.drop=[{name}]'")
+        raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
     numbers = _read_numbers(column)
     if numbers is None:
         return _read_levels(column, where)
@@ -57,12 +59,15 @@ def read_target(column: pd.Series[Any], where: str) -> NDArray[Any]:
         )
     if column.dtype.kind == "b":
         return column.to_numpy(dtype=bool)
-    if column.dtype.kind in "iuf":
-        return column.to_numpy(dtype=np.int64 if column.dtype.kind == "i" else np.float64)
+    if column.dtype.kind in "iuf":  # unsigned ones stay so: as float64, classes above 2^53 would merge
+        return column.to_numpy(dtype={"i": np.int64, "u": np.uint64, "f": np.float64}[column.dtype.kind])
     values = column.astype(object)
     _refuse_strange(values, where)
     if all(isinstance(value, (int, float, Decimal)) for value in values):
-        return np.array([_to_float(value) for value in values])
+        numbers = np.array([_to_float(value) for value in values])
+        merged = len(np.unique(numbers)) < values.nunique() and all(isinstance(value, int) for value in values)
+        if not merged:  # whole numbers too long for a float64 to tell apart are names
+            return numbers
     return values.map(str).to_numpy(dtype=np.str_)
 
 
@@ -111,26 +116,54 @@ def _count_days(column: pd.Series[Any]) -> Floats:
 def _read_levels(column: pd.Series[Any], where: str) -> Categorical:
     import pandas as pd
 
+    refuse_stray_texts(column, where, advise_drop(str(column.name)))
     values = column.astype(object)
     _refuse_strange(values[column.notna()], where)
     texts = values.where(column.isna(), values.map(str))
     codes, levels = pd.factorize(texts, sort=True)
     if len(levels) > MOST_LEVELS:
-        raise ConfigError(f"{where} has {len(levels)} distinct texts, {MOST_LEVELS} are allowed{_advise(column)}")
+        raise ConfigError(
+            f"{where} has {len(levels)} distinct texts, {MOST_LEVELS} are allowed; {advise_drop(str(column.name))}"
+        )
     return Categorical(str(column.name), codes.astype(np.int64), tuple(str(level) for level in levels))
 
 
-def _advise(column: pd.Series[Any]) -> str:
-    """Say what to do with a column of too many texts: repair it if most of them are numbers, else leave it out."""
+def refuse_stray_texts(column: pd.Series[Any], where: str, remedy: str) -> None:
+    """Refuse a column of texts that is meant as numbers: most values are, with more than 20 distinct ones, not all.
+
+    Decimal commas and commas between thousands mean numbers too, but which of the two a comma is, nobody can tell.
+
+    Raises:
+        ConfigError: names the first value that is no number, and ends with `remedy`.
+    """
     import pandas as pd
 
-    known = column.dropna()
-    wrong = known[pd.to_numeric(known.astype(str), errors="coerce").isna()]
-    if 0 < len(wrong) < len(known) / 2:
-        return (
-            f"; most are numbers, but row {int(wrong.index[0]) + 1} has {str(wrong.iloc[0])!r}: leave such fields empty"
-        )
-    return f"; leave it out: 'dataset.drop=[{column.name}]'"
+    texts = column.dropna()
+    if isinstance(column.dtype, pd.CategoricalDtype):  # a file that declares categories means them
+        return
+    if not all(isinstance(value, str) for value in texts) or texts.nunique() <= FEW_LEVELS:
+        return
+    number = pd.to_numeric(texts, errors="coerce").notna()
+    comma = texts.map(lambda value: COMMA_NUMBER.fullmatch(value.strip()) is not None).astype(bool)
+    if number.all() or (number | comma).mean() < MOSTLY:
+        return
+    row = int(np.flatnonzero(column.notna())[np.flatnonzero(~number)[0]]) + 1
+    value = texts[~number].iloc[0]
+    shown = repr(value) if len(value) <= 60 else f"{value[:57]!r}..."
+    if COMMA_NUMBER.fullmatch(value.strip()):
+        raise ConfigError(f"{where}, row {row}: {shown} has a comma; write numbers as 1234.5, or {remedy}")
+    raise ConfigError(
+        f"{where}, row {row}: {shown} is not a number, but most values are; correct or empty such fields, or {remedy}"
+    )
+
+
+def advise_drop(name: str) -> str:
+    """Say how to leave a column out: what to type, in quotes where Hydra and the shell need them."""
+    if PLAIN_NAME.fullmatch(name):
+        return f"leave it out: 'dataset.drop=[{name}]'"
+    if name.isprintable() and not set("'\"\\$") & set(name):
+        return f"leave it out: 'dataset.drop=[\"{name}\"]'"
+    return "leave it out with dataset.drop"
 
 
 def _refuse_strange(values: pd.Series[Any], where: str) -> None:

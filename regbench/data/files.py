@@ -7,7 +7,7 @@ import gzip
 import zlib
 from pathlib import Path
 
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, escape
 
 GZIP = b"\x1f\x8b"
 
@@ -22,15 +22,18 @@ def read_file(path: str, setting: str) -> bytes:
     Raises:
         ConfigError: there is no such file, it is a folder, empty, unreadable or damaged.
     """
-    place = Path(path).expanduser()
-    if place.is_dir():
-        raise ConfigError(f"{setting}={path}: this is a folder; the path of a file is needed")
+    typed = f"{setting}={escape(path)}"
     try:
+        place = Path(path).expanduser()
         content = place.read_bytes()
     except FileNotFoundError:
-        raise ConfigError(f"{setting}={path}: no such file; {_describe_folder(place)}") from None
-    except (OSError, ValueError) as reason:
-        raise ConfigError(f"{setting}={path}: cannot be read: {reason}") from None
+        raise ConfigError(f"{typed}: no such file; {_describe_folder(place)}") from None
+    except IsADirectoryError:
+        raise ConfigError(f"{typed}: this is a folder; the path of a file is needed") from None
+    except OSError as reason:
+        raise ConfigError(f"{typed}: cannot be read: {reason.strerror or reason}") from None
+    except (ValueError, RuntimeError) as reason:  # a zero byte; the home of an unknown person
+        raise ConfigError(f"{typed}: cannot be read: {reason}") from None
     if content[:2] == GZIP:
         try:
             content = gzip.decompress(content)
@@ -43,7 +46,9 @@ def read_file(path: str, setting: str) -> bytes:
 
 def _describe_folder(place: Path) -> str:
     """Say what would have been right: the nearest names in the folder, or that there is no such folder."""
-    if not place.parent.is_dir():
-        return f"there is no folder {place.parent} (relative paths start at the current folder)"
-    near = difflib.get_close_matches(place.name, [entry.name for entry in place.parent.iterdir()], n=1)
+    try:
+        names = [entry.name for entry in place.parent.iterdir()]
+    except OSError:
+        return f"there is no folder {escape(str(place.parent))} to list (relative paths start at the current folder)"
+    near = difflib.get_close_matches(place.name, names, n=1)
     return f"did you mean {str(place.parent / near[0])!r}?" if near else "relative paths start at the current folder"

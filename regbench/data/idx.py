@@ -92,4 +92,6 @@ def parse_idx(content: bytes, path: str, axes: int) -> NDArray[np.uint8]:
         raise ConfigError(
             f"{path}: {len(content) - start} bytes after the head; its shape {shape} needs {math.prod(shape)}"
         )
+    if 0 in shape:
+        raise ConfigError(f"{path}: its shape {shape} has an axis of 0; there is nothing to learn from")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

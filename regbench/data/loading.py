@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import ConfigError, suggest
-from regbench.fields import build
+from regbench.fields import build, declared
 
 if TYPE_CHECKING:
     from regbench.data.dataset import Dataset
@@ -74,12 +74,30 @@ def load(values: Mapping[str, Any]) -> Split:
     name = values.get("name")
     if not isinstance(name, str):
         raise ConfigError(f"dataset.name={name!r} is not allowed; it takes the name of a data set")
-    dataset = build(dataset_class(name), values, "dataset")
+    source = dataset_class(name)
+    dataset = build(source, _read_names(source, values), "dataset")
     for field in dataclasses.fields(dataset):
         if getattr(dataset, field.name) == REQUIRED:
             noun = "COLUMN" if field.name == "target" else "FILE"
             raise ConfigError(f"dataset.{field.name} is required: dataset.{field.name}={noun}")
     return prepare(dataset, dataset.read())
+
+
+def _read_names(source: type[Dataset], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings with whole numbers as texts where texts are due: a column may be called 3."""
+    facts = declared(source)
+
+    def read(value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    named = dict(values)
+    for key, value in values.items():
+        kind = facts[key].kind if key in facts else None
+        if kind == "text":
+            named[key] = read(value)
+        elif kind == "texts" and isinstance(value, Sequence) and not isinstance(value, str):
+            named[key] = [read(item) for item in value]
+    return named
 
 
 def _load_entry(entry: EntryPoint) -> Any:

@@ -16,6 +16,7 @@ from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, 
 from regbench.errors import ConfigError
 
 FEWEST_ROWS = 10
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def prepare(dataset: Dataset, raw: Raw) -> Split:
@@ -32,6 +33,9 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
     if dataset.standardize:
         x = standardize(x, train, features, raw.origin)
     y, mean, scale = standardize_target(raw, train) if raw.standardize_target else (raw.y, 0.0, 1.0)
+    refuse_too_large(x, features, raw.origin)
+    if raw.task == "regression":
+        refuse_too_large(y, (), f"{raw.origin}: target")
     parts = Part(x[train], y[train]), Part(x[val], y[val]), Part(x[test], y[test])
     if dataset.label_noise:
         noisy = disturb_labels(parts[0].y, len(raw.classes), dataset.label_noise, rule.seed)
@@ -77,6 +81,18 @@ def refuse_not_finite(array: Floats, what: str) -> None:
         raise ConfigError(f"{what}[{where}] is {array[place]}; every value must be a finite number")
 
 
+def refuse_too_large(values: Floats, features: tuple[str, ...], what: str) -> None:
+    """Refuse prepared values beyond the range of float32, naming the row (counted from 1) and the column, if any."""
+    if max(values.max(), -values.min()) <= LARGEST:
+        return
+    place = tuple(int(axis) for axis in np.argwhere(~(np.abs(values) <= LARGEST))[0])
+    column = f", column {features[place[1]]!r}" if features else "".join(f", {axis}" for axis in place[1:])
+    raise ConfigError(
+        f"{what}, row {place[0] + 1}{column}: {values[place]:.3g} is too large; "
+        f"once prepared, a value may be {LARGEST:.2g} at most: rescale it"
+    )
+
+
 def standardize(x: Floats, train: Rows, features: tuple[str, ...], origin: str) -> Floats:
     """Return (x - mean) / deviation of each column `[N, D]` or channel `[N, C, ...]`, measured on the training rows.
 
@@ -94,19 +110,24 @@ def standardize(x: Floats, train: Rows, features: tuple[str, ...], origin: str) 
         name = features[number] if features else str(number)
         raise ConfigError(f"{origin}: the values of {name!r} are too large to standardise; rescale or drop it")
     constant = (seen.max(axes, keepdims=True) == seen.min(axes, keepdims=True)) | (scale == 0.0)
-    return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, scale))
+    with np.errstate(over="ignore"):  # in other rows; what is too large for float32 is refused afterwards
+        return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, scale))
 
 
 def standardize_target(raw: Raw, train: Rows) -> tuple[Labels, float, float]:
     """Return (y - mean) / deviation with the mean and the deviation of the training rows.
 
     Raises:
-        ConfigError: the target has one value in all training rows.
+        ConfigError: the target has one value in all training rows, or values so large that their variance overflows.
     """
     seen = raw.y[train]
-    mean, scale = float(seen.mean()), float(seen.std())
-    if seen.max() == seen.min() or not 0.0 < scale < np.inf:
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, scale = float(seen.mean()), float(seen.std())
+    if not np.isfinite(scale):
+        raise ConfigError(f"{raw.origin}: the values of the target are too large to standardise; rescale it")
+    if seen.max() == seen.min() or scale == 0.0:
         raise ConfigError(
             f"{raw.origin}: the target cannot be standardised, its deviation over the training rows is {scale:g}"
         )
-    return (raw.y - mean) / scale, mean, scale
+    with np.errstate(over="ignore"):
+        return (raw.y - mean) / scale, mean, scale

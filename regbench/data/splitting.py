@@ -25,7 +25,8 @@ def split_rows(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
 
     Raises:
         ConfigError: the fractions leave no training row, a class is too small to be in every part or absent from
-            training, or the source has its own test part and a fraction for it is given as well.
+            training, a stratified part has fewer rows than there are classes, or the source has its own test part and
+            a fraction for it is given as well.
     """
     count = len(raw.y)
     free = count - raw.test_rows
@@ -41,8 +42,8 @@ def split_rows(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
     if stratify:
         _refuse_small_classes(raw, free, 1 + (tests > 0) + (validations > 0))
     if tests:
-        rows, test = _cut(raw, rows, tests, rule.seed, stratify)
-    rows, val = _cut(raw, rows, validations, rule.seed, stratify) if validations else (rows, rows[:0])
+        rows, test = _cut(raw, rows, tests, rule, "test")
+    rows, val = _cut(raw, rows, validations, rule, "val") if validations else (rows, rows[:0])
     _refuse_absent_classes(raw, rows)
     return rows, val, test
 
@@ -104,18 +105,36 @@ def _count_test(raw: Raw, rule: SplitRule) -> int:
     return 0
 
 
-def _cut(raw: Raw, rows: Rows, held_out: int, seed: int, stratify: bool) -> tuple[Rows, Rows]:
+def _cut(raw: Raw, rows: Rows, held_out: int, rule: SplitRule, part: str) -> tuple[Rows, Rows]:
+    """Return the rows that stay and the `held_out` rows of a part ("test" or "val")."""
     from sklearn.model_selection import train_test_split
 
-    try:
-        kept, cut = train_test_split(
-            rows, test_size=held_out, random_state=seed, stratify=raw.y[rows] if stratify else None
-        )
-    except ValueError as reason:
-        raise ConfigError(
-            f"{raw.origin}: no stratified split: {reason}; dataset.split.stratify=false does without"
-        ) from None
+    groups = raw.y[rows] if rule.stratify and raw.task == "classification" else None
+    if groups is not None:
+        _refuse_small_part(raw, groups, held_out, part)
+    kept, cut = train_test_split(rows, test_size=held_out, random_state=rule.seed, stratify=groups)
     return np.sort(kept), np.sort(cut)
+
+
+def _refuse_small_part(raw: Raw, groups: Labels, held_out: int, part: str) -> None:
+    """Refuse a stratified cut that scikit-learn would: fewer rows than classes on a side, or one row of a class."""
+    numbers, counts = np.unique(groups, return_counts=True)
+    setting, remedy = f"dataset.split.{part}", "or set dataset.split.stratify=false"
+    if held_out < len(numbers):
+        raise ConfigError(
+            f"{raw.origin}: the {part} part would get {held_out} row(s) for {len(numbers)} classes; stratified, it "
+            f"takes one of each at least: raise {setting} {remedy}"
+        )
+    if len(groups) - held_out < len(numbers):
+        raise ConfigError(
+            f"{raw.origin}: the {part} part would leave {len(groups) - held_out} row(s) for {len(numbers)} classes; "
+            f"stratified, the others take one of each at least: lower {setting} {remedy}"
+        )
+    if counts.min() < 2:
+        raise ConfigError(
+            f"{raw.origin}: one row of class {raw.classes[numbers[counts.argmin()]]!r} is left to cut the {part} part "
+            f"from, and a stratified split takes 2: leave the class out {remedy}"
+        )
 
 
 def _refuse_small_classes(raw: Raw, free: int, parts: int) -> None:

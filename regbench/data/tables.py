@@ -8,12 +8,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from regbench.data.columns import read_column, read_target
+from regbench.data.columns import read_column, read_target, refuse_stray_texts
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
 from regbench.data.records import Raw
 from regbench.data.targets import TASKS, encode_target
-from regbench.errors import ConfigError, suggest
+from regbench.errors import ConfigError, escape, suggest
 from regbench.fields import choice, flag, text, texts
 
 if TYPE_CHECKING:
@@ -52,16 +52,19 @@ class Table(Dataset):
             for name in names:
                 if name not in frame.columns:
                     raise ConfigError(
-                        f"dataset.{setting}={name}: no such column in {self.path}; {suggest(name, frame.columns)}"
+                        f"dataset.{setting}={escape(name)}: no such column in {self.path}; "
+                        f"{suggest(name, frame.columns)}"
                     )
         if self.target in self.drop:
-            raise ConfigError(f"dataset.drop={self.target} is not allowed; it is the target")
+            raise ConfigError(f"dataset.drop={escape(self.target)} is not allowed; it is the target")
         features = [name for name in frame.columns if name != self.target and name not in self.drop]
         if not features:
             raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.target!r}")
         if len(frame) == 0:
             raise ConfigError(f"{self.path}: the table has no rows")
         where = f"{self.path}: column {self.target!r}"
+        if self.task != "classification":
+            refuse_stray_texts(frame[self.target], where, "leave such rows out, or set dataset.task=classification")
         task, y, classes = encode_target(read_target(frame[self.target], where), self.task, where)
         return Raw(
             origin=self.path,
@@ -119,6 +122,11 @@ def refuse_ragged(table: str, path: str) -> str:
         ConfigError: a row has more or fewer fields, a quote is left open, two columns have one name, or there is a
             zero byte. (pandas would fill up short rows, and rename columns, silently.)
     """
+    before, zero, _ = table.partition("\0")
+    if zero:
+        raise ConfigError(
+            f"{path}: line {before.count(chr(10)) + 1} has a zero byte, which no text has; save the file as UTF-8"
+        )
     header = table.lstrip("\r\n").split("\n", 1)[0]
     separator = max(SEPARATORS, key=header.count)
     rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator, strict=True)

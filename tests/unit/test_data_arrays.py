@@ -84,6 +84,7 @@ class TestIdx:
             (pack(IMAGES[:40]) + b"\0", "481 bytes after the head"),
             (struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "0 bytes after the head"),
             (pack(IMAGES[:39]), "has 39 images,"),
+            (pack(IMAGES[:40, :0, :0]), "its shape (40, 0, 0) has an axis of 0"),
             (gzip.compress(pack(IMAGES[:40]))[:-9], "damaged gzip file"),
         ],
     )

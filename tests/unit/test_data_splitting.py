@@ -163,7 +163,15 @@ def test_without_a_published_test_part_null_means_a_fifth() -> None:
             {"test_rows": 5, "split": SplitRule(test=None)},
             "class 'c' is absent from the training",
         ),
-        ((0, 1, 2, 3) * 5, {"split": SplitRule(test=0.1)}, "no stratified split"),
+        (
+            (0, 1, 2, 3) * 5,
+            {"split": SplitRule(test=0.1)},
+            "the test part would get 2 row(s) for 4 classes; stratified, it takes one of each at least: "
+            "raise dataset.split.test or set dataset.split.stratify=false",
+        ),
+        ((0, 1, 2, 3) * 5, {"split": SplitRule(val=0.1)}, "the val part would get 2 row(s) for 4 classes"),
+        ((0, 1, 2, 3) * 5, {"split": SplitRule(test=0.7)}, "the val part would leave 2 row(s) for 4 classes"),
+        ((0,) * 30 + (1,) * 3, {"split": SplitRule(test=0.6)}, "one row of class 'b' is left to cut the val part"),
     ],
 )
 def test_rows_that_cannot_be_cut_are_refused(labels: tuple[int, ...], options: dict[str, Any], message: str) -> None:
@@ -215,6 +223,14 @@ class TestStandardisation:
         assert scaled.target_mean == pytest.approx(plain.train.y.mean())
         assert scaled.target_scale == pytest.approx(plain.train.y.std())
         np.testing.assert_allclose(scaled.test.y * scaled.target_scale + scaled.target_mean, plain.test.y)
+
+
+def test_every_stratified_cut_is_made_or_refused_in_our_words() -> None:
+    for labels, test, val in itertools.product(
+        ((0, 1, 2) * 5, (0,) * 12 + (1,) * 4, (0, 1, 2, 3, 4) * 3), np.linspace(0.05, 0.95, 19), (0.0, 0.1, 0.3, 0.6)
+    ):
+        with contextlib.suppress(ConfigError):
+            cut(labels, SplitRule(test=float(test), val=val))
 
 
 def test_the_checksum_depends_on_every_array_and_name() -> None:

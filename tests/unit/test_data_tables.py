@@ -214,6 +214,7 @@ class TestFiles:
             ("a,a,y\n1,2,3\n", "the column name 'a' appears twice"),
             ("y\n1\n2\n", "no column is left to learn from besides the target 'y'"),
             ("a,Y\n1,2\n", "dataset.target=y: no such column in"),
+            ("a,y\n1,2\n3,\0\n", "line 3 has a zero byte"),
         ],
     )
     def test_a_file_that_is_no_table_is_refused(self, tmp_path: Path, content: str | bytes, message: str) -> None:
@@ -280,7 +281,7 @@ class TestValues:
     def test_a_mark_among_numbers_is_pointed_out(self, tmp_path: Path) -> None:
         rows = np.arange(3000)
         table = pd.DataFrame({"a": np.where(rows == 41, "?", (rows / 7).astype(str)), "y": rows % 2})
-        assert "most are numbers, but row 42 has '?': leave such fields empty" in refusal(tmp_path, table)
+        assert "column 'a', row 42: '?' is not a number, but most values are" in refusal(tmp_path, table)
 
     def test_a_column_without_values_in_training_is_refused(self, tmp_path: Path) -> None:
         held_out = np.setdiff1d(ROW, train_rows(load_csv(tmp_path, frame())))
