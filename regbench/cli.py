@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -25,10 +26,21 @@ completion: eval "$(regbench -sc install=bash)"
 exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 130 interrupted, 143 terminated
 """
 
+USAGE = {
+    "list": "usage: regbench list [group]:  all groups, or one group with a line for each of its options",
+    "show": "usage: regbench show NAME:  the card of one technique: formula, settings, reference",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a refusal is one line on the error stream, never a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows `?` for them
+    return _guarded(words)
+
+
+def _answer(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP, end="")
         return 0 if words else 2
@@ -37,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"regbench {__version__}")
         return 0
-    return _guarded(words)
+    return _dispatch(words[0], words[1:])
 
 
 def _guarded(words: Sequence[str]) -> int:
@@ -48,7 +60,9 @@ def _guarded(words: Sequence[str]) -> int:
 
     before = signal.signal(signal.SIGTERM, _terminate)
     try:
-        return _dispatch(words[0], words[1:])
+        code = _answer(words)
+        sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told
+        return code
     except RegbenchError as refusal:
         print(f"regbench: {refusal}", file=sys.stderr)
         return refusal.exit_code
@@ -60,11 +74,21 @@ def _guarded(words: Sequence[str]) -> int:
             print("regbench: terminated; the same command goes on from here", file=sys.stderr)
         return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:
-        # The reader (`| head`) has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # the reader (`| head`) has gone
         return 141
+    except OSError as error:
+        if error.filename is None:
+            _discard_output()
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"regbench: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, or Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _dispatch(command: str, rest: Sequence[str]) -> int:
@@ -87,11 +111,14 @@ def _catalogue(command: str, rest: Sequence[str]) -> int:
     from regbench.errors import ConfigError
     from regbench.report.catalogue import list_groups, show
 
+    if rest and rest[0] in ("-h", "--help"):
+        print(USAGE[command])
+        return 0
     if command == "list" and len(rest) <= 1:
         return list_groups(rest[0] if rest else None)
     if command == "show" and len(rest) == 1:
         return show(rest[0])
-    raise ConfigError(f"usage: regbench {'list [group]' if command == 'list' else 'show NAME'}")
+    raise ConfigError(USAGE[command].partition(":  ")[0])
 
 
 def _terminate(signum: int, frame: object) -> None:

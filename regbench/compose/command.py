@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -64,9 +67,11 @@ def plan_sweep(loader: CheckedLoader, name: str, overrides: Sequence[str]) -> li
     params = sweep_params(master.hydra)
     # Unresolved: iterating over OmegaConf's own list would replace `${oc.env:X}` by the secret before it is refused.
     typed: Any = OmegaConf.to_container(master.hydra.overrides, resolve=False)
-    words = [f"{key}={value}" for key, value in params.items()] + typed["task"]
+    given = {word.partition("=")[0] for word in typed["task"]}
+    words = [f"{key}={value}" for key, value in params.items() if key not in given] + typed["task"]
     with explained(loader):
         parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
+        _refuse_empty(parsed)
         jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
     configs = []
     for job in jobs:
@@ -77,13 +82,24 @@ def plan_sweep(loader: CheckedLoader, name: str, overrides: Sequence[str]) -> li
     return configs
 
 
+def _refuse_empty(overrides: Sequence[Override]) -> None:
+    """Refuse a sweep over no value, such as `seed=range(3,0)`: it would do nothing and report success."""
+    for override in overrides:
+        if override.is_sweep_override() and next(override.sweep_string_iterator(), None) is None:
+            raise ConfigError(f"{override.input_line}: there is no value to run; range(START,STOP) ends before STOP")
+
+
 def _inform(hydra: Hydra, name: str, args: Namespace) -> int:
     if args.help:
         hydra.app_help(config_name=name, args_parser=make_parser(), args=args)
     elif args.hydra_help:
         hydra.hydra_help(config_name=name, args_parser=make_parser(), args=args)
     else:
-        hydra.show_info(args.info, config_name=name, overrides=args.overrides)
+        # Hydra answers through `logging`, which prints a traceback for each line when the reader has gone.
+        answer = StringIO()
+        with redirect_stdout(answer):
+            hydra.show_info(args.info, config_name=name, overrides=args.overrides)
+        sys.stdout.write(answer.getvalue())
     return 0
 
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 
+from regbench.errors import ConfigError
 from regbench.paths import config_dir
 
 COMMANDS = ("run", "list", "show")
+REQUEST = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
 
 
 def answer(argv: Sequence[str]) -> int:
-    """Answer the shell: `-sc install=bash`, `uninstall=bash`, or `query=bash` with the line in COMP_LINE."""
+    """Answer the shell: `-sc install=bash`, `uninstall=bash`, or `query=bash` with the line in COMP_LINE.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if len(argv) != 1 or not REQUEST.fullmatch(argv[0]):
+        raise ConfigError("usage: regbench -sc install=SHELL or uninstall=SHELL; SHELL is bash, fish or zsh")
     line = os.environ.get("COMP_LINE", "")
     words, fresh = split(line)
     if not any(word.startswith("query=") for word in argv) or (words and words[0] == "run" and (words[1:] or fresh)):

@@ -8,15 +8,18 @@ from typing import Any
 
 from hydra._internal.utils import get_args_parser
 
+from regbench import __version__
 from regbench.errors import ConfigError, suggest
 
 ACTIONS = ("run", "multirun", "cfg", "info", "shell_completion")
 
 
 def make_parser() -> ArgumentParser:
-    """Return Hydra's parser with `--quiet` added."""
+    """Return Hydra's parser with `--quiet` added and regbench's version in place of Hydra's."""
     parser = get_args_parser()
-    parser.add_argument("--quiet", "-q", action="store_true", help="Print only the result")
+    parser.add_argument("--quiet", "-q", action="store_true", help="Print no progress")
+    version = next(action for action in parser._actions if action.dest == "version")
+    vars(version).update(version=f"regbench {__version__}", help="Show regbench's version and exit")
     return parser
 
 

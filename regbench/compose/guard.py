@@ -31,17 +31,27 @@ FIXED: dict[str, tuple[Any, ...]] = {
 """What regbench ships for each of Hydra's settings that could write or execute: nothing happens."""
 
 CHOSEN = re.compile(r"[+~]*(dataset|model|schedule|regularizer|experiment|study)(/[\w/]+)?(@[^=]*)?=(.*)")
+ABSOLUTE = re.compile(r"(^|[,\[('\"])\s*/")
+REQUIRED = re.compile(r"~(dataset|model|schedule|regularizer)(=.*)?")
+LIST = re.compile(r"\[([^\[\]]*)\]")
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
     """Refuse overrides that Hydra would read without a word and act on wrongly.
 
     Raises:
-        ConfigError: a control character; `+regularizer=`, which Hydra may drop; an option outside its group's folder.
+        ConfigError: a control character; `+regularizer=`, which Hydra may drop; an option outside its group's folder;
+            a key or a member of a list of regularizers given twice, of which Hydra would drop one; no key.
     """
     for override in overrides:
         if not override.isprintable():
             raise ConfigError(f"{shorten(override)} is not allowed; it holds a control character")
+        if not override.lstrip("+~").partition("=")[0].strip():
+            raise ConfigError(f"{shorten(override)} has no key; write key=value, such as seed=3")
+        removed = REQUIRED.fullmatch(override)
+        if removed:
+            other = "none" if removed[1] == "regularizer" else "OPTION"
+            raise ConfigError(f"{shorten(override)} is not allowed; write {removed[1]}={other}")
         choice = CHOSEN.fullmatch(override)
         if choice is None:
             continue
@@ -51,8 +61,22 @@ def check_overrides(overrides: Sequence[str]) -> None:
                 f"{shorten(override)} is not allowed, for Hydra may drop it; "
                 "spell the whole list, as in 'regularizer=[l2,dropout]'"
             )
-        if ".." in value or "\\" in value or (group == "regularizer" and "/" in value):
+        if ".." in value or "\\" in value or ABSOLUTE.search(value) or (group == "regularizer" and "/" in value):
             raise ConfigError(f"{shorten(override)} is not allowed; an option is a name without a path")
+        if group == "regularizer":
+            _check_members(override, value)
+    keys = [override.lstrip("+~").partition("=")[0] for override in overrides]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"{shorten(key)[1:-1]} is given twice; write it once")
+
+
+def _check_members(override: str, value: str) -> None:
+    for listed in LIST.finditer(value):
+        members = [member.strip(" '\"") for member in listed[1].split(",")]
+        twice = [member for member in members if members.count(member) > 1]
+        if twice:
+            raise ConfigError(f"{shorten(override)}: {twice[0]} stands twice in the list; write it once")
 
 
 def check_hydra(node: DictConfig) -> None:

@@ -8,21 +8,22 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from regbench.compose.explain import explain
+from regbench.compose.folders import environment_folders, existing_folder
 from regbench.compose.guard import check_groups, check_hydra, check_overrides
-from regbench.errors import ConfigError, RegbenchError
+from regbench.errors import RegbenchError
 from regbench.paths import config_dir
 
 PRIMARY = "config"
-VARIABLE = "REGBENCH_CONFIG_PATH"
 ENTRY_POINTS = "regbench.configs"
 
 
@@ -51,6 +52,12 @@ class CheckedLoader(ConfigLoaderImpl):
         check_groups(cfg)
         return cfg
 
+    def _compose_config_from_defaults_list(self, *args: Any, **kwargs: Any) -> DictConfig:
+        cfg: DictConfig = super()._compose_config_from_defaults_list(*args, **kwargs)
+        for group in set(cfg) - {"hydra"}:
+            _open_empty(cfg._get_node(group))
+        return cfg
+
 
 def search_path(main: str | None, extra: str | None) -> ConfigSearchPath:
     """Return the folders Hydra searches, first match wins: Hydra's, regbench's, then the person's own.
@@ -63,12 +70,12 @@ def search_path(main: str | None, extra: str | None) -> ConfigSearchPath:
         ConfigError: a folder does not exist.
     """
     version.setbase("1.3")
-    path = create_config_search_path(str(_folder(main, "--config-path") if main else config_dir()))
+    path = create_config_search_path(str(existing_folder(main, "--config-path") if main else config_dir()))
     schema = SearchPathQuery(provider="schema", path=None)  # Hydra wants its own schema source to stay last
     if extra:
-        path.prepend("command-line", f"file://{_folder(extra, '--config-dir')}", schema)
-    for folder in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
-        path.prepend("environment", f"file://{_folder(folder, VARIABLE)}", schema)
+        path.prepend("command-line", f"file://{existing_folder(extra, '--config-dir')}", schema)
+    for folder in environment_folders():
+        path.prepend("environment", f"file://{folder}", schema)
     for name, module in _entry_points():
         path.prepend(f"plugin:{name}", f"pkg://{module}", schema)
     return path
@@ -98,11 +105,19 @@ def warn(line: str) -> None:
     print(f"regbench: warning: {line}", file=sys.stderr)
 
 
-def _folder(given: str, where: str) -> Path:
-    folder = Path(given).expanduser().absolute()
-    if not folder.is_dir():
-        raise ConfigError(f"{where}: there is no folder {str(folder)!r}")
-    return folder
+def _open_empty(node: Any) -> None:
+    """Let overrides add keys to the empty mappings inside a node, such as `layers: {}`, whose keys are a person's own.
+
+    Hydra refuses every key that the composed configuration lacks. The node itself stays closed: `regularizer: {}`
+    means that none is selected.
+    """
+    if not OmegaConf.is_dict(node) or node._is_none() or node._is_missing() or node._is_interpolation():
+        return
+    for key in node:
+        child = node._get_node(key)
+        if OmegaConf.is_dict(child) and not child._is_none() and not child._is_interpolation() and not len(child):
+            OmegaConf.set_struct(child, False)
+        _open_empty(child)
 
 
 def _entry_points() -> Sequence[tuple[str, str]]:

@@ -1,7 +1,8 @@
 """What a person may choose, found by reading files: no technique is imported, so a list is there at once.
 
-An option is a YAML file in a group of `configs/`, or an entry point of an installed package. Its class stands in the
-group's package, found by its `name` or by its camel-case name; options without one (experiments) are only YAML.
+An option is a YAML file in a group of `configs/` or of a folder in REGBENCH_CONFIG_PATH, or an entry point of an
+installed package. Its class stands in the group's package, found by its `name` or by its camel-case name; options
+without one (experiments) are only YAML.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from regbench.compose.folders import environment_folders
 from regbench.errors import ConfigError
 from regbench.paths import config_dir
 
@@ -56,10 +58,19 @@ class Option:
     plugin: EntryPoint | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the settings that its own YAML gives."""
+        """Return the settings that its own YAML gives.
+
+        Raises:
+            ConfigError: its file is no YAML mapping.
+        """
         import yaml
 
-        loaded = yaml.safe_load(self.text) or {}
+        try:
+            loaded = yaml.safe_load(self.text) or {}
+        except yaml.YAMLError:
+            loaded = None
+        if not isinstance(loaded, dict):
+            raise ConfigError(f"{self.group}/{self.name}.yaml is not a YAML mapping")
         return {key: value for key, value in loaded.items() if key != "defaults"}
 
     def source(self) -> Source | None:
@@ -98,18 +109,27 @@ class Option:
 
 
 def list_options() -> list[Option]:
-    """Return all options, by group and name."""
-    root = config_dir()
-    options = [
-        Option(path.parent.relative_to(root).as_posix(), path.stem, path.read_text(encoding="utf-8"))
-        for path in root.rglob("*.yaml")
-        if path.parent != root and path.relative_to(root).parts[0] != "hydra"
-    ]
-    known = {(option.group, option.name) for option in options}
+    """Return all options, by group and name; a shipped one hides a person's own of that name, as it does in a run.
+
+    Raises:
+        ConfigError: a folder in REGBENCH_CONFIG_PATH does not exist.
+    """
+    found: dict[tuple[str, str], Option] = {}
+    for root in (config_dir(), *environment_folders()):
+        for option in _read_options(root):
+            found.setdefault((option.group, option.name), option)
+    options = list(found.values())
     for group, plugins in PLUGINS.items():
         added = (Option(group, point.name, plugin=point) for point in entry_points(group=plugins))
-        options += [option for option in added if (option.group, option.name) not in known]
+        options += [option for option in added if (option.group, option.name) not in found]
     return sorted(options, key=lambda option: (option.group, option.name))
+
+
+def _read_options(root: Path) -> Iterator[Option]:
+    for path in root.rglob("*.yaml"):
+        if path.parent != root and path.relative_to(root).parts[0] != "hydra":
+            text = path.read_text(encoding="utf-8", errors="replace")
+            yield Option(path.parent.relative_to(root).as_posix(), path.stem, text)
 
 
 def find_source(group: str, choice: str) -> Source | None:

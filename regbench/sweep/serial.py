@@ -59,6 +59,8 @@ def _attempt(config: RunConfig) -> int:
     except RegbenchError as refusal:
         print(f"regbench: {refusal}", file=sys.stderr)
         return refusal.exit_code
+    except BrokenPipeError:
+        raise  # the reader of this command has gone; the run itself is sound
     except Exception:
         traceback.print_exc()
         return 1

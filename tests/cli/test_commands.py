@@ -8,11 +8,16 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.cli.session import Session
+from regbench.compose.command import plan_sweep
+from regbench.compose.loader import CheckedLoader, search_path
+from regbench.config import RunConfig
+from regbench.sweep.serial import run_all
+from tests.cli.session import Session, write
 
 HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "rich")
 
@@ -48,6 +53,36 @@ def test_list_and_show_reach_the_catalogue(regbench: Session, monkeypatch: pytes
     assert asked == [None, "model", "l2"]
     assert "usage" in regbench.refusal("show")
     assert "usage" in regbench.refusal("list", "model", "dataset")
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_list_and_show_have_help(regbench: Session, command: str, flag: str) -> None:
+    assert regbench(command, flag) == 0
+    assert regbench.out.startswith(f"usage: regbench {command}")
+
+
+def test_run_knows_the_version_of_regbench(regbench: Session) -> None:
+    assert regbench("--version") == 0
+    version = regbench.out
+    assert regbench("run", "--version") == 0
+    assert regbench.out == version
+
+
+def test_list_and_show_know_a_persons_own_options(
+    regbench: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "regularizer/mine.yaml", "# Decay as in my thesis.\nl2: {name: l2, strength: 3}\n")
+    write(tmp_path / "regularizer/l2.yaml", "# Hidden by the shipped one.\nl2: {name: l2, strength: 99}\n")
+    monkeypatch.setenv("REGBENCH_CONFIG_PATH", str(tmp_path))
+    assert regbench("list", "regularizer") == 0
+    assert "Decay as in my thesis." in regbench.out
+    assert "Hidden" not in regbench.out
+    assert regbench("show", "mine") == 0
+    write(tmp_path / "regularizer/mine.yaml", "[1\n")
+    assert "mine.yaml is not a YAML mapping" in regbench.refusal("show", "mine")
+    monkeypatch.setenv("REGBENCH_CONFIG_PATH", f"{tmp_path}/nowhere")
+    assert "REGBENCH_CONFIG_PATH" in regbench.refusal("list")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--cfg", "job", "regularizer=[l2,dropout]"]])
@@ -101,9 +136,41 @@ def test_a_signal_ends_with_one_line_and_its_code(number: str, code: int, word: 
     assert ("0 complete, 0 failed, 3 not done" in errors) == sweep
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+@pytest.mark.parametrize("words", ["--help", "run --cfg all", "run --info"])
+def test_a_reader_that_goes_away_is_no_error(words: str) -> None:
     if os.name != "posix":
         pytest.skip("needs a POSIX shell")
-    line = f"{sys.executable} -m regbench run --cfg all | head -n 1"
+    line = f"{sys.executable} -m regbench {words} | head -n 1"
     end = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
     assert end.stderr == ""
+
+
+def test_a_reader_that_goes_away_ends_a_sweep_without_calling_the_run_failed(regbench: Session) -> None:
+    def lose_reader(config: RunConfig) -> int:
+        raise BrokenPipeError
+
+    regbench.train = lose_reader
+    with pytest.raises(BrokenPipeError):
+        run_all(plan_sweep(CheckedLoader(search_path(None, None)), "config", ["seed=0,1"]))
+    assert len(regbench.runs) == 1
+
+
+@pytest.mark.parametrize("words", ["--help", "list", "run --cfg all", "run --info"])
+def test_a_full_disk_behind_the_output_is_one_line(words: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full here")
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "regbench", *words.split()]
+        end = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert end.returncode == 1
+    assert len(end.stderr.splitlines()) == 1, end.stderr
+    assert "No space left" in end.stderr
+
+
+@pytest.mark.parametrize("words", ["list regularizer", "show l2"])
+def test_a_terminal_without_greek_letters_gets_the_rest(words: str) -> None:
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "regbench", *words.split()]
+    end = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (end.returncode, end.stderr) == (0, "")
+    assert "l2" in end.stdout

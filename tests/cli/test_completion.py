@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from regbench.compose.complete import split
-from tests.cli.session import write
+from tests.cli.session import Session, write
 
 Press = Callable[[str], set[str]]
 BASH = shutil.which("bash")
@@ -97,3 +97,8 @@ def test_half_a_line_prints_no_error(press_tab: Press, line: str) -> None:
 )
 def test_a_line_is_split_as_the_shell_will(line: str, words: list[str], fresh: bool) -> None:
     assert split(line) == (words, fresh)
+
+
+@pytest.mark.parametrize("words", [[], ["foo"], ["install=foo"], ["install=bash", "query=bash"]])
+def test_a_wrong_request_is_refused(regbench: Session, words: list[str]) -> None:
+    assert "install=SHELL" in regbench.refusal("-sc", *words)

@@ -48,6 +48,10 @@ MISTAKES = [
     (["resume=maybe"], "auto, fresh"),
     (["device=../cpu"], "cuda:0"),
     (["runs=''"], "folder"),
+    (["=3"], "'=3' has no key"),
+    (["~schedule"], "write schedule=OPTION"),
+    (["~regularizer"], "write regularizer=none"),
+    (["dataset=/etc/passwd"], "'dataset=/etc/passwd' is not allowed; an option is a name without a path"),
     (["model.name=${nothing}"], "nothing"),
     (["model.name=${model.name}"], "ecursive"),
 ]

@@ -63,11 +63,55 @@ def test_mode_is_a_flag_and_not_a_setting(regbench: Session) -> None:
     assert "-m" in regbench.refusal("run", "hydra.mode=MULTIRUN")
 
 
-def test_a_member_twice_is_once_and_the_order_makes_no_other_run(regbench: Session) -> None:
-    spellings = ["[l2,dropout]", "[dropout,l2]", "[l2,l2,dropout]", "[none,l2,dropout]"]
+def test_the_order_of_a_list_makes_no_other_run(regbench: Session) -> None:
+    spellings = ["[l2,dropout]", "[dropout,l2]", "[none,l2,dropout]"]
     assert regbench("run", "-m", f"regularizer={','.join(spellings)}") == 0
     assert len({run.run_id() for run in regbench.runs}) == 1
     assert {tuple(run.regularizers) for run in regbench.runs} == {("dropout", "l2")}
+
+
+@pytest.mark.parametrize("spelling", ["[l2,l2]", "[l2, dropout, 'l2']", "[dropout],[l2,l2]"])
+def test_a_member_twice_is_refused(regbench: Session, spelling: str) -> None:
+    assert "l2 stands twice" in regbench.refusal("run", "-m", f"regularizer={spelling}")
+
+
+def test_a_list_of_numbers_may_repeat_one(regbench: Session) -> None:
+    assert regbench("run", "model.widths=[8,8]") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        (["seed=1", "seed=2"], "seed"),
+        (["-m", "seed=0,1", "seed=5"], "seed"),
+        (["regularizer=l2", "regularizer=dropout"], "regularizer"),
+        (["+model.extra=1", "++model.extra=2"], "model.extra"),
+        (["-q", "quiet=false"], "quiet"),
+    ],
+)
+def test_a_key_twice_is_refused(regbench: Session, words: list[str], key: str) -> None:
+    assert f"{key} is given twice" in regbench.refusal("run", *words)
+
+
+def test_a_typed_key_takes_the_place_of_an_experiments_sweep(regbench: Session, own: Path) -> None:
+    assert regbench("run", "--config-dir", str(own), "-m", "experiment=grid", "regularizer=l2") == 0
+    assert [list(run.regularizers) for run in regbench.runs] == [["l2"]]
+
+
+def test_a_sweep_over_nothing_is_refused(regbench: Session) -> None:
+    assert "seed=range(3,0)" in regbench.refusal("run", "-m", "seed=range(3,0)", "regularizer=l2,dropout")
+
+
+@pytest.mark.parametrize("spelling", [".hidden0=0.3", "={hidden0:0.3}", "={hidden0:0.2,hidden1:0.4}"])
+def test_an_empty_mapping_takes_a_persons_own_keys(regbench: Session, spelling: str) -> None:
+    assert regbench("run", "regularizer=dropout", f"regularizer.dropout.layers{spelling}") == 0
+    expected = {"hidden0": 0.2, "hidden1": 0.4} if "hidden1" in spelling else {"hidden0": 0.3}
+    assert regbench.runs[0].regularizers["dropout"]["layers"] == expected
+
+
+def test_the_keys_of_an_empty_mapping_can_be_swept(regbench: Session) -> None:
+    assert regbench("run", "-m", "regularizer=dropout", "regularizer.dropout.layers.hidden0=0.1,0.3") == 0
+    assert [run.regularizers["dropout"]["layers"]["hidden0"] for run in regbench.runs] == [0.1, 0.3]
 
 
 @pytest.mark.parametrize("spelling", ["l2/strong", "[l2/strong]", "../dataset/digits", "[l2,../model/mlp]"])
