@@ -14,18 +14,18 @@ import torch
 import torch.nn.functional as F
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.task import BATCH, LEARNING_RATE, Digits, load_digits, make_network
+from benchmarks.task import BATCH, LEARNING_RATE, Rows, load_digits, make_network
 
 
 class Classifier(L.LightningModule):
     """The same network, loss, optimizer and figures as the hand-written loop."""
 
-    def __init__(self, inputs: int) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = make_network(inputs)
+        self.network = network
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Return the loss of one batch; its mean over the epoch is logged, as regbench logs its objective."""
@@ -67,26 +67,31 @@ class EpochStarts(L.Callback):
 
 def train(epochs: int) -> list[float]:
     """Train for `epochs` and return the seconds of each epoch."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
+    silence()
     torch.manual_seed(0)
     data = load_digits()
     starts = EpochStarts()
     with TemporaryDirectory() as folder:
         trainer = make_trainer(epochs, Path(folder), starts)
-        trainer.fit(Classifier(data.x_train.shape[1]), *make_loaders(data))
+        trainer.fit(Classifier(make_network(data.x_train.shape[1])), *make_loaders(data))
         assert trainer.callback_metrics["val_accuracy"] > 0.9, "the peer must learn the task that it is timed on"
     return [end - start for start, end in pairwise(starts.times)]
 
 
-def make_loaders(data: Digits) -> tuple[DataLoader[tuple[Tensor, ...]], list[DataLoader[tuple[Tensor, ...]]]]:
+def silence() -> None:
+    """Keep Lightning's remarks on its own settings off the screen."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+
+
+def make_loaders(data: Rows) -> tuple[DataLoader[tuple[Tensor, ...]], list[DataLoader[tuple[Tensor, ...]]]]:
     """Return the training loader, and one loader of a single batch for each part that is measured."""
     train_loader = DataLoader(TensorDataset(data.x_train, data.y_train), BATCH, shuffle=True)
     measured = [TensorDataset(data.x_val, data.y_val), TensorDataset(data.x_seen, data.y_seen)]
     return train_loader, [DataLoader(part, len(part)) for part in measured]
 
 
-def make_trainer(epochs: int, folder: Path, starts: EpochStarts) -> L.Trainer:
+def make_trainer(epochs: int, folder: Path, *others: L.Callback) -> L.Trainer:
     """Return a trainer with regbench's services: metrics in a CSV, a stopping rule, the best checkpoint."""
     return L.Trainer(
         max_epochs=epochs,
@@ -98,6 +103,6 @@ def make_trainer(epochs: int, folder: Path, starts: EpochStarts) -> L.Trainer:
         callbacks=[
             EarlyStopping("val_loss", patience=epochs),
             ModelCheckpoint(folder / "checkpoints", monitor="val_loss"),
-            starts,
+            *others,
         ],
     )

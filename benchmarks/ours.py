@@ -26,16 +26,17 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
     """Train runs that differ in seed only; the last epoch also bears the closing evaluation, commit and result."""
     import torch
 
-    from regbench.compose.command import plan_sweep
     from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
+    from regbench.compose.planning import plan_sweep
     from regbench.report.progress import open_progress
-    from regbench.runner import build_records, prepare_run
+    from regbench.runs import build_records, prepare_task
     from regbench.store.run_folder import RunFolder
     from regbench.training.fit import Watch, fit, make_job
 
     words = [*OVERRIDES, f"schedule.epochs={epochs}", f"schedule.stop.patience={epochs}", f"seed=range({runs})"]
     configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, words)
-    plan, _, data = prepare_run(configs[0], build_records(configs[0]))
+    task = prepare_task(configs[0], build_records(configs[0]))
+    plan, data = task.plan, task.data
     ends: list[float] = []
     with ExitStack() as stack, torch.no_grad():
         folders = [stack.enter_context(RunFolder.claim(config.folder())) for config in configs]

@@ -12,6 +12,7 @@ regbench: which regularization does this network need, on this data, and how muc
 
 usage:
   regbench run [flags] [overrides]   train one network, or with -m one for each combination
+  regbench status FOLDER             a sweep, running or not: what is done, failed, missing, and best
   regbench list [group]              what there is: regularizers, data sets, models, schedules
   regbench show NAME                 one technique: formula, settings, reference
   regbench --version | --help
@@ -27,6 +28,7 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 130 inte
 """
 
 USAGE = {
+    "status": "usage: regbench status FOLDER:  how the sweep in this folder, runs/NAME, stands; writes its sweep.csv",
     "list": "usage: regbench list [group]:  all groups, or one group with a line for each of its options",
     "show": "usage: regbench show NAME:  the card of one technique: formula, settings, reference",
 }
@@ -100,20 +102,25 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.compose.complete import answer
 
         return answer(rest)
-    if command in ("list", "show"):
-        return _catalogue(command, rest)
+    if command in USAGE:
+        return _report(command, rest)
     from regbench.errors import ConfigError, suggest
 
-    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'list', 'show'))}")
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', *USAGE))}")
 
 
-def _catalogue(command: str, rest: Sequence[str]) -> int:
+def _report(command: str, rest: Sequence[str]) -> int:
     from regbench.errors import ConfigError
-    from regbench.report.catalogue import list_groups, show
 
     if rest and rest[0] in ("-h", "--help"):
         print(USAGE[command])
         return 0
+    if command == "status" and len(rest) == 1:
+        from regbench.report.status import show_status
+
+        return show_status(rest[0])
+    from regbench.report.catalogue import list_groups, show
+
     if command == "list" and len(rest) <= 1:
         return list_groups(rest[0] if rest else None)
     if command == "show" and len(rest) == 1:

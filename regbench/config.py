@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import ConfigError, suggest
 from regbench.fields import Declared, check
+from regbench.sweep.settings import build_settings
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -26,9 +28,14 @@ SETTINGS = {
     "runs": Declared(kind="text"),
 }
 GROUPS = ("dataset", "model", "schedule", "regularizer")
+SWEEP = "sweep"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DEVICE = re.compile(r"[a-z]+(:[0-9]+)?")
 LONGEST_TEXT = 300
+
+
+class NotSelectedError(ConfigError):
+    """A technique has settings but stands in no list of regularizers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,7 @@ class RunConfig:
     """The resolved configuration of one run.
 
     `seed`, `dataset`, `model`, `schedule` and `regularizers` are the run's identity; everything else (where results go,
-    on which device, how much is printed) may change without making it another run.
+    on which device, how much is printed, how a sweep is spread: `sweep`) may change without making it another run.
     Regularizers are kept, and applied inside a stage, in the order of their names: `[dropout,l2]` and `[l2,dropout]`
     are two spellings of one run, so they must compute the same thing and share one folder.
     """
@@ -53,6 +60,7 @@ class RunConfig:
     quiet: bool = False
     runs: Path = Path("runs")
     overrides: tuple[str, ...] = ()
+    sweep: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:
         """Return the part of the configuration that decides what is computed."""
@@ -66,6 +74,10 @@ class RunConfig:
 
     def config_hash(self) -> str:
         """Return the sha256 of the identity as JSON with sorted keys, 64 hex digits; 1 and 1.0 are the same number."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
         text = json.dumps(_canonical(self.identity()), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -84,10 +96,10 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         """Return the resolved configuration as YAML; it holds no secret, for none can enter (see `parse`)."""
-        from omegaconf import OmegaConf
+        from regbench.yaml_text import format_yaml
 
         settings = {key: getattr(self, key) for key in SETTINGS if key != "seed"} | {"runs": str(self.runs)}
-        return OmegaConf.to_yaml(OmegaConf.create(settings | self.identity()))
+        return format_yaml(settings | self.identity())
 
 
 def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
@@ -104,10 +116,18 @@ def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: the configuration cannot be used.
     """
-    values = _resolve(cfg)
+    return build_run(resolve(cfg), overrides)
+
+
+def build_run(values: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
+    """Turn a resolved configuration into a run: everything that `parse` does after `resolve`.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
     for key in values:
-        if key not in SETTINGS and key not in GROUPS:
-            raise ConfigError(f"{key}: unknown key; {suggest(key, [*SETTINGS, *GROUPS])}")
+        if key not in SETTINGS and key not in GROUPS and key != SWEEP:
+            raise ConfigError(f"{key}: unknown key; {suggest(key, [*SETTINGS, *GROUPS, SWEEP])}")
     for key in (*SETTINGS, "dataset", "model", "schedule"):
         if key not in values:
             raise ConfigError(f"{key}: missing from the configuration")
@@ -117,6 +137,8 @@ def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
         raise ConfigError(f"device={settings['device']!r} is not allowed; it takes a device such as cpu or cuda:0")
     if not settings["runs"]:
         raise ConfigError("runs='' is not allowed; it takes the folder that holds all results")
+    sweep = _mapping(values.get(SWEEP, {}), SWEEP)
+    build_settings(sweep)
     return RunConfig(
         **settings | {"runs": Path(settings["runs"]).expanduser()},
         dataset=_named(values["dataset"], "dataset"),
@@ -124,6 +146,7 @@ def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
         schedule=_mapping(values["schedule"], "schedule"),
         regularizers=_members(values.get("regularizer")),
         overrides=tuple(overrides),
+        sweep=sweep,
     )
 
 
@@ -149,7 +172,7 @@ def _members(node: Any) -> dict[str, Mapping[str, Any]]:
         where = f"regularizer.{key}"
         check_name(key, where)
         if "name" not in _mapping(member, where):
-            raise ConfigError(
+            raise NotSelectedError(
                 f"{where} has settings but is not selected; add {key} to the list, as in "
                 f"'regularizer=[{','.join([*_selected(members), key])}]', or drop its settings"
             )
@@ -174,8 +197,12 @@ def _named(node: Any, where: str) -> Mapping[str, Any]:
     return mapping
 
 
-def _resolve(cfg: DictConfig) -> dict[str, Any]:
-    """Return the job's part of a composed configuration as plain checked values, references replaced."""
+def resolve(cfg: DictConfig) -> dict[str, Any]:
+    """Return the job's part of a composed configuration as plain checked values, references replaced.
+
+    Raises:
+        ConfigError: a value is missing, calls a resolver, refers to nothing, or is none that a run can be told by.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -188,7 +215,7 @@ def _resolve(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{error.full_key} must be given; it has no default") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error.msg).splitlines()[0]}") from error
-    return {str(key): _plain(value, str(key)) for key, value in values.items()} if isinstance(values, dict) else {}
+    return {str(key): check_value(item, str(key)) for key, item in values.items()} if isinstance(values, dict) else {}
 
 
 def _refuse_resolvers(value: Any, where: str) -> None:
@@ -206,16 +233,16 @@ def _refuse_resolvers(value: Any, where: str) -> None:
         )
 
 
-def _plain(value: Any, where: str) -> Any:
-    """Return a value made of plain mappings, lists, texts and numbers, or refuse what a run cannot be told by."""
+def check_value(value: Any, where: str) -> Any:
+    """Return a resolved value as plain mappings, lists, texts and numbers, or refuse what a run cannot be told by."""
     if isinstance(value, dict):
         for key in value:
             _check_text(str(key), where)
             if re.fullmatch(r"_\w+_", str(key)):
                 raise ConfigError(f"{where}.{key} is not allowed; a configuration names techniques, never Python code")
-        return {str(key): _plain(item, f"{where}.{key}") for key, item in value.items()}
+        return {str(key): check_value(item, f"{where}.{key}") for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item, f"{where}[{place}]") for place, item in enumerate(value)]
+        return [check_value(item, f"{where}[{place}]") for place, item in enumerate(value)]
     if isinstance(value, str):
         _check_text(value, where)
     elif value is not None and not isinstance(value, (bool, int, float)):

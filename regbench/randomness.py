@@ -3,6 +3,10 @@
 There is no generator state. A `Randomness` is a name under a run's seed; `at` descends to a more specific name, and
 every draw from one name gives the same numbers again. Adding a technique therefore never shifts another's numbers,
 and a checkpoint needs no generator state.
+
+The k-th 64-bit word of a key is scatter(key + k · GOLDEN), k from 1: the generator SplitMix64 of Steele, Lea & Flood
+(2014), whole-number arithmetic on a counter, so that the words of all runs of a cohort are computed at once. Gamma and
+Poisson variates, which need a varying number of words, come from one torch generator per run.
 """
 
 from __future__ import annotations
@@ -12,27 +16,40 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regbench.fields import Hyper
 
-Seed: TypeAlias = "int | Tensor"
-Fill: TypeAlias = Callable[[Tensor, torch.Generator, "Tensor | None"], object]
-"""Fills a tensor with random numbers from a generator, given the distribution's parameter if it has one."""
+Words: TypeAlias = NDArray[np.uint64]
 
+_GOLDEN = 0x9E3779B97F4A7C15
+_ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+_LAST_SHIFT = 31
 _MASK = (1 << 64) - 1
 _LEVELS = 1 << 16
+_BLOCK = 1 << 14
+"""Words computed together, so few that they stay in the processor's cache."""
+
+
+class Stacked(NamedTuple):
+    """The seeds of a cohort: what each run draws from, and under vmap the run's own number, 0-d int64."""
+
+    keys: Words
+    place: Tensor
+
+
+Seed: TypeAlias = int | Stacked
 
 
 @dataclass(frozen=True)
 class Randomness:
-    """One named source of random numbers of one run.
-
-    `seed` is the run's seed: an int alone, a 0-d int64 tensor under vmap, where each run draws from its own.
-    """
+    """One named source of random numbers of one run: of a seed alone, or of each run's own seed under vmap."""
 
     seed: Seed
     name: int = 0
@@ -45,64 +62,82 @@ class Randomness:
         return Randomness(self.seed, name)
 
     def uniform(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draw from U[0, 1)."""
-        return self._draw("uniform", shape, dtype)
+        """Draw from U[0, 1): multiples of 2^-24, in float64 of 2^-53."""
+        draw = _draw_doubles if dtype == torch.float64 else _draw_singles
+        return self._draw("uniform", shape, draw).to(dtype)
 
     def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draw from N(0, 1)."""
-        return self._draw("normal", shape, dtype)
+        """Draw from N(0, 1), two values from two uniform ones (Box & Muller 1958)."""
+        uniform = _draw_doubles if dtype == torch.float64 else _draw_singles
+        return self._draw("normal", shape, lambda keys, count: _draw_normal(uniform, keys, count)).to(dtype)
 
     def laplace(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from the Laplace distribution with mean 0 and scale 1 (variance 2), by inversion."""
-        u = self._draw("uniform", shape, torch.float64) - 0.5
+        u = self.uniform(shape, torch.float64) - 0.5
         return (-torch.sign(u) * torch.log1p(-2.0 * u.abs())).to(dtype)
 
     def poisson(self, rate: Tensor) -> Tensor:
         """Draw from Poisson(rate), elementwise."""
-        return self._draw("poisson", rate.shape, rate.dtype, rate)
+        return self._sample("poisson", rate)
 
     def beta(self, a: Hyper, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from Beta(a, a), a > 0, as the ratio of two gamma variates."""
         concentration = torch.as_tensor(a, dtype=torch.float64).expand(*shape)
-        first = self.at("first")._draw("gamma", shape, torch.float64, concentration)
-        second = self.at("second")._draw("gamma", shape, torch.float64, concentration)
+        first = self.at("first")._sample("gamma", concentration)
+        second = self.at("second")._sample("gamma", concentration)
         # With a tiny concentration both variates can underflow to zero: then either end is as likely.
-        tie = (self._draw("uniform", shape, torch.float64) < 0.5).to(torch.float64)
+        tie = (self.uniform(shape, torch.float64) < 0.5).to(torch.float64)
         total = first + second
         return torch.where(total > 0, first / total.clamp_min(1e-300), tie).to(dtype)
 
     def permutation(self, n: int) -> Tensor:
         """Draw a random order of 0 .. n-1, int64 `[n]`."""
-        return self._draw("permutation", (n,), torch.int64)
+        return self._draw("permutation", (n,), lambda keys, count: _draw_words(keys, count).view(np.int64)).argsort()
 
     def integers(self, high: int, shape: Sequence[int]) -> Tensor:
         """Draw whole numbers from 0 .. high-1, int64."""
-        return (self._draw("uniform", shape, torch.float64) * high).to(torch.int64)
+        return (self.uniform(shape, torch.float64) * high).to(torch.int64)
 
-    def keep(self, drop: Hyper, shape: Sequence[int]) -> Tensor:
-        """Draw a mask that is True with probability 1 - drop; drop = 0 keeps everything.
+    def keep(self, drop: Hyper, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+        """Draw a mask that is 1 with probability 1 - drop and else 0; drop = 0 keeps everything.
 
-        The probability is rounded to 16 bits: four decisions from each 64-bit word are several times cheaper than
-        a float each. `drop` lies in [0, 1).
+        The probability is rounded to 16 bits, for four decisions from each word are cheaper than one. `drop` lies in
+        [0, 1).
         """
-        count = math.prod(shape)
-        words = self._draw("bits", (-(-count // 4),), torch.int64)
-        bits = words.view(torch.int16)
-        if bits.shape[-1] != count:
-            bits = bits[:count]
-        return (bits <= _highest_kept(drop)).view(*shape)
+        if isinstance(drop, Tensor):
+            level = torch.round((1.0 - drop) * _LEVELS).clamp_min(1).to(torch.float32)
+            bits = self._draw("keep", shape, lambda keys, count: _draw_bits(keys, count).astype(np.float32))
+            # Of whole numbers, 1 below the level and else 0; comparisons are slow under vmap.
+            return (level - bits).clamp(0.0, 1.0).to(dtype)
+        highest = np.uint16(max(round((1.0 - drop) * _LEVELS), 1) - 1)
+        return self._draw(
+            "keep", shape, lambda keys, count: np.less_equal(_draw_bits(keys, count), highest).astype(np.float32)
+        ).to(dtype)
 
-    def _draw(self, kind: str, shape: Sequence[int], dtype: torch.dtype, parameter: Tensor | None = None) -> Tensor:
-        if isinstance(self.seed, Tensor):
-            return draw_stacked(self.seed, kind, self.name, list(shape), dtype, parameter)
-        return _draw_one(self.seed, kind, self.name, shape, dtype, parameter)
+    def _draw(self, kind: str, shape: Sequence[int], draw: Callable[[Words, int], NDArray[Any]]) -> Tensor:
+        """Return numbers that a function draws from the keys of all runs: `[S]` keys to `[S, count]` numbers."""
+        name, count = self.name ^ _hash(kind), math.prod(shape)
+        if isinstance(self.seed, int):
+            key = np.array([_mix(self.seed) ^ name], dtype=np.uint64)
+            return torch.from_numpy(draw(key, count)).view(list(shape))
+        drawn = torch.from_numpy(draw(self.seed.keys ^ np.uint64(name), count))
+        # Drawn at once for all runs, of which each takes its row; of all ways to say so, vmap is quickest with this.
+        return F.embedding(self.seed.place, drawn).view(list(shape))
+
+    def _sample(self, distribution: str, parameter: Tensor) -> Tensor:
+        key = self._draw(distribution, (), lambda keys, _: (keys >> 1).view(np.int64)[:, None])
+        if isinstance(self.seed, int):
+            return _sample_one(int(key), distribution, parameter)
+        drawn: Tensor = _sample_op(key, distribution, parameter)
+        return drawn
 
 
-def _highest_kept(drop: Hyper) -> int | Tensor:
-    if isinstance(drop, Tensor):
-        level = torch.round((1.0 - drop) * _LEVELS) - _LEVELS // 2 - 1
-        return level.clamp_min(-_LEVELS // 2).to(torch.int16)
-    return max(round((1.0 - drop) * _LEVELS) - _LEVELS // 2 - 1, -_LEVELS // 2)
+def stack_seeds(seeds: Sequence[int]) -> Stacked:
+    """Return the seeds of runs that draw under vmap, in order; `place` is `[S]` there, to be mapped over."""
+    return Stacked(np.array([_mix(seed) for seed in seeds], dtype=np.uint64), torch.arange(len(seeds)))
+
+
+# -- words --------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=4096)
@@ -111,72 +146,79 @@ def _hash(word: str) -> int:
 
 
 def _mix(x: int) -> int:
-    """Scatter the bits of x (the finalizer of splitmix64, Steele et al. 2014)."""
-    x = (x + 0x9E3779B97F4A7C15) & _MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
-    return x ^ (x >> 31)
+    """Return the first word of the key x."""
+    x = (x + _GOLDEN) & _MASK
+    for shift, factor in _ROUNDS:
+        x = (x ^ (x >> shift)) * factor & _MASK
+    return x ^ (x >> _LAST_SHIFT)
 
 
-def _fill_bits(out: Tensor, generator: torch.Generator, _: Tensor | None) -> None:
-    # Without the lower bound torch leaves the sign bit at zero, which would bias every fourth decision.
-    out.random_(-(2**63), None, generator=generator)
+def _draw_words(keys: Words, count: int) -> Words:
+    """Return the first words of every key, `[S, count]`."""
+    words = np.empty((len(keys), count), dtype=np.uint64)
+    steps = _make_steps(count)
+    rows = max(1, _BLOCK // max(1, count))
+    scratch = np.empty((min(rows, len(keys)), count), dtype=np.uint64)
+    for start in range(0, len(keys), rows):
+        block = words[start : start + rows]
+        np.add(keys[start : start + rows, None], steps, out=block)
+        _scatter(block, scratch[: len(block)])
+    return words
 
 
-def _fill_gamma(out: Tensor, generator: torch.Generator, concentration: Tensor | None) -> None:
-    assert concentration is not None
-    out.copy_(torch._standard_gamma(concentration.contiguous(), generator=generator))
+@lru_cache(maxsize=64)
+def _make_steps(count: int) -> Words:
+    return np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
 
 
-def _fill_poisson(out: Tensor, generator: torch.Generator, rate: Tensor | None) -> None:
-    assert rate is not None
-    out.copy_(torch.poisson(rate, generator=generator))
+def _scatter(words: Words, scratch: Words) -> None:
+    for shift, factor in _ROUNDS:
+        np.bitwise_xor(words, np.right_shift(words, shift, out=scratch), out=words)
+        np.multiply(words, factor, out=words)
+    np.bitwise_xor(words, np.right_shift(words, _LAST_SHIFT, out=scratch), out=words)
 
 
-_FILLS: dict[str, Fill] = {
-    "uniform": lambda out, generator, _: out.uniform_(generator=generator),
-    "normal": lambda out, generator, _: out.normal_(generator=generator),
-    "bits": _fill_bits,
-    "permutation": lambda out, generator, _: out.copy_(torch.randperm(len(out), generator=generator)),
-    "gamma": _fill_gamma,
-    "poisson": _fill_poisson,
+# -- numbers ------------------------------------------------------------------------------------------------------
+
+
+def _draw_bits(keys: Words, count: int) -> NDArray[np.uint16]:
+    return _draw_words(keys, -(-count // 4)).view(np.uint16)[:, :count]
+
+
+def _draw_singles(keys: Words, count: int) -> NDArray[np.float32]:
+    return (_draw_words(keys, -(-count // 2)).view(np.uint32)[:, :count] >> 8).astype(np.float32) * np.float32(2.0**-24)
+
+
+def _draw_doubles(keys: Words, count: int) -> NDArray[np.float64]:
+    return (_draw_words(keys, count) >> 11).astype(np.float64) * 2.0**-53
+
+
+def _draw_normal(uniform: Callable[[Words, int], NDArray[Any]], keys: Words, count: int) -> NDArray[Any]:
+    pairs = -(-count // 2)
+    u = uniform(keys, 2 * pairs)
+    radius = np.sqrt(-2.0 * np.log(1.0 - u[:, :pairs]))
+    angle = (2.0 * math.pi) * u[:, pairs:]
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)[:, :count]
+
+
+_SAMPLERS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "gamma": lambda concentration, generator: torch._standard_gamma(concentration, generator=generator),
+    "poisson": lambda rate, generator: torch.poisson(rate, generator=generator),
 }
 
 
-def _draw_one(
-    seed: int, kind: str, name: int, shape: Sequence[int], dtype: torch.dtype, parameter: Tensor | None
-) -> Tensor:
-    out = torch.empty(shape, dtype=dtype)
-    _FILLS[kind](out, torch.Generator().manual_seed(_key(seed, kind, name)), parameter)
-    return out
+def _sample_one(key: int, distribution: str, parameter: Tensor) -> Tensor:
+    return _SAMPLERS[distribution](parameter.contiguous(), torch.Generator().manual_seed(key))
 
 
-def _key(seed: int, kind: str, name: int) -> int:
-    return _mix(_mix(seed) ^ name ^ _hash(kind)) >> 1
+@torch.library.custom_op("regbench::sample", mutates_args=())
+def _sample_op(key: Tensor, distribution: str, parameter: Tensor) -> Tensor:
+    return _sample_one(int(key), distribution, parameter)
 
 
-@torch.library.custom_op("regbench::draw", mutates_args=())
-def _draw_op(seed: Tensor, kind: str, name: str, shape: list[int], dtype: torch.dtype, parameter: Tensor) -> Tensor:
-    return _draw_one(int(seed), kind, int(name), shape, dtype, parameter)
-
-
-@torch.library.register_vmap("regbench::draw")
-def _draw_rows(info, in_dims, seed, kind, name, shape, dtype, parameter):  # type: ignore[no-untyped-def]
-    """Fill one row per run, each from its own seed, exactly as the run alone would."""
-    rows = info.batch_size
-    seeds = seed.tolist() if in_dims[0] is not None else [int(seed)] * rows
-    parameters = [parameter] * rows if in_dims[5] is None else parameter.movedim(in_dims[5], 0)
-    out, fill, generator = torch.empty((rows, *shape), dtype=dtype), _FILLS[kind], torch.Generator()
-    for row, own, given in zip(out.unbind(0), seeds, parameters, strict=True):
-        fill(row, generator.manual_seed(_key(own, kind, int(name))), given)
-    return out, 0
-
-
-def draw_stacked(
-    seed: Tensor, kind: str, name: int, shape: list[int], dtype: torch.dtype, parameter: Tensor | None
-) -> Tensor:
-    """Draw under vmap, where `seed` stands for the seeds of all stacked runs."""
-    # The name travels as text: it needs 64 unsigned bits, an operator's int argument has 63.
-    extra = torch.empty(0) if parameter is None else parameter
-    drawn: Tensor = _draw_op(seed, kind, str(name), shape, dtype, extra)
-    return drawn
+@torch.library.register_vmap("regbench::sample")
+def _sample_rows(info, in_dims, key, distribution, parameter):  # type: ignore[no-untyped-def]
+    """Draw one row per run, each from its own generator, exactly as the run alone would."""
+    parameters = parameter.movedim(in_dims[2], 0) if in_dims[2] is not None else [parameter] * info.batch_size
+    rows = zip(key.tolist(), parameters, strict=True)
+    return torch.stack([_sample_one(own, distribution, given) for own, given in rows]), 0

@@ -9,20 +9,17 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.compose.flags import make_parser, parse_flags
-from regbench.compose.guard import sweep_params
-from regbench.compose.loader import PRIMARY, CheckedLoader, explained, search_path, shadowed, warn
-from regbench.config import RunConfig, parse
+from regbench.compose.guard import declared_sweep
+from regbench.compose.loader import PRIMARY, CheckedLoader, search_path, shadowed, warn
+from regbench.compose.planning import plan_sweep
+from regbench.config import parse
 from regbench.errors import ConfigError, suggest
-from regbench.sweep.serial import run_all
 
 
 def run(argv: Sequence[str]) -> int:
@@ -43,50 +40,20 @@ def run(argv: Sequence[str]) -> int:
         loader.load_configuration(name, args.overrides, RunMode.RUN)  # so that a refusal precedes any of the answer
         return _inform(Hydra("regbench", loader), name, args)
     if args.multirun:
-        return run_all(plan_sweep(loader, name, args.overrides))
+        configs = plan_sweep(loader, name, [*args.overrides, *args.parts])
+        from regbench.sweep.launch import run_sweep
+
+        return run_sweep(configs, args.dry_run)
     cfg = loader.load_configuration(name, args.overrides, RunMode.RUN)
     config = parse(cfg, args.overrides)
     if args.cfg:
         return _show(Hydra("regbench", loader), cfg, args)
-    if sweep_params(cfg.hydra):
-        raise ConfigError("the experiment declares a sweep (hydra.sweeper.params); add -m to run it")
+    for where, declared in zip(("hydra.sweeper.params", "sweep.parts"), declared_sweep(cfg), strict=True):
+        if declared:
+            raise ConfigError(f"the experiment declares a sweep ({where}); add -m to run it")
     from regbench.runner import run_one
 
     return run_one(config)
-
-
-def plan_sweep(loader: CheckedLoader, name: str, overrides: Sequence[str]) -> list[RunConfig]:
-    """Return the runs of a sweep in the order of the command line, the last key changing fastest.
-
-    Every run is composed and checked before the first one starts.
-
-    Raises:
-        ConfigError: one of them cannot be used.
-    """
-    master = loader.load_configuration(name, list(overrides), RunMode.MULTIRUN)
-    params = sweep_params(master.hydra)
-    # Unresolved: iterating over OmegaConf's own list would replace `${oc.env:X}` by the secret before it is refused.
-    typed: Any = OmegaConf.to_container(master.hydra.overrides, resolve=False)
-    given = {word.partition("=")[0] for word in typed["task"]}
-    words = [f"{key}={value}" for key, value in params.items() if key not in given] + typed["task"]
-    with explained(loader):
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(words)
-        _refuse_empty(parsed)
-        jobs = BasicSweeper.split_arguments(parsed, max_batch_size=None)[0]
-    configs = []
-    for job in jobs:
-        cfg = loader.load_configuration(name, [*typed["hydra"], *job], RunMode.RUN)
-        if sweep_params(cfg.hydra) != params:
-            raise ConfigError(f"{' '.join(job)}: an experiment that declares a sweep cannot be one value of another")
-        configs.append(parse(cfg, job))
-    return configs
-
-
-def _refuse_empty(overrides: Sequence[Override]) -> None:
-    """Refuse a sweep over no value, such as `seed=range(3,0)`: it would do nothing and report success."""
-    for override in overrides:
-        if override.is_sweep_override() and next(override.sweep_string_iterator(), None) is None:
-            raise ConfigError(f"{override.input_line}: there is no value to run; range(START,STOP) ends before STOP")
 
 
 def _inform(hydra: Hydra, name: str, args: Namespace) -> int:

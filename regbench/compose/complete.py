@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from regbench.errors import ConfigError
 from regbench.paths import config_dir
 
-COMMANDS = ("run", "list", "show")
+COMMANDS = ("run", "status", "list", "show")
 REQUEST = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
 
 
@@ -63,14 +63,19 @@ def _ask_hydra(argv: Sequence[str], words: Sequence[str], fresh: bool) -> int:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.hydra import Hydra
 
-    from regbench.compose.flags import parse_flags
+    from regbench.compose.flags import PART, make_parser, parse_flags
     from regbench.compose.loader import PRIMARY, search_path
 
+    if words and not fresh and words[-1].startswith("-"):
+        flags = [flag for action in make_parser()._actions for flag in action.option_strings]
+        print(" ".join(flag for flag in flags if flag.startswith(words[-1])))
+        return 0
     try:
         args = parse_flags(words)
         loader = ConfigLoaderImpl(search_path(args.config_path, args.config_dir))
+        last_part = args.parts[len(args.parts) - args.parts[::-1].index(PART) :] if args.parts else []
         # Hydra reads COMP_LINE itself, and knows neither commands nor flags among overrides nor quotes.
-        line = ["regbench", *(["-m"] if args.multirun else []), *args.overrides]
+        line = ["regbench", *(["-m"] if args.multirun else []), *args.overrides, *last_part]
         os.environ["COMP_LINE"] = " ".join(line) + (" " if fresh else "")
         Hydra("regbench", loader).shell_completion(args.config_name or PRIMARY, [word for word in argv if "=" in word])
     except Exception:

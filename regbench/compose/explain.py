@@ -12,7 +12,7 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from regbench.config import shorten
+from regbench.config import NotSelectedError, shorten
 from regbench.errors import ConfigError, suggest
 
 NOISE = ("See https://", "Config search path", "Search path", "To append to your", "full_key", "object_type")
@@ -64,7 +64,7 @@ def _unknown_key(cause: Any, loader: ConfigLoaderImpl) -> ConfigError:
     if path == f"regularizer.{key}":
         options = loader.get_group_options("regularizer")
         if key in options:
-            return ConfigError(f"{path}: {key} is not selected; write 'regularizer=[{','.join([*keys, key])}]'")
+            return NotSelectedError(f"{path}: {key} is not selected; write 'regularizer=[{','.join([*keys, key])}]'")
         return ConfigError(f"{path}: no such regularizer; {suggest(key, keys or options)}")
     if not keys:
         return ConfigError(f"{path}: unknown key; what stands before it has no settings")

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from regbench.config import shorten
 from regbench.errors import ConfigError
+from regbench.sweep.settings import PARTS, build_settings
 
 SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}
 FIXED: dict[str, tuple[Any, ...]] = {
@@ -116,7 +117,20 @@ def check_groups(cfg: DictConfig) -> None:
             raise ConfigError(f"{key}={shorten(node)} is not allowed; to choose an option write {group}=OPTION")
 
 
-def sweep_params(node: DictConfig) -> dict[str, Any]:
-    """Return the sweep that an experiment declares (`hydra.sweeper.params`), empty if it declares none."""
-    sweeper: Any = OmegaConf.to_container(node.sweeper, resolve=False)
-    return dict(sweeper.get("params") or {})
+def declared_sweep(cfg: DictConfig) -> tuple[dict[str, Any], list[list[str]]]:
+    """Return the sweep that an experiment declares: `hydra.sweeper.params` and `sweep.parts`, empty without one.
+
+    Both are left unresolved: OmegaConf would replace `${oc.env:X}` by the secret before it is refused.
+
+    Raises:
+        ConfigError: the parts are no lists of overrides.
+    """
+    sweeper: Any = OmegaConf.to_container(cfg.hydra.sweeper, resolve=False)
+    whole: Any = OmegaConf.to_container(cfg, resolve=False)
+    sweep = whole.get("sweep")
+    parts = sweep.get(PARTS) or [] if isinstance(sweep, dict) else []
+    build_settings({PARTS: parts})
+    for word in (word for part in parts for word in part):
+        if not isinstance(word, str):
+            raise ConfigError(f"sweep.{PARTS}: {shorten(word)} is no override; write a text such as 'seed=0,1'")
+    return dict(sweeper.get("params") or {}), [list(part) for part in parts]

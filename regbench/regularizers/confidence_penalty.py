@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.fields import Hyper, choice, hyper
+from regbench.losses import log_probabilities
 from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
 
 
@@ -38,7 +39,7 @@ class ConfidencePenalty(Regularizer):
 
     def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows) -> Tensor:
         """Return the losses `[B]` with the penalty."""
-        log_p = F.log_softmax(outputs, -1)
+        log_p = log_probabilities(outputs)
         entropy = -(log_p.exp() * log_p).sum(-1)
         if self.form == "plain":
             return losses - entropy * self.strength

@@ -49,6 +49,6 @@ class DropConnect(Regularizer):
         return masked
 
     def _drop(self, weight: Tensor, leading: tuple[int, ...], random: Randomness, note: Note) -> Tensor:
-        kept = random.keep(self.rate, (*leading, *weight.shape)).to(weight.dtype)
+        kept = random.keep(self.rate, (*leading, *weight.shape), weight.dtype)
         note("drop_fraction", lambda: 1.0 - kept.mean())
         return weight * (1.0 / (1.0 - self.rate)) * kept

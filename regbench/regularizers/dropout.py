@@ -57,7 +57,7 @@ class Dropout(Regularizer):
         rate = self._rate(site)
         if isinstance(rate, float) and rate == 0.0:
             return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
-        mask = random.keep(rate, h.shape).to(h.dtype)
+        mask = random.keep(rate, h.shape, h.dtype)
         if site.kind != "input":
             note("drop_fraction", lambda: 1.0 - mask.mean())
         return h * (mask * (1.0 / (1.0 - rate))) if self.scaling == "inverted" else h * mask

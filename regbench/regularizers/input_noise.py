@@ -69,5 +69,5 @@ class InputNoise(Regularizer):
     def _flip(self, x: Tensor, random: Randomness) -> Tensor:
         low = x.amin(0) if self.low is None else torch.full_like(x[0], self.low)
         high = x.amax(0) if self.high is None else torch.full_like(x[0], self.high)
-        salt = random.at("salt").keep(0.5, x.shape)
-        return torch.where(random.at("flip").keep(self.strength, x.shape), x, torch.where(salt, high, low))
+        salt, clean = random.at("salt").keep(0.5, x.shape), random.at("flip").keep(self.strength, x.shape)
+        return torch.where(clean.bool(), x, torch.where(salt.bool(), high, low))

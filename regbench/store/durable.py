@@ -75,6 +75,21 @@ def replace(path: Path, *parts: Data, keep: Path | None = None) -> None:
         raise
 
 
+def publish(path: Path, data: Data) -> None:
+    """Give a file new content all or nothing, but not durably: for what means nothing after a power failure.
+
+    Raises:
+        StorageError: a step failed; `path` has its old content.
+    """
+    temporary = _temporary(path)
+    try:
+        _write_new(temporary, [data], durable=False)
+        os.replace(temporary, path)
+    except OSError as error:
+        _forget(temporary)
+        raise _failure(f"cannot write {len(data)} bytes to {path}", error) from error
+
+
 def duplicate(source: Path, target: Path) -> None:
     """Make `target` hold the content of `source`, durably and all or nothing.
 
@@ -220,12 +235,14 @@ def lock_owner(path: Path) -> str:
     return "another process"
 
 
-def _write_new(path: Path, parts: Iterable[Data]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+def _write_new(path: Path, parts: Iterable[Data], *, durable: bool = True) -> None:
+    # NOFOLLOW: a temporary that somebody made a link must not lead to another file.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         for part in parts:
             _write_all(descriptor, part)
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -80,7 +80,7 @@ class Table:
         """
         first = self._header is None
         header = tuple(row) if self._header is None else self._header
-        if not set(header).issuperset(row):
+        if not row.keys() <= set(header):
             raise ValueError(f"{self.path.name} has no column {', '.join(sorted(set(row) - set(header)))}")
         line = format_row(row.get(name) for name in header)
         self._write(format_row(header) + line if first else line)
@@ -116,8 +116,12 @@ def format_row(values: Iterable[object]) -> bytes:
     Raises:
         TypeError: a value is neither a real number nor a text nor None.
     """
+    row = list(values)
+    cells = [_cell(value) for value in row]
+    if len(cells) > 1 and not any(isinstance(value, str) for value in row):
+        return (",".join(cells) + "\n").encode()  # only texts need quotes, and csv.writer costs as much as the cells
     line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow([_cell(value) for value in values])
+    csv.writer(line, lineterminator="\n").writerow(cells)
     return line.getvalue().encode()
 
 

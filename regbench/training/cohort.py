@@ -16,19 +16,12 @@ import torch
 from torch import Tensor
 
 from regbench.models.network import Tensors
-from regbench.randomness import Randomness
+from regbench.randomness import Randomness, Stacked, stack_seeds
 from regbench.regularizers.base import Params, Regularizer, Rows, State, Update, is_weight
 from regbench.schedules.optimizers import AdamW
 from regbench.training.optimizer import StackedOptimizer
 from regbench.training.plan import Hypers, Plan, collect_hypers
-from regbench.training.step import (
-    Moment,
-    Report,
-    Run,
-    compute_gradients,
-    differentiate_alone,
-    differentiate_stacked,
-)
+from regbench.training.step import Moment, Report, Run, compute_gradients
 
 States: TypeAlias = dict[str, State]
 
@@ -73,10 +66,8 @@ class Networks:
 
 
 def bind(plan: Plan, members: Sequence[Mapping[str, Regularizer]]) -> tuple[Plan, Hypers]:
-    """Give each network its own hyper-parameters: as plain numbers in the plan alone, as tensors `[S]` stacked."""
-    if len(members) == 1:
-        return replace(plan, techniques=members[0]), {}
-    return plan, collect_hypers(members)
+    """Give each network its hyper-parameters: plain numbers in the plan where all agree, else tensors `[S]`."""
+    return replace(plan, techniques=members[0]), collect_hypers(members)
 
 
 def over_networks(function: Callable[..., Any], count: int, *stacked: Any) -> Any:
@@ -114,7 +105,7 @@ class Cohort:
         self.members = list(members)
         self.plan, self.hypers = bind(plan, members)
         self.size = len(seeds)
-        self.seeds = torch.tensor(seeds, dtype=torch.int64)
+        self.seeds, self.sources = torch.tensor(seeds, dtype=torch.int64), stack_seeds(seeds)
         self.rates = torch.tensor(rates, dtype=torch.float64)
         self.decays = torch.tensor(decays, dtype=torch.float64)
         self.alive = torch.ones(self.size, dtype=torch.bool)
@@ -148,20 +139,14 @@ class Cohort:
         return objective, report
 
     def _gradients(self, chosen: Tensor, moment: Moment) -> tuple[Tensor, Report]:
-        plan = self.plan
+        batch = Rows(*(_gather(part, chosen, own) for part, own in zip(self.data, self.stacked, strict=True)))
         if self.size == 1:
-            data = Rows(*(part[0] if own else part for part, own in zip(self.data, self.stacked, strict=True)))
             run = Run(int(self.seeds[0]), {}, self.first, {k: v[0] for k, v in self.buffers.items()})
-            alone, report = compute_gradients(plan, run, data, chosen[0], moment, differentiate_alone)
+            batch = Rows(*(part[0] for part in batch))
+            alone, report = compute_gradients(self.plan, run, batch, moment, lambda function: function)
             return self.layout.flatten(alone, stacked=False).unsqueeze(0), _stack_alone(report)
-
-        def one(run: Run, data: Rows, rows: Tensor) -> tuple[Params, Report]:
-            return compute_gradients(plan, run, data, rows, moment, differentiate_stacked)
-
-        run = Run(self.seeds, self.hypers, self.weights, self.buffers)
-        dims = tuple(0 if own else None for own in self.stacked)
-        mapped = torch.vmap(lambda run, rows, *data: one(run, Rows(*data), rows), (0, 0, *dims), randomness="same")
-        stacked, report = mapped(run, chosen, *self.data)
+        run = Run(self.sources, self.hypers, self.weights, self.buffers)
+        stacked, report = compute_gradients(self.plan, run, batch, moment, _each)
         return self.layout.flatten(stacked, stacked=True), report
 
     def _update(self, gradients: Tensor, objective: Tensor, buffers: Tensors, moment: Moment, rates: Tensor) -> None:
@@ -242,11 +227,32 @@ class Cohort:
         self.seeds, self.rates, self.alive = self.seeds[rows], self.rates[rows], self.alive[rows]
         self.decays = self.decays[rows] if len(self.decays) else self.decays
         self.data = Rows(*(p[rows] if own else p for p, own in zip(self.data, self.stacked, strict=True)))
-        self.buffers, self.states = _map_tensors(lambda t: t[rows], (self.buffers, self.states))
+        self.sources = stack_seeds(self.seeds.tolist())
+        self.buffers, self.states, self.hypers = _map_tensors(
+            lambda t: t[rows], (self.buffers, self.states, self.hypers)
+        )
         self.members = [self.members[row] for row in rows.tolist()]
-        self.plan, self.hypers = bind(self.plan, self.members)
+        if self.size == 1:
+            self.plan, self.hypers = bind(self.plan, self.members)
         self.place(self.flat[rows])
         self.optimizer.keep(rows)
+
+
+def _each(function: Callable[[Run, Any], Any]) -> Callable[[Run, Any], Any]:
+    """Return the function of all runs stacked; they share the keys that each draws its own numbers from."""
+    return torch.vmap(function, (Run(Stacked(None, 0), 0, 0, 0), 0), randomness="same")
+
+
+def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:
+    """Return rows `[S, B, ...]` of `[N, ...]`, or of each network's own `[S, N, ...]`.
+
+    `index_select` takes whole rows: several times as fast as indexing, which goes number by number.
+    """
+    numbers = chosen
+    if own:
+        numbers = chosen + torch.arange(len(part)).unsqueeze(1) * part.shape[1]
+        part = part.flatten(0, 1)
+    return part.index_select(0, numbers.flatten()).view(*chosen.shape, *part.shape[1:])
 
 
 def _stack_alone(report: Report) -> Report:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,10 @@ SCHEMA = 1
 PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "scikit-learn", "safetensors")
 
 
-def describe_environment(overrides: Sequence[str], device: str) -> dict[str, Any]:
-    """Return the content of run.json that does not depend on the data."""
+def describe_environment(device: str) -> dict[str, Any]:
+    """Return the content of run.json that depends on neither the run nor its data."""
     return {
         "schema": SCHEMA,
-        "overrides": list(overrides),
         "versions": {"regbench": regbench.__version__, "python": platform.python_version()}
         | {name: version(name) for name in PACKAGES},
         "git_commit": find_commit(Path(regbench.__file__).parent),

@@ -6,14 +6,14 @@ import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from regbench.losses import log_probabilities, row_losses
 from regbench.models.network import Site, Tensors
 from regbench.regularizers.base import Params
 from regbench.training.cohort import Networks, bind, over_networks
 from regbench.training.plan import Hypers
-from regbench.training.step import cast, row_losses
+from regbench.training.step import cast
 
 LARGEST_PASS = 1 << 22
 """Values in one evaluation pass at the widest place of the networks: bounds memory on large data sets."""
@@ -50,7 +50,7 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     if technique is None or members == 1:
         return outputs
     if plan.task == "classification":
-        outputs = outputs.log_softmax(-1)
+        outputs = log_probabilities(outputs)
     return torch.stack([technique.combine(group, plan.task) for group in outputs.unflatten(0, (-1, members))])
 
 
@@ -63,9 +63,10 @@ def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
         losses = row_losses(task, outputs, data.y)
         return losses, losses * data.error_scale
     labels = data.y.argmax(-1)
-    losses = F.cross_entropy(outputs.flatten(0, 1), labels.repeat(len(outputs)), reduction="none")
-    losses = losses.view(len(outputs), -1)
-    return losses, torch.where(losses.isnan(), losses, (outputs.argmax(-1) == labels).to(losses.dtype))
+    chosen = labels.expand(len(outputs), -1).unsqueeze(-1)
+    losses = -log_probabilities(outputs).gather(-1, chosen).squeeze(-1)
+    predicted = outputs.max(-1).indices  # argmax, in a quarter of its time
+    return losses, torch.where(losses.isnan(), losses, (predicted == labels).to(losses.dtype))
 
 
 def _outputs(networks: Networks, x: Tensor) -> Tensor:

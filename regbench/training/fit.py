@@ -15,12 +15,13 @@ from regbench.regularizers.base import Regularizer
 from regbench.schedules.optimizers import AdamW
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
-from regbench.training.cohort import Cohort
+from regbench.store.together import together
+from regbench.training.cohort import Cohort, Networks
 from regbench.training.dataset import TrainingSet, stack_training_data
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.plan import Plan
 from regbench.training.results import describe_results
-from regbench.training.saving import clone, copy_rows, load_run, name_parameters, save_run
+from regbench.training.saving import clone, copy_rows, load_runs, name_parameters, save_run
 from regbench.training.step import Moment
 from regbench.training.tracking import Track, begin_track, ending, follow
 
@@ -29,6 +30,9 @@ COMMIT_SECONDS = 30.0
 
 PATIENT_SECONDS = 2.0
 """How long an epoch may take for an interruption to wait for its end, where its state can still be committed."""
+
+COMMIT_SHARE = 1 / 40
+"""Most of the training time that commits after long epochs may take: those of a large cohort are not cheap."""
 
 
 class Interrupted(Exception):
@@ -60,48 +64,66 @@ class Job:
     sink: Sink
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What every commit holds beside the state, for whoever goes on from it."""
+    checkpoint: Checkpoint | None = None
+    """The run's last commit, from where it goes on; None: it begins."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     """Who looks on while a cohort trains."""
 
-    epoch: Callable[[Mapping[str, float | int | None]], None] = lambda row: None
-    """Called with every row of metrics.csv, and `best_epoch`."""
+    epoch: Callable[[Mapping[str, float | int | None]], None] | None = None
+    """Called with every row of metrics.csv, and `best_epoch`: for the display of a single run."""
+    progress: Callable[[int, int], None] = lambda epoch, active: None
+    """Called once an epoch, with its number and how many runs train on after it."""
     stop_requested: Callable[[], bool] = lambda: False
     """Asked at every step: whether training should be interrupted."""
     clock: Callable[[], float] = time.monotonic
 
 
-def make_job(plan: Plan, seed: int, sink: Sink, facts: Mapping[str, Any] | None = None) -> Job:
+def make_job(
+    plan: Plan, seed: int, sink: Sink, facts: Mapping[str, Any] | None = None, checkpoint: Checkpoint | None = None
+) -> Job:
     """Return the job of a run that has the plan's own techniques and learning rate."""
     optimizer = plan.schedule.optimizer
-    decay = float(optimizer.weight_decay) if isinstance(optimizer, AdamW) else 0.0
-    return Job(seed=seed, techniques=plan.techniques, lr=float(optimizer.lr), decay=decay, sink=sink, facts=facts or {})
+    return Job(
+        seed=seed,
+        techniques=plan.techniques,
+        lr=float(optimizer.lr),
+        decay=float(optimizer.weight_decay) if isinstance(optimizer, AdamW) else 0.0,
+        sink=sink,
+        facts=facts or {},
+        checkpoint=checkpoint,
+    )
 
 
-def fit(
-    plan: Plan, jobs: Sequence[Job], data: TrainingSet, watch: Watch, checkpoint: Checkpoint | None = None
-) -> list[dict[str, Any]]:
+def fit(plan: Plan, jobs: Sequence[Job], data: TrainingSet, watch: Watch) -> list[dict[str, Any]]:
     """Train runs side by side and return their results, in the order of the jobs.
 
     Args:
         plan: what the runs have in common.
-        jobs: the runs; they may differ in seed, hyper-parameters and learning rate.
+        jobs: the runs; they may differ in seed, hyper-parameters and learning rate. All begin, or all go on from
+            checkpoints of the same epoch; one that has already ended there is finished without training.
         data: what all are trained and measured on.
         watch: who looks on.
-        checkpoint: where to go on; only with a single job.
 
     Raises:
-        Interrupted: `watch` asked for it; all runs are committed, up to the last whole epoch.
+        CheckpointError: a checkpoint does not fit its run.
+        Interrupted: `watch` asked for it; all runs are committed, where epochs are short up to the last whole one.
+        ValueError: the checkpoints are of different epochs.
     """
+    checkpoints = [job.checkpoint for job in jobs if job.checkpoint is not None]
+    epochs = {int(checkpoint.facts["track"]["epoch"]) for checkpoint in checkpoints}
+    if len(epochs) > 1 or len(checkpoints) not in (0, len(jobs)):
+        raise ValueError("runs of one cohort go on from checkpoints of the same epoch, or all of them begin")
     training = _Training(plan, jobs, data, watch)
-    if checkpoint is not None:
-        training.restore(checkpoint)
+    if checkpoints:
+        training.restore(checkpoints)
     results: dict[int, dict[str, Any]] = training.retire()
     while training.active:
         training.train_epoch()
         results |= training.retire()
+        watch.progress(training.epoch, len(training.active))
     return [results[number] for number in range(len(jobs))]
 
 
@@ -113,7 +135,7 @@ class _Training:
         self.jobs = list(jobs)
         self.active = list(range(len(jobs)))
         self.members = plan.ensemble[0]
-        self.cohort = _stack(plan, jobs, data, self.members)
+        self.cohort = stack_jobs(plan, jobs, data)
         self.best = clone(self.cohort.evaluated())
         self.history: list[Tensor] = [self.cohort.flat.clone()]
         rule = plan.schedule.stop
@@ -121,14 +143,14 @@ class _Training:
         self.ranked_by = ranking(rule, has_validation=len(data.watched_ends) > 1)
         self.rows = len(self.cohort.data.weight[0] if self.cohort.stacked[2] else self.cohort.data.weight)
         self.epoch = 0
-        self.committed_at = watch.clock()
+        self.committed_at, self.commit_seconds = watch.clock(), 0.0
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a commit of the only run."""
-        self.tracks[0] = Track.from_json(checkpoint.facts["track"])
+    def restore(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Go on from the commits of all runs, which are of one epoch."""
+        self.tracks = [Track.from_json(checkpoint.facts["track"]) for checkpoint in checkpoints]
         self.epoch = self.tracks[0].epoch
         remembered = min(self.epoch + 1, self.plan.schedule.stop.lag)  # the initial weights count as epoch 0's
-        self.history = load_run(self.cohort, self.best, checkpoint.tensors, remembered)
+        self.history = load_runs(self.cohort, self.best, [c.tensors for c in checkpoints], remembered)
 
     def train_epoch(self) -> None:
         """Train and measure one epoch, and write its rows."""
@@ -164,10 +186,7 @@ class _Training:
         outcomes = [end for end in endings if end is not None]
         results = describe_results(self.plan, last, best, self.data, tracks, outcomes, self.members, self.ranked_by)
         numbers = [self.active[place] for place in ended]
-        for at, (place, number, result) in enumerate(zip(ended, numbers, results, strict=True)):
-            self._commit(place)
-            parameters = name_parameters(best, slice(at * self.members, (at + 1) * self.members))
-            self.jobs[number].sink.finish(result, parameters)
+        self._finish(ended, results, best)
         self._drop(ended)
         return dict(zip(numbers, results, strict=True))
 
@@ -209,7 +228,8 @@ class _Training:
                 self.tracks[place], row, self.plan.schedule.stop, self.ranked_by, seconds, seen, diverged[place]
             )
             self.jobs[number].sink.append(row, {"epoch": self.epoch, "seconds": seconds})
-            self.watch.epoch({**row, "best_epoch": self.tracks[place].best_epoch})
+            if self.watch.epoch is not None:
+                self.watch.epoch({**row, "best_epoch": self.tracks[place].best_epoch})
 
     def _improved(self) -> list[int]:
         places = [place for place, track in enumerate(self.tracks) if track.best_epoch == self.epoch]
@@ -220,13 +240,15 @@ class _Training:
         return torch.tensor([p * self.members + m for p in places for m in range(self.members)], dtype=torch.int64)
 
     def _commit_when_due(self, started: float) -> None:
-        """Commit every so often, and after each epoch so long that an interruption would not wait for its end."""
+        """Commit every so often, and after epochs so long that an interruption would not wait for their end."""
         requested, now = self.watch.stop_requested(), self.watch.clock()
-        if not requested and now - self.committed_at < COMMIT_SECONDS and now - started < PATIENT_SECONDS:
+        since = now - self.committed_at
+        lasting = now - started >= PATIENT_SECONDS and since * COMMIT_SHARE >= self.commit_seconds
+        if not requested and not lasting and since < COMMIT_SECONDS:
             return
-        for place in range(len(self.active)):
-            self._commit(place)
+        together(self._commit, range(len(self.active)))
         self.committed_at = self.watch.clock()
+        self.commit_seconds = self.committed_at - now
         if requested:
             raise Interrupted
 
@@ -235,6 +257,17 @@ class _Training:
         tensors = save_run(self.cohort, self.best, self.history, rows)
         job = self.jobs[self.active[place]]
         job.sink.commit(tensors, {**job.facts, "track": self.tracks[place].to_json()})
+
+    def _finish(self, ended: Sequence[int], results: Sequence[Mapping[str, Any]], best: Networks) -> None:
+        """Store the last state, result and best weights of the runs that have ended; `best` holds these runs only."""
+
+        def store(at: int) -> None:
+            place = ended[at]
+            self._commit(place)
+            parameters = name_parameters(best, slice(at * self.members, (at + 1) * self.members))
+            self.jobs[self.active[place]].sink.finish(results[at], parameters)
+
+        together(store, range(len(ended)))
 
     def _drop(self, ended: Sequence[int]) -> None:
         stay = [place for place in range(len(self.active)) if place not in set(ended)]
@@ -248,8 +281,9 @@ class _Training:
         self.history = [flat[rows] for flat in self.history]
 
 
-def _stack(plan: Plan, jobs: Sequence[Job], data: TrainingSet, members: int) -> Cohort:
+def stack_jobs(plan: Plan, jobs: Sequence[Job], data: TrainingSet) -> Cohort:
     """Return the cohort of all jobs; an ensemble's members are networks with seeds of their own."""
+    members = plan.ensemble[0]
     seeds = [_member_seed(job.seed, member) for job in jobs for member in range(members)]
     each = [job for job in jobs for _ in range(members)]
     techniques = [job.techniques for job in each]
@@ -263,4 +297,4 @@ def _member_seed(seed: int, member: int) -> int:
     return seed + (member << 32)
 
 
-__all__ = ["Interrupted", "Job", "Sink", "Watch", "fit", "make_job"]
+__all__ = ["Interrupted", "Job", "Sink", "Watch", "fit", "make_job", "stack_jobs"]

@@ -116,11 +116,11 @@ def make_plan(network: Network, techniques: Mapping[str, Regularizer], schedule:
 
 
 def collect_hypers(members: Sequence[Mapping[str, Regularizer]]) -> Hypers:
-    """Stack the hyper-parameters of runs that use the same techniques: float64 `[S]` by technique and field."""
-    return {
-        name: {
-            field: torch.tensor([float(m[name].__dict__[field]) for m in members], dtype=torch.float64)
-            for field in hyper_names(type(technique))
-        }
-        for name, technique in members[0].items()
-    }
+    """Stack the hyper-parameters in which runs of the same techniques differ: float64 `[S]` by technique and field."""
+    hypers: Hypers = {}
+    for name, technique in members[0].items():
+        for field in hyper_names(type(technique)):
+            values = [float(getattr(member[name], field)) for member in members]
+            if len(set(values)) > 1:
+                hypers.setdefault(name, {})[field] = torch.tensor(values, dtype=torch.float64)
+    return hypers

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from regbench.store.checkpoint import check_tensors
+from regbench.store.checkpoint import FRESH, CheckpointError, check_tensors
 from regbench.training.cohort import Cohort, Networks
 
 
@@ -28,31 +28,44 @@ def save_run(cohort: Cohort, best: Networks, history: list[Tensor], rows: slice)
     return tensors
 
 
-def load_run(cohort: Cohort, best: Networks, saved: Mapping[str, Tensor], remembered: int) -> list[Tensor]:
-    """Put a run's saved state into a fresh cohort of this run alone; return the history of weights.
+def load_runs(cohort: Cohort, best: Networks, saved: Sequence[Mapping[str, Tensor]], remembered: int) -> list[Tensor]:
+    """Put the saved states of all its runs into a fresh cohort; return the history of weights.
 
     Args:
         cohort: the fresh cohort.
         best: its best networks, overwritten too.
-        saved: what `save_run` returned.
+        saved: what `save_run` returned for each run, in the order of the cohort.
         remembered: how many weights of earlier epochs belong to it.
 
     Raises:
-        CheckpointError: a tensor is missing, unknown, or of another shape or type.
+        CheckpointError: a tensor is missing, unknown, or of another shape or type, or runs differ in what they share.
     """
-    check_tensors(save_run(cohort, best, [cohort.flat] * remembered, slice(None)), saved)
-    cohort.place(saved["weights"].clone())
-    cohort.alive = saved["alive"].clone()
-    best.flat.copy_(saved["best.weights"])
+    members = len(cohort.flat) // len(saved)
+    for place, own in enumerate(saved):
+        rows = slice(place * members, (place + 1) * members)
+        check_tensors(save_run(cohort, best, [cohort.flat] * remembered, rows), own)
+    tensors = {name: _join(name, [own[name] for own in saved]) for name in saved[0]}
+    cohort.place(tensors["weights"])
+    cohort.alive = tensors["alive"]
+    best.flat.copy_(tensors["best.weights"])
     for name in cohort.buffers:
-        cohort.buffers[name] = saved[f"buffer.{name}"].clone()
-        best.buffers[name].copy_(saved[f"best.buffer.{name}"])
+        cohort.buffers[name] = tensors[f"buffer.{name}"]
+        best.buffers[name].copy_(tensors[f"best.buffer.{name}"])
     for technique, state in cohort.states.items():
         for name in state:
-            state[name] = saved[f"state.{technique}.{name}"].clone()
-    optimizer = {k.removeprefix("optimizer."): v for k, v in saved.items() if k.startswith("optimizer.")}
+            state[name] = tensors[f"state.{technique}.{name}"]
+    optimizer = {k.removeprefix("optimizer."): v for k, v in tensors.items() if k.startswith("optimizer.")}
     cohort.optimizer.load(optimizer)
-    return [saved[f"history.{age}"].clone() for age in range(remembered)]
+    return [tensors[f"history.{age}"] for age in range(remembered)]
+
+
+def _join(name: str, parts: Sequence[Tensor]) -> Tensor:
+    """Stack the rows of several runs; a 0-d tensor is one that all of them share."""
+    if parts[0].ndim > 0:
+        return torch.cat(list(parts))
+    if any(not torch.equal(part, parts[0]) for part in parts):
+        raise CheckpointError(f"checkpoints of runs that should go on together differ in {name}; {FRESH}")
+    return parts[0].clone()
 
 
 def name_parameters(best: Networks, rows: slice) -> dict[str, Tensor]:

@@ -1,21 +1,22 @@
-"""One step of one run, from the rows of a batch to the gradients: the page to read first.
+"""One step of one run, from a batch to the gradients: the page to read first.
 
-gather the batch -> batch stage -> weights as seen -> outputs, through the sites -> loss of each row -> weighted mean
-plus penalties -> gradients, by the gradient rule -> gradient stage.
+batch stage -> weights as seen -> outputs, through the sites -> loss of each row -> weighted mean plus penalties ->
+gradients, by the gradient rule -> gradient stage.
 
-The same function serves a run alone and, under vmap, a cohort; only `differentiate` differs. The optimizer and the
-stages after it follow in `cohort.py`, where the stacked weights live.
+The same functions serve a run alone and, under vmap, a cohort. The optimizer and the stages after it follow in
+`cohort.py`, where the stacked weights live.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from regbench.losses import row_losses
 from regbench.models.network import Site
 from regbench.randomness import Randomness, Seed
 from regbench.regularizers.base import Gradient, Note, Params, Rows
@@ -23,7 +24,7 @@ from regbench.training.plan import Hypers, Plan
 
 
 class Run(NamedTuple):
-    """What one run brings to a step; under vmap each tensor is one row of the stack."""
+    """What one run brings to a step; a cohort's is the stack of its runs, each tensor with one more axis in front."""
 
     seed: Seed
     hypers: Hypers
@@ -50,77 +51,93 @@ class Report(NamedTuple):
     buffers: Params
 
 
+Each: TypeAlias = Callable[[Callable[[Run, Any], Any]], Callable[[Run, Any], Any]]
+"""Turns a function of one run into one of all runs of a cohort; alone, it stays what it is."""
+
 Objective: TypeAlias = Callable[[Params], tuple[Tensor, Report]]
-Differentiate: TypeAlias = Callable[[Objective, Params], tuple[Params, Report]]
 
 
-def compute_gradients(
-    plan: Plan, run: Run, data: Rows, chosen: Tensor, moment: Moment, differentiate: Differentiate
-) -> tuple[Params, Report]:
-    """Return the gradients of one run's objective on one batch, and what the step measured.
+def compute_gradients(plan: Plan, run: Run, batch: Rows, moment: Moment, each: Each) -> tuple[Params, Report]:
+    """Return the gradients of every run's objective on its batch, and what the step measured.
 
     Args:
         plan: what does not change from run to run.
-        run: this run's seed, hyper-parameters, weights and buffers.
-        data: the training set.
-        chosen: row numbers of the batch, int64 `[B]`.
+        run: seed, hyper-parameters, weights and buffers.
+        batch: the rows to train on.
         moment: when this step happens.
-        differentiate: how gradients are taken, alone or under vmap.
+        each: applies a function of one run to all of them.
     """
-    stages = plan.stages_with(run.hypers)
-    random = Randomness(run.seed).at("step", moment.epoch, moment.step)
-    outer: dict[str, list[Tensor]] = {}
-    batch = Rows(*(part[chosen] for part in data))
+    objective = partial(compute_objective, plan, moment)
+    if plan.stages["gradient_rule"]:
+        gradients, report = each(partial(follow_rule, plan, objective))(run, batch)
+    else:
+        # One backward pass for all runs: a run's total depends on its own weights alone.
+        gradients, report = differentiate(lambda own: each(objective)(run._replace(weights=own), batch), run.weights)
+    if plan.stages["gradients"]:
+        gradients, notes = each(partial(treat_gradients, plan, moment))(run, gradients)
+        report = report._replace(notes={**report.notes, **notes})
+    return gradients, report
+
+
+def compute_objective(plan: Plan, moment: Moment, run: Run, batch: Rows) -> tuple[Tensor, Report]:
+    """Return one run's mean loss plus penalties, and what was measured on the way."""
+    stages, random = plan.stages_with(run.hypers), random_at(run, moment)
+    notes: dict[str, list[Tensor]] = {}
     for name, technique in stages["batch"]:
-        batch = technique.batch(batch, random.at(name, "batch"), _noting(outer, name))
+        batch = technique.batch(batch, random.at(name, "batch"), _noting(notes, name))
+    seen = run.weights
+    for name, technique in stages["forward_weights"]:
+        note = _noting(notes, name, moment.last_of_epoch)
+        seen = technique.forward_weights(seen, len(batch.weight), random.at(name, "weights"), note)
 
-    def objective(weights: Params) -> tuple[Tensor, Report]:
-        notes: dict[str, list[Tensor]] = {}
-        seen = weights
-        for name, technique in stages["forward_weights"]:
-            note = _noting(notes, name, moment.last_of_epoch)
-            seen = technique.forward_weights(seen, len(batch.weight), random.at(name, "weights"), note)
+    def tap(site: Site, h: Tensor) -> Tensor:
+        for name, technique in stages["activations"]:
+            if site.kind in technique.site_kinds:
+                note = _noting(notes, name, moment.last_of_epoch)
+                h = technique.activations(site, h, random.at(name, "activations", site.name), note)
+        return h
 
-        def tap(site: Site, h: Tensor) -> Tensor:
-            for name, technique in stages["activations"]:
-                if site.kind in technique.site_kinds:
-                    note = _noting(notes, name, moment.last_of_epoch)
-                    h = technique.activations(site, h, random.at(name, "activations", site.name), note)
-            return h
+    x, seen = cast(plan.compute_dtype, batch.x, seen)
+    outputs, buffers = plan.network.forward(seen, run.buffers, x, tap, training=True)
+    outputs = outputs.to(batch.y.dtype)
+    losses = row_losses(plan.task, outputs, batch.y)
+    for _, technique in stages["row_loss"]:
+        losses = technique.row_loss(losses, outputs, batch)
+    loss = (losses * batch.weight).sum() / batch.weight.sum().clamp_min(TINY)
+    penalties = {name: torch.as_tensor(t.penalty(run.weights), dtype=loss.dtype) for name, t in stages["penalty"]}
+    return sum(penalties.values(), loss), Report(loss, penalties, _average(notes), buffers)
 
-        x, seen = cast(plan.compute_dtype, batch.x, seen)
-        outputs, buffers = plan.network.forward(seen, run.buffers, x, tap, training=True)
-        outputs = outputs.to(batch.y.dtype)
-        losses = row_losses(plan.task, outputs, batch.y)
-        for _, technique in stages["row_loss"]:
-            losses = technique.row_loss(losses, outputs, batch)
-        loss = (losses * batch.weight).sum() / batch.weight.sum().clamp_min(TINY)
-        penalties = {name: torch.as_tensor(t.penalty(weights), dtype=loss.dtype) for name, t in stages["penalty"]}
-        total = sum(penalties.values(), loss)
-        return total, Report(loss, penalties, _average(notes), buffers)
 
-    def differentiate_here(weights: Params) -> tuple[Params, Report]:
-        return differentiate(objective, weights)
+def follow_rule(plan: Plan, objective: Callable[..., Any], run: Run, batch: Rows) -> tuple[Params, Report]:
+    """Return one run's gradients as the techniques of the gradient rule compute them."""
 
-    gradient: Gradient = differentiate_here
-    for _, technique in stages["gradient_rule"]:
+    def take(weights: Params) -> tuple[Params, Report]:
+        how = differentiate if isinstance(run.seed, int) else differentiate_under_vmap
+        return how(lambda own: objective(run._replace(weights=own), batch), weights)
+
+    gradient: Gradient = take
+    for _, technique in plan.stages_with(run.hypers)["gradient_rule"]:
         gradient = technique.gradient_rule(gradient)
-    gradients, report = gradient(run.weights)
-    for name, technique in stages["gradients"]:
-        at, note = random.at(name, "gradients"), _noting(outer, name)
+    return gradient(run.weights)
+
+
+def treat_gradients(plan: Plan, moment: Moment, run: Run, gradients: Params) -> tuple[Params, dict[str, Tensor]]:
+    """Return one run's gradients as the optimizer gets them, and the notes taken on the way."""
+    random = random_at(run, moment)
+    notes: dict[str, list[Tensor]] = {}
+    for name, technique in plan.stages_with(run.hypers)["gradients"]:
+        at, note = random.at(name, "gradients"), _noting(notes, name)
         gradients = technique.gradients(gradients, run.weights, moment.update, at, note)
-    return gradients, report._replace(notes={**report.notes, **_average(outer)})
+    return gradients, _average(notes)
+
+
+def random_at(run: Run, moment: Moment) -> Randomness:
+    """Return the source of a run's random numbers at one step."""
+    return Randomness(run.seed).at("step", moment.epoch, moment.step)
 
 
 TINY = 1e-12
 """Keeps a batch whose rows all have weight zero from dividing by zero."""
-
-
-def row_losses(task: str, outputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the loss of each row `[B]`: cross-entropy with soft targets, or the mean squared error of its outputs."""
-    if task == "classification":
-        return F.cross_entropy(outputs, targets, reduction="none")
-    return (outputs - targets).square().mean(-1)
 
 
 def cast(dtype: torch.dtype | None, x: Tensor, weights: Params) -> tuple[Tensor, Params]:
@@ -130,17 +147,20 @@ def cast(dtype: torch.dtype | None, x: Tensor, weights: Params) -> tuple[Tensor,
     return x.to(dtype), {name: w.to(dtype) for name, w in weights.items()}
 
 
-def differentiate_alone(objective: Objective, weights: Params) -> tuple[Params, Report]:
-    """Take gradients with plain autograd, which is about twice as fast for one run as torch.func.grad."""
+def differentiate(objective: Objective, weights: Params) -> tuple[Params, Report]:
+    """Take the gradients of the objective, or of those of all runs, with plain autograd.
+
+    For a run alone this is about twice as fast as torch.func.grad, and outside vmap nothing slows the backward pass.
+    """
     leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
     with torch.enable_grad():
         total, report = objective(leaves)
-    gradients = torch.autograd.grad(total, list(leaves.values()), materialize_grads=True)
+        gradients = torch.autograd.grad(total.sum(), list(leaves.values()), materialize_grads=True)
     return dict(zip(leaves, gradients, strict=True)), _detach(report)
 
 
-def differentiate_stacked(objective: Objective, weights: Params) -> tuple[Params, Report]:
-    """Take gradients inside vmap."""
+def differentiate_under_vmap(objective: Objective, weights: Params) -> tuple[Params, Report]:
+    """Take the gradients of one run's objective inside vmap."""
     gradients, (_, report) = torch.func.grad_and_value(objective, has_aux=True)(weights)
     return gradients, report
 

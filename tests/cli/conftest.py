@@ -17,12 +17,13 @@ from tests.cli.session import Session, write
 def regbench(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Session]:
-    """The command, in an empty working folder, with `run_one` replaced by a record of what it was given."""
+    """The command, in an empty folder, with `run_one` and `run_sweep` replaced by a record of what they were given."""
     session = Session(capsys)
-    runner = ModuleType("regbench.runner")
-    setattr(runner, "run_one", session.record)  # noqa: B010 - a module made here has no declared attributes
-    setattr(runner, "build_records", lambda config: None)  # noqa: B010
-    monkeypatch.setitem(sys.modules, "regbench.runner", runner)
+    for name, function in (("runner.run_one", session.record), ("sweep.launch.run_sweep", session.record_sweep)):
+        path, _, attribute = f"regbench.{name}".rpartition(".")
+        module = ModuleType(path)
+        setattr(module, attribute, function)
+        monkeypatch.setitem(sys.modules, path, module)
     monkeypatch.delenv("REGBENCH_CONFIG_PATH", raising=False)
     monkeypatch.chdir(tmp_path_factory.mktemp("work"))
     handlers, level = list(logging.root.handlers), logging.root.level

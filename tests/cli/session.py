@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class Session:
     capture: pytest.CaptureFixture[str]
     train: Callable[[RunConfig], int] = lambda config: 0
     runs: list[RunConfig] = field(default_factory=list)
+    dry: bool = False
     out: str = ""
     err: str = ""
 
@@ -40,8 +41,15 @@ class Session:
         return self.err.removeprefix("regbench: ").strip()
 
     def record(self, config: RunConfig) -> int:
+        """Stand for `run_one`."""
         self.runs.append(config)
         return self.train(config)
+
+    def record_sweep(self, configs: Sequence[RunConfig], dry_run: bool = False) -> int:
+        """Stand for `run_sweep`."""
+        self.runs.extend(configs)
+        self.dry = dry_run
+        return 0
 
 
 def write(path: Path, text: str) -> Path:

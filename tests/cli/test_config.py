@@ -56,6 +56,7 @@ def test_the_run_id_is_what_the_design_says() -> None:
         {"resume": "fresh"},
         {"quiet": True},
         {"runs": "elsewhere"},
+        {"sweep": {"cohort": 8, "workers": 2}},
         {"regularizer": dict(reversed(BASE["regularizer"].items()))},
         {"schedule": {"optimizer": {"lr": 0.001, "name": "adam"}, "epochs": 3.0}},
     ],
@@ -107,6 +108,24 @@ def test_the_yaml_holds_the_resolved_configuration() -> None:
     shown = yaml.safe_load(config.to_yaml())
     assert shown["model"] == {"name": "mlp", "depth": 4}
     assert parse(OmegaConf.create(shown), ()) == config
+
+
+def test_how_a_sweep_is_executed_is_checked_and_not_written_down() -> None:
+    config = make(sweep={"workers": 2, "job": {"slurm_partition": "cpu"}})
+    assert config.sweep == {"workers": 2, "job": {"slurm_partition": "cpu"}}
+    assert "sweep" not in yaml.safe_load(config.to_yaml())
+    for wrong, hint in (
+        ({"workers": 0}, "whole number"),
+        ({"wrokers": 2}, "did you mean 'workers'"),
+        (None, "mapping"),
+    ):
+        with pytest.raises(ConfigError, match=hint):
+            make(sweep=wrong)
+
+
+def test_the_hash_is_that_of_the_changed_copy() -> None:
+    config = make()
+    assert config.config_hash() != dataclasses.replace(config, seed=1).config_hash()
 
 
 def test_a_run_cannot_be_changed() -> None:

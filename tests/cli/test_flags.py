@@ -48,6 +48,9 @@ def test_help_shows_groups_options_and_the_configuration(regbench: Session) -> N
     assert "schedule/optimizer: " in regbench.out
     assert "seed: 0" in regbench.out
     assert "--multirun" in regbench.out
+    assert "--dry-run" in regbench.out
+    assert "workers: auto" in regbench.out
+    assert " -- " in regbench.out
 
 
 @pytest.mark.parametrize("info", ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"])
@@ -77,6 +80,12 @@ def test_adding_and_deleting_keys(regbench: Session) -> None:
     ("words", "hint"),
     [
         (["--mutlirun"], "did you mean '--multirun'"),
+        (["--dry-rnu", "-m"], "did you mean '--dry-run'"),
+        (["--dry-run"], "add -m"),
+        (["seed=0", "--", "model=mlp"], "add -m"),
+        (["seed=0,1", "--", "model=mlp", "-m"], "-m stands after --"),
+        (["-m", "seed=0,1", "--", "--dry-run"], "--dry-run stands after --"),
+        (["-m", "--", "seed=0", "--config-dir", "x"], "--config-dir stands after --"),
         (["--cfg"], "expected one argument"),
         (["--cfg", "jobs"], "choose from"),
         (["--cfg", "job", "-m"], "together"),

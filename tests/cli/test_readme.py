@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from regbench.compose.command import plan_sweep
 from regbench.compose.loader import CheckedLoader, search_path
+from regbench.compose.planning import plan_sweep
 from regbench.regularizers import registry
 from regbench.runner import build_records
 

@@ -1,4 +1,4 @@
-"""`-m`: which runs, in which order, and what the exit code says about them."""
+"""`-m`: which runs, in which order, and from whose configurations."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from regbench.config import RunConfig
-from regbench.errors import ConfigError
 from regbench.paths import config_dir
 from tests.cli.session import Session, write
 
@@ -17,7 +15,6 @@ def test_a_sweep_is_the_product_with_the_last_key_fastest(regbench: Session) -> 
     runs = [("+".join(run.regularizers), run.seed) for run in regbench.runs]
     assert runs == [("", 0), ("", 1), ("l2", 0), ("l2", 1), ("dropout+l2", 0), ("dropout+l2", 1)]
     assert regbench.runs[3].overrides == ("regularizer=[l2]", "seed=1")
-    assert regbench.out.splitlines()[-1] == "regbench: 6 complete, 0 failed"
 
 
 def test_a_glob_is_every_single_technique(regbench: Session) -> None:
@@ -36,50 +33,35 @@ def test_a_run_of_a_sweep_is_the_run_alone(regbench: Session) -> None:
 def test_one_bad_value_starts_nothing(regbench: Session) -> None:
     assert "did you mean 'dropout'" in regbench.refusal("run", "-m", "regularizer=l2,droput")
     assert "whole number" in regbench.refusal("run", "-m", "seed=0,1.5")
-    regbench.refusal("run", "-m", "seed=interval(0,1)")
+    assert "write range(START,STOP,STEP)" in regbench.refusal("run", "-m", "seed=interval(0,1)")
 
 
-def outcome(seed: int) -> int:
-    """Return or raise what run number `seed` of the next test does."""
-    if seed == 1:
-        raise ValueError("a defect")
-    if seed == 2:
-        raise ConfigError("regularizer.l2.strength=-1 is not allowed")
-    return 1 if seed == 3 else 0
+def test_a_value_out_of_reach_of_memory_is_refused(regbench: Session) -> None:
+    assert "it may have" in regbench.refusal("run", "-m", "seed=range(2000000000)")
+    assert "it may have" in regbench.refusal("run", "-m", "seed=range(100000)", "threads=range(1,101)")
 
 
-def test_a_failure_does_not_stop_the_rest(regbench: Session) -> None:
-    regbench.train = lambda config: outcome(config.seed)
-    assert regbench("run", "-m", "seed=0,1,2,3,4") == 1
-    assert [run.seed for run in regbench.runs] == [0, 1, 2, 3, 4]
-    assert regbench.err.splitlines()[-1] == "regbench: 2 complete, 3 failed"
-    assert "regbench: regularizer.l2.strength=-1 is not allowed" in regbench.err
+def test_whole_cocktails_share_a_setting_of_a_technique_that_all_have(regbench: Session) -> None:
+    words = ["regularizer=[l2],[l2,dropout]", "regularizer.l2.strength=1e-3"]
+    assert regbench("run", "-m", *words) == 0
+    assert [list(run.regularizers) for run in regbench.runs] == [["l2"], ["dropout", "l2"]]
+    assert {run.regularizers["l2"]["strength"] for run in regbench.runs} == {1e-3}
 
 
-def test_all_refused_is_a_bad_configuration(regbench: Session) -> None:
-    regbench.train = lambda config: 2
-    assert regbench("run", "-m", "seed=0,1") == 2
+def test_a_run_that_occurs_twice_is_planned_once(regbench: Session) -> None:
+    assert regbench("run", "-m", "regularizer=[l2,dropout],l2,[dropout,l2]", "seed=0,1,1") == 0
+    runs = [("+".join(run.regularizers), run.seed) for run in regbench.runs]
+    assert runs == [("dropout+l2", 0), ("dropout+l2", 1), ("l2", 0), ("l2", 1)]
+    assert regbench.runs[0].overrides == ("regularizer=[l2,dropout]", "seed=0")
+    assert "warning: 5 of 9 runs are the same as another" in regbench.err
 
 
-@pytest.mark.parametrize("code", [130, 143])
-@pytest.mark.parametrize("raised", [False, True])
-def test_an_interruption_stops_the_sweep_and_counts_what_is_left(regbench: Session, code: int, raised: bool) -> None:
-    def train(config: RunConfig) -> int:
-        if config.seed < 2:
-            return 0
-        if raised:
-            raise KeyboardInterrupt if code == 130 else SystemExit(code)
-        return code
-
-    regbench.train = train
-    assert regbench("run", "-m", "seed=0,1,2,3,4,5") == code
-    assert len(regbench.runs) == 3
-    assert "2 complete, 0 failed, 4 not done" in regbench.err
-
-
-def test_quiet_prints_only_the_sum(regbench: Session) -> None:
-    assert regbench("run", "-q", "-m", "seed=0,1") == 0
-    assert regbench.out == "regbench: 2 complete, 0 failed\n"
+def test_a_dry_run_is_told_to_the_launcher(regbench: Session) -> None:
+    assert regbench("run", "-m", "seed=0,1") == 0
+    assert not regbench.dry
+    assert regbench("run", "--dry-run", "seed=0,1", "-m") == 0
+    assert regbench.dry
+    assert len(regbench.runs) == 2
 
 
 def test_hydra_leaves_nothing_behind(regbench: Session) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,21 @@ def test_settings_without_their_technique_are_refused(regbench: Session, words: 
 
 def test_sweeping_settings_over_members_that_lack_them_starts_nothing(regbench: Session) -> None:
     line = regbench.refusal("run", "-m", "regularizer=[l2],[dropout]", "regularizer.l2.strength=1e-4,1e-3")
-    assert "l2 is not selected" in line
+    assert "l2 is not selected in every run" in line
+    assert line.endswith("-- 'regularizer=[l2]' regularizer.l2.strength=1e-4,1e-3 -- 'regularizer=[dropout]'")
+
+
+def test_the_command_that_a_refused_sweep_names_is_the_sweep_that_was_meant(regbench: Session) -> None:
+    words = ["regularizer=l2,dropout,none", "regularizer.l2.strength=1e-4,1e-3", "regularizer.dropout.rate=0.1,0.3"]
+    command = regbench.refusal("run", "-m", *words, "seed=0,1").partition("-m ... ")[2]
+    assert regbench("run", "-m", "seed=0,1", *shlex.split(command)) == 0
+    shown = [(run.seed, *run.overrides[1:]) for run in regbench.runs]
+    assert len(shown) == 10
+    assert shown[:2] == [
+        (0, "regularizer=l2", "regularizer.l2.strength=0.0001"),
+        (0, "regularizer=l2", "regularizer.l2.strength=0.001"),
+    ]
+    assert shown[-1] == (1, "regularizer=none")
 
 
 def test_an_experiments_settings_do_not_outlive_its_list(regbench: Session, own: Path) -> None:

@@ -120,9 +120,10 @@ def test_resumed_after_each_epoch_equals_straight_through(name: str, monkeypatch
     for epoch in (1, 2, 3):
         tensors, facts = straight.commits[epoch - 1]
         sink = Memory()
-        job = Job(seed=3, techniques={name: technique}, lr=0.01, decay=0.0, sink=sink)
+        start = Checkpoint(tensors, facts)
+        job = Job(seed=3, techniques={name: technique}, lr=0.01, decay=0.0, sink=sink, checkpoint=start)
         with torch.no_grad():
-            fit(plan, [job], data, Watch(), Checkpoint(tensors, facts))
+            fit(plan, [job], data, Watch())
         assert sink.rows == straight.rows[epoch:]
         assert all(torch.equal(sink.final[k], v) for k, v in straight.final.items())
         without_clock = {**sink.result, "seconds": None}

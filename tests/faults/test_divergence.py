@@ -19,7 +19,7 @@ from regbench.schedules.schedule import build_schedule
 from regbench.training import cohort
 from regbench.training.fit import COMMIT_SECONDS, Watch, fit, make_job
 from regbench.training.plan import Plan
-from regbench.training.step import Differentiate, Moment, Run
+from regbench.training.step import Each, Moment, Run
 from regbench.training.tracking import Track, begin_track, ending, follow
 from tests.contract.conftest import Memory
 from tests.unit.trainer import Setting, draw_classes, make_setting, make_split
@@ -59,8 +59,8 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
     def install(update: int, part: str) -> None:
         real = cohort.compute_gradients
 
-        def compute(plan: Plan, run: Run, data: Rows, rows: Tensor, moment: Moment, how: Differentiate) -> Any:
-            gradients, report = real(plan, run, data, rows, moment, how)
+        def compute(plan: Plan, run: Run, batch: Rows, moment: Moment, each: Each) -> Any:
+            gradients, report = real(plan, run, batch, moment, each)
             if moment.update != update:
                 return gradients, report
             if part == "objective":

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from regbench import runner
+from regbench import runner, runs
 from regbench.compose import command as compose
 from regbench.config import RunConfig
 from regbench.data import loading
@@ -147,7 +147,7 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
     "the last evaluation": (fit, "measure_epoch", 3),
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
-    "the picture": (runner, "_draw_curves", 1),
+    "the picture": (runs, "draw_curves", 1),
     "the report": (runner, "print_result", 1),
 }
 

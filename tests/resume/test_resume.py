@@ -70,8 +70,8 @@ def train(setting: Setting, checkpoint: Checkpoint | None = None, sink: Memory |
     sink = sink or Memory()
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     with torch.no_grad():
-        job = make_job(setting.plan, 3, sink)
-        fit(setting.plan, [job], setting.data, Watch(**{"clock": lambda: next(ticks), **watch}), checkpoint)
+        job = make_job(setting.plan, 3, sink, checkpoint=checkpoint)
+        fit(setting.plan, [job], setting.data, Watch(**{"clock": lambda: next(ticks), **watch}))
     return sink
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regbench.models.network import Site
-from regbench.randomness import Randomness
+from regbench.randomness import Randomness, Stacked, stack_seeds
 from regbench.regularizers.base import Facts, Note, Regularizer, Rows
 
 SEEDS = (11, 12, 13)
@@ -63,11 +63,13 @@ Act = Callable[[Any, Randomness, Tensor], Any]
 def assert_stacked_equals_alone(technique: Regularizer, act: Act, x: Tensor, **hypers: tuple[float, ...]) -> None:
     """Check that three stacked runs, each with its own seed and hyper-parameters, get the bits of runs alone."""
 
-    def one(seed: Tensor, x: Tensor, values: dict[str, Tensor]) -> Any:
+    def one(seed: Stacked, x: Tensor, values: dict[str, Tensor]) -> Any:
         return act(replace(technique, **values), Randomness(seed).at("test"), x)
 
     values = {name: torch.tensor(column, dtype=torch.float64) for name, column in hypers.items()}
-    together = torch.vmap(one, randomness="same")(torch.tensor(SEEDS), torch.stack([x] * 3), values)
+    together = torch.vmap(one, (Stacked(None, 0), 0, 0), randomness="same")(
+        stack_seeds(SEEDS), torch.stack([x] * 3), values
+    )
     for place, seed in enumerate(SEEDS):
         own = replace(technique, **{name: column[place] for name, column in hypers.items()})
         expected = act(own, Randomness(seed).at("test"), x)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
-from regbench.randomness import Randomness
+from regbench.randomness import Randomness, Stacked, stack_seeds
 from regbench.regularizers.base import Params, Regularizer
 from regbench.regularizers.gradient_clipping import GradientClipping
 from regbench.regularizers.gradient_noise import GradientNoise
@@ -163,11 +163,11 @@ def test_stacked_runs_get_the_noise_of_their_own_seed_eta_and_gamma() -> None:
     seeds, etas, gammas = [3, 4, 5], [0.0, 0.3, 1.0], [0.55, 0.2, 0.8]
     gradients = {"a.weight": random_tensor(8, 5)}
 
-    def one(seed: Tensor, eta: Tensor, gamma: Tensor) -> Params:
+    def one(seed: Stacked, eta: Tensor, gamma: Tensor) -> Params:
         return run_stage(GradientNoise(eta=eta, gamma=gamma), gradients, 7, Randomness(seed).at("x"))[0]
 
-    numbers = [torch.tensor(seeds), *(torch.tensor(v, dtype=torch.float64) for v in (etas, gammas))]
-    together = torch.vmap(one, randomness="same")(*numbers)
+    numbers = [torch.tensor(v, dtype=torch.float64) for v in (etas, gammas)]
+    together = torch.vmap(one, (Stacked(None, 0), 0, 0), randomness="same")(stack_seeds(seeds), *numbers)
     for run, (seed, eta, gamma) in enumerate(zip(seeds, etas, gammas, strict=True)):
         alone, _ = run_stage(GradientNoise(eta=eta, gamma=gamma), gradients, 7, Randomness(seed).at("x"))
         torch.testing.assert_close(together["a.weight"][run], alone["a.weight"], rtol=1e-6, atol=0.0)

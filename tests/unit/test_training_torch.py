@@ -28,7 +28,7 @@ from tests.unit.torch_peer import (
 )
 from tests.unit.trainer import train_alone
 
-LIMIT = 0.6
+LIMIT = 0.5
 
 OPTIMIZERS: dict[str, tuple[dict[str, Any], MakeOptimizer]] = {
     "sgd": ({"name": "sgd", "lr": 0.3}, lambda net: torch.optim.SGD(net.parameters(), 0.3)),

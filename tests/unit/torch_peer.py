@@ -27,7 +27,8 @@ def make_mlp(precision: str, techniques: Mapping[str, Any] | None = None, **sche
     x, y = draw_classes(TRAIN + VAL + TEST, (7,))
     split = make_split(x, y, val=VAL, test=TEST)
     model = {"name": "mlp", "widths": [9, 6], "activation": "tanh"}
-    return make_setting(split, model, techniques, epochs=EPOCHS, batch_size=BATCH, precision=precision, **schedule)
+    settings = {"epochs": EPOCHS, "batch_size": BATCH, "precision": precision, **schedule}
+    return make_setting(split, model, techniques, **settings)
 
 
 class Masked(nn.Module):
@@ -99,7 +100,7 @@ def train_torch(
     optimizer = make_optimizer(net)
     scheduler = make_scheduler(optimizer) if make_scheduler else None
     seen = []
-    for epoch in range(1, EPOCHS + 1):
+    for epoch in range(1, setting.plan.schedule.epochs + 1):
         order = Randomness(seed).at("order", epoch).permutation(len(rows.y))
         for number, chosen in enumerate(order.split(BATCH)):
             for module in net:

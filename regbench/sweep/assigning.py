@@ -1,0 +1,111 @@
+"""From groups of runs to pieces of work: cohorts of a chosen size, and what is tried again after a loss."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from regbench.config import RunConfig
+from regbench.sweep.cutting import Cut, Measurement, choose_size
+from regbench.sweep.grouping import Group
+from regbench.sweep.worker import Assignment
+
+PIECES_PER_WORKER = 4
+"""Small cohorts are handed out in bundles, so many to each worker: enough to even out, few enough to cost nothing."""
+
+TOLERATED_LOSSES = 3
+"""How often the process of a single run may be lost before the run counts as failed."""
+
+
+@dataclass(frozen=True)
+class GroupPlan:
+    """A group, into what it is cut, and how long its runs should take; seconds are None where nothing was measured."""
+
+    group: Group
+    cut: Cut
+    run_seconds: float | None
+    bytes_per_run: int | None
+
+
+def plan_group(group: Group, measured: Measurement | None, told: int | None, workers: int) -> GroupPlan:
+    """Decide the cohort size of a group: as told, as measured, or all at once where nothing could be measured."""
+    runs = len(group.runs)
+    if told is not None:
+        cut = Cut(min(told, runs), f"sweep.cohort={told}")
+    elif measured is not None:
+        cut = choose_size(measured, runs, workers)
+    else:
+        cut = Cut(math.ceil(runs / workers), "not measured")
+    if measured is None:
+        return GroupPlan(group, cut, None, None)
+    return GroupPlan(group, cut, measured.run_seconds(cut.size), measured.bytes_per_run)
+
+
+def assign(
+    plans: Sequence[GroupPlan], workers: int, base: Path, stop_file: Path, parent: int | None
+) -> list[Assignment]:
+    """Cut the groups into assignments, those that take longest first, so that the last ones to end are short."""
+    pieces: list[tuple[float, GroupPlan, tuple[RunConfig, ...]]] = []
+    for plan in plans:
+        runs, size = plan.group.runs, plan.cut.size
+        bundle = size * max(1, len(runs) // (size * workers * PIECES_PER_WORKER))
+        for at in range(0, len(runs), bundle):
+            part = runs[at : at + bundle]
+            pieces.append((len(part) * (plan.run_seconds or 0.0), plan, part))
+    pieces.sort(key=lambda piece: -piece[0])
+    return [
+        Assignment(
+            number=number,
+            label=plan.group.label,
+            runs=part,
+            size=plan.cut.size,
+            base=base,
+            stop_file=stop_file,
+            parent=parent,
+        )
+        for number, (_, plan, part) in enumerate(pieces)
+    ]
+
+
+def estimate_seconds(plans: Sequence[GroupPlan], workers: int) -> float | None:
+    """Estimate how long all groups take together; None when one of them was not measured."""
+    seconds = [None if plan.run_seconds is None else plan.run_seconds * len(plan.group.runs) for plan in plans]
+    known = [value for value in seconds if value is not None]
+    return sum(known) / workers if len(known) == len(seconds) else None
+
+
+def assign_again(
+    before: Sequence[Assignment], returned: Mapping[int, object], lost: bool, workers: int, open_: Callable[[str], bool]
+) -> tuple[list[Assignment], list[RunConfig]]:
+    """Return what is still to do after a round, and the runs to give up.
+
+    A lost process says nothing about what it was doing. Work is handed out in order, so the first `workers` pieces that
+    did not come back were being done: when that happens to a piece again it is halved, in case its memory was the
+    cause, and a single run is given up in the end.
+
+    Args:
+        before: the round's assignments.
+        returned: numbers of those that came back.
+        lost: whether a worker was lost.
+        workers: pieces done at once.
+        open_: tells by its run id whether a run is still to be done.
+    """
+    again: list[Assignment] = []
+    given_up: list[RunConfig] = []
+    suspects = [a.number for a in before if a.number not in returned][:workers] if lost else []
+    for assignment in before:
+        runs = tuple(config for config in assignment.runs if open_(config.run_id()))
+        if not runs:
+            continue
+        attempts = assignment.attempts + (assignment.number in suspects)
+        if attempts >= TOLERATED_LOSSES and len(runs) == 1:
+            given_up += runs
+            continue
+        middle = len(runs) // 2 if attempts >= 2 and attempts > assignment.attempts else 0
+        for part in (runs[:middle], runs[middle:]):
+            if part:
+                again.append(dataclasses.replace(assignment, runs=part, attempts=attempts))
+    return [dataclasses.replace(a, number=number) for number, a in enumerate(again)], given_up

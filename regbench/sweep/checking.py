@@ -1,0 +1,23 @@
+"""All settings of a sweep, checked before its first run starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from regbench.config import RunConfig
+
+
+def check_all(configs: Sequence[RunConfig]) -> None:
+    """Check the settings of every run, those that differ only in the seed once.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed; it is the first in the order of the runs.
+    """
+    from regbench.runs import build_records
+
+    seen: set[str] = set()
+    for config in configs:
+        settings = repr((config.device, config.schedule, config.model, config.regularizers))  # 1, 1.0 and True differ
+        if settings not in seen:
+            seen.add(settings)
+            build_records(config)

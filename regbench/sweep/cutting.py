@@ -1,0 +1,113 @@
+"""How large cohorts should be: the least time for a group of runs, given how long steps of some sizes took.
+
+A step of S stacked runs costs about a + b·S seconds: a is what a step costs however many runs it trains, b what each
+adds. Stacking pays where a is a large part; it does not where one run's step already fills the processor.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LADDER = (1, 4, 16, 64, 128, 256)
+"""Sizes that are measured."""
+
+WORTH = 0.97
+"""A step up the ladder must bring the time of a run below this share of what it was, or no larger size is tried."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A measured step: `size` runs stacked, seconds for all of them."""
+
+    size: int
+    seconds: float
+
+    @property
+    def per_run(self) -> float:
+        """Seconds of one run's share of the step."""
+        return self.seconds / self.size
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a short trial of one group showed."""
+
+    samples: tuple[Sample, ...]
+    steps: int
+    """Updates of a run that trains all its epochs."""
+    overhead: float
+    """Seconds of everything beside the steps, as a share of them: evaluation, files."""
+    bytes_per_run: int
+    available: int
+    """Bytes of memory that are free on the machine."""
+
+    def run_seconds(self, size: int) -> float:
+        """Estimate the seconds of one run that trains all its epochs in a cohort of this size."""
+        return step_seconds(self.samples, size) / size * self.steps * (1.0 + self.overhead)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Into what cohorts a group is cut, and why."""
+
+    size: int
+    reason: str
+
+
+def step_seconds(samples: Sequence[Sample], size: int) -> float:
+    """Interpolate the seconds of a step between measured sizes; beyond the largest, a run costs what it did there."""
+    sizes = [sample.size for sample in samples]
+    at = bisect_left(sizes, size)
+    if at < len(samples) and sizes[at] == size:
+        return samples[at].seconds
+    if at == len(samples):
+        return samples[-1].per_run * size
+    if at == 0:
+        return samples[0].seconds
+    low, high = samples[at - 1], samples[at]
+    share = (size - low.size) / (high.size - low.size)
+    return low.seconds + share * (high.seconds - low.seconds)
+
+
+def worth_climbing(samples: Sequence[Sample]) -> bool:
+    """Tell whether a larger cohort is worth a trial: the last step up must have saved something."""
+    return len(samples) < 2 or samples[-1].per_run < WORTH * samples[-2].per_run
+
+
+def choose_size(measured: Measurement, runs: int, workers: int) -> Cut:
+    """Choose the cohort size with which `workers` processes finish `runs` runs first.
+
+    Sizes considered are those that cut the runs into whole rounds of equal cohorts, and the measured ones; the memory
+    of all workers together stays below half of what is free. Of sizes within 2 % the smaller is taken.
+    """
+    most = max(1, int(0.5 * measured.available / (workers * max(1, measured.bytes_per_run))))
+    largest = min(runs, most, max(sample.size for sample in measured.samples) * 2)
+    sizes = {sample.size for sample in measured.samples if sample.size <= largest} | {1}
+    rounds = range(1, math.ceil(runs / workers) + 1)
+    sizes |= {size for r in rounds if (size := math.ceil(runs / (workers * r))) <= largest}
+    spans = {size: makespan(measured.samples, size, runs, workers) for size in sorted(sizes)}
+    best = min(spans.values())
+    size = next(size for size, seconds in spans.items() if seconds <= 1.02 * best)
+    return Cut(size, explain(measured, size, largest))
+
+
+def makespan(samples: Sequence[Sample], size: int, runs: int, workers: int) -> float:
+    """Return the seconds of one step of every run: cohorts of `size`, the last one smaller, spread over workers."""
+    whole, rest = divmod(runs, size)
+    rounds, over = divmod(whole, workers)
+    seconds = rounds * step_seconds(samples, size)
+    if over:
+        return seconds + step_seconds(samples, size)
+    return seconds + (step_seconds(samples, rest) if rest else 0.0)
+
+
+def explain(measured: Measurement, size: int, largest: int) -> str:
+    """Say what was measured, in one line for the sweep's log."""
+    figures = ", ".join(f"{sample.size}: {1e6 * sample.per_run:.0f}" for sample in measured.samples)
+    share = step_seconds(measured.samples, size) / size
+    gain = measured.samples[0].per_run / share
+    stacked = f"stacked, {gain:.1f} times as fast as alone" if size > 1 else "one by one, for stacking does not pay"
+    return f"{stacked}; microseconds of a run's step by cohort size: {figures}; memory allows {largest}"

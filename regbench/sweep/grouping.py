@@ -1,0 +1,58 @@
+"""Which runs can be trained as one stacked computation: those that differ only in seed and hyper-parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from regbench.config import RunConfig
+from regbench.fields import hyper_names
+from regbench.schedules.optimizers import OPTIMIZERS
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs that can be stacked, in the order of the sweep; a group equals itself alone."""
+
+    label: str
+    runs: tuple[RunConfig, ...]
+
+
+def group_runs(configs: Sequence[RunConfig]) -> list[Group]:
+    """Sort runs into groups of which any part can be trained as one cohort; the order of first members is kept."""
+    members: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        members.setdefault(describe_static(config), []).append(config)
+    return [Group(label_group(runs[0]), tuple(runs)) for runs in members.values()]
+
+
+def describe_static(config: RunConfig) -> str:
+    """Return, as canonical text, everything about a run that a cohort must have in common.
+
+    Left out are the seed, the techniques' hyper-parameters, the learning rate and AdamW's decay.
+    """
+    from regbench.regularizers.registry import load  # imports torch
+
+    optimizer = config.schedule.get("optimizer", {})
+    free = hyper_names(OPTIMIZERS[optimizer["name"]]) if "name" in optimizer else ()
+    static = {
+        "dataset": config.dataset,
+        "model": config.model,
+        "schedule": {**config.schedule, "optimizer": _without(optimizer, free)},
+        "regularizer": {name: _without(own, hyper_names(load(name))) for name, own in config.regularizers.items()},
+        "device": config.device,
+        "threads": config.threads,
+    }
+    return json.dumps(static, sort_keys=True, default=dict)
+
+
+def label_group(config: RunConfig) -> str:
+    """Return a name for people: data set, model and techniques."""
+    techniques = "+".join(config.regularizers) or "none"
+    return f"{config.dataset['name']} {config.model['name']} {techniques}"
+
+
+def _without(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if key not in keys}

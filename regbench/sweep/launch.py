@@ -1,0 +1,181 @@
+"""A whole sweep: find what is missing, cut it into cohorts, have workers train them, and say what came of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from regbench.config import RunConfig
+from regbench.errors import ConfigError, RegbenchError
+from regbench.report.sweep_table import print_sweep, write_csv
+from regbench.report.sweep_view import open_sweep_view
+from regbench.runs import WORKER_LOST
+from regbench.signals import INTERRUPTED, StopSignal, asked_to_stop
+from regbench.store import durable
+from regbench.store.run_folder import RunFolder
+from regbench.sweep.assigning import GroupPlan, assign, assign_again, estimate_seconds
+from regbench.sweep.backends import Backend, LocalProcesses, open_backend
+from regbench.sweep.checking import check_all
+from regbench.sweep.grouping import group_runs
+from regbench.sweep.ledger import BOOKS, register
+from regbench.sweep.planning import describe_plans, measure_groups, plan_groups
+from regbench.sweep.settings import SweepSettings, build_settings
+from regbench.sweep.state import Sweep
+from regbench.sweep.work import TICK_SECONDS, do
+from regbench.sweep.worker import Assignment, Outcome, train_assignment
+
+SHORT_SECONDS = 4.0
+"""A sweep that takes less is trained in this process: worker processes need about that long to start."""
+
+MANY_RUNS = 32
+"""From so many runs on, worker processes are started at once, while this one checks the runs."""
+
+WAIT_TICKS = 10
+"""Pause, in ticks, before runs that are in training elsewhere are tried again."""
+
+
+def run_sweep(configs: Sequence[RunConfig], dry_run: bool = False) -> int:
+    """Train what is missing of a sweep and return the exit code.
+
+    0 all complete, 1 some failed, 130 interrupted, 143 terminated.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed, or none can be trained on its data; nothing was started.
+        StorageError: the sweep's folder cannot be written.
+    """
+    settings = read_settings(configs)
+    sweep = Sweep(configs)
+    missing = sweep.missing()
+    backend = open_backend(settings, max(1, len(missing)), sweep.folder)
+    with asked_to_stop() as stop:
+        try:
+            if len(missing) >= MANY_RUNS:
+                backend.start()
+            check_all(configs)
+            backend, plans = _plan(sweep, settings, backend)
+            if dry_run:
+                return _describe(sweep, plans, backend.workers)
+            _begin(sweep, fresh=configs[0].resume == "fresh")
+            _train(sweep, plans, backend, stop)
+        finally:
+            backend.stop()
+    return _conclude(sweep, stop)
+
+
+def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
+    """Return how the sweep is executed, which must be one and the same for all of its runs.
+
+    Raises:
+        ConfigError: a setting is not allowed, or differs from run to run.
+    """
+    first = configs[0]
+    for key in ("name", "runs", "sweep", "quiet", "resume"):
+        if any(getattr(config, key) != getattr(first, key) for config in configs):
+            raise ConfigError(f"{key} cannot be swept: all runs of a sweep have the same")
+    return build_settings(first.sweep)
+
+
+def _plan(sweep: Sweep, settings: SweepSettings, backend: Backend) -> tuple[Backend, list[GroupPlan]]:
+    """Measure, and cut what is missing into cohorts; a short sweep needs no other process than this one."""
+    groups = group_runs(sweep.missing())
+    if not groups:
+        return backend, []
+    few = backend.local and len(sweep.missing()) < MANY_RUNS
+    measured = measure_groups(groups, settings, LocalProcesses(1) if few else backend, lambda: None)
+    plans = plan_groups(groups, measured, settings, backend.workers)
+    seconds = estimate_seconds(plans, backend.workers)
+    if few and settings.workers is None and seconds is not None and seconds < SHORT_SECONDS:
+        return LocalProcesses(1), plan_groups(groups, measured, settings, 1)
+    return backend, plans
+
+
+def _describe(sweep: Sweep, plans: Sequence[GroupPlan], workers: int) -> int:
+    """Print the jobs, and the groups, cohorts and costs of those that are missing; nothing is trained or written."""
+    for place, config in enumerate(sweep.runs.values(), start=1):
+        print(f"[{place}/{len(sweep.runs)}] {' '.join(config.overrides)}")
+    missing = len(sweep.missing())
+    print(f"{len(sweep.runs)} runs, {len(sweep.runs) - missing} complete, {missing} to do")
+    for line in describe_plans(plans, workers) if plans else ():
+        print(line)
+    return 0
+
+
+def _begin(sweep: Sweep, fresh: bool) -> None:
+    """Write down which runs the sweep has; with resume=fresh, remove what they had.
+
+    Raises:
+        ConfigError: the folder cannot be written, or a run is in training elsewhere.
+    """
+    register(sweep.folder, sweep.entries)
+    if not fresh:
+        return
+    for config in sweep.runs.values():
+        with RunFolder.claim(config.folder()) as folder:
+            folder.discard()
+
+
+def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: StopSignal) -> None:
+    """Have workers train until nothing is missing or a signal came; after it every worker commits before it ends."""
+    if not plans or stop.requested():
+        return
+    for line in describe_plans(plans, backend.workers):
+        sweep.log(line)
+    stop_file = sweep.folder.resolve() / BOOKS / f"stop-{secrets.token_hex(6)}"
+    assignments = assign(plans, backend.workers, Path.cwd(), stop_file, os.getpid() if backend.local else None)
+    with open_sweep_view(quiet=sweep.quiet, total=len(sweep.entries), folder=sweep.folder) as view:
+
+        def tick() -> None:
+            if stop.requested() and not stop_file.exists():
+                durable.publish(stop_file, b"")
+            sweep.look()
+            view.update(sweep.standings, sweep.beats, sweep.elapsed)
+
+        while assignments and not stop.requested():
+            assignments = _train_round(sweep, assignments, backend, tick)
+    with suppress(RegbenchError):
+        durable.remove(stop_file)
+
+
+def _train_round(
+    sweep: Sweep, assignments: Sequence[Assignment], backend: Backend, tick: Callable[[], None]
+) -> list[Assignment]:
+    """Hand out all assignments once and return what is to be done again: what was busy elsewhere or got lost."""
+    done = do(backend, train_assignment, assignments, tick)
+    returned: dict[int, Outcome] = {outcome.number: outcome for outcome in done.results}
+    for outcome in returned.values():
+        sweep.errors |= outcome.errors
+    sweep.look_now()
+    missing = {config.run_id() for config in sweep.missing()}
+    again, given_up = assign_again(assignments, returned, bool(done.lost), backend.workers, missing.__contains__)
+    if done.lost:
+        sweep.log(f"a worker was lost: {done.lost}; {len(missing)} runs go on from their last commits")
+    for config in given_up:
+        sweep.errors[config.run_id()] = WORKER_LOST
+        with suppress(RegbenchError), RunFolder.claim(config.folder()) as folder:
+            folder.fail(RegbenchError(WORKER_LOST))
+    if again and not done.lost:
+        for _ in range(WAIT_TICKS):
+            time.sleep(TICK_SECONDS)
+            tick()
+    return again
+
+
+def _conclude(sweep: Sweep, stop: StopSignal) -> int:
+    """Write sweep.csv, print what came of the sweep, and return the exit code."""
+    sweep.look_now()
+    standings = sweep.standings
+    write_csv(sweep.folder, sweep.all_standings())
+    print_sweep(standings, sweep.folder, quiet=sweep.quiet)
+    failed, waiting = (sum(standing.state == state for standing in standings) for state in ("failed", "waiting"))
+    summary = f"{len(standings) - failed - waiting} complete, {failed} failed"
+    if stop.requested():
+        word = "interrupted" if stop.exit_code == INTERRUPTED else "terminated"
+        summary = f"{word}: {summary}, {waiting} not done; the same command goes on from here"
+    troubled = stop.requested() or failed > 0
+    print(f"regbench: {summary}", file=sys.stderr if troubled else sys.stdout, flush=True)
+    return stop.exit_code if stop.requested() else int(failed > 0)

@@ -1,0 +1,65 @@
+"""When runs are stored, and what one run that cannot be stored means to its cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from regbench.training.fit import Watch, fit, make_job
+from tests.contract.conftest import Memory
+from tests.unit.trainer import Setting, draw_classes, make_setting, make_split, train_cohort
+
+
+def setting_of(epochs: int) -> Setting:
+    split = make_split(*draw_classes(60, (5,)), val=20, test=10)
+    return make_setting(split, {"name": "linear"}, epochs=epochs, batch_size=15)
+
+
+class Refusing(Memory):
+    """A sink whose disk is full when the result comes."""
+
+    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+        raise OSError("no space left on device")
+
+
+def test_a_result_that_cannot_be_stored_does_not_keep_the_others_from_theirs() -> None:
+    setting = setting_of(epochs=2)
+    sinks = [Memory(), Memory(), Refusing(), Memory()]
+    with pytest.raises(OSError, match="no space"):
+        train_cohort(setting, [make_job(setting.plan, seed, sink) for seed, sink in enumerate(sinks)])
+    assert [sink.result.get("status") for sink in sinks] == ["finished", "finished", None, "finished"]
+    assert all(sink.commits for sink in sinks)
+
+
+class Slow(Memory):
+    """A sink on a clock of its own: an epoch takes 3 seconds, and a commit as long as it is told."""
+
+    def __init__(self, commit_seconds: float) -> None:
+        super().__init__()
+        self.now, self.commit_seconds = 0.0, commit_seconds
+
+    def append(self, metrics: Mapping[str, Any], timing: Mapping[str, Any]) -> None:
+        super().append(metrics, timing)
+        self.now += 3.0
+
+    def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        super().commit(tensors, facts)
+        self.now += self.commit_seconds
+
+
+@pytest.mark.parametrize(
+    ("commit_seconds", "epochs"),
+    [(0.07, [*range(1, 13)]), (0.08, [1, 3, 5, 7, 9, 11]), (0.2, [1, 4, 7, 10]), (5.0, [1, 11])],
+)
+def test_commits_after_long_epochs_take_a_small_share_of_the_time(commit_seconds: float, epochs: list[int]) -> None:
+    """At most a 40th, but for the first, whose cost is not known, and those that are due every 30 seconds."""
+    setting = setting_of(epochs=12)
+    sink = Slow(commit_seconds)
+    with torch.no_grad():
+        fit(setting.plan, [make_job(setting.plan, 0, sink)], setting.data, Watch(clock=lambda: sink.now))
+    assert [facts["track"]["epoch"] for _, facts in sink.commits[:-1]] == epochs
+    assert sink.commits[-1][1]["track"]["epoch"] == 12, "and one with the result"

@@ -1,0 +1,223 @@
+"""Signals, kills and rivals in mid-sweep: nothing is lost, nothing is left running, and the same command goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from regbench.cli import main
+from tests.faults.children import Child, fork
+from tests.sweep.commands import (
+    HERE,
+    SMALL,
+    TINY,
+    Ended,
+    assert_same_trees,
+    beginnings,
+    begun,
+    children_of,
+    folders,
+    is_alive,
+    log_of,
+    results,
+    start,
+    statuses,
+    sweep,
+    wait,
+    wait_for,
+    workers_of,
+)
+
+LONG = (
+    *TINY,
+    "schedule.epochs=400",
+    "schedule/stop=none",
+    "schedule.precision=float64",
+    "regularizer=l2,dropout",
+    "seed=0,1,2,3",
+    "sweep.cohort=2",
+)
+"""Eight runs in four cohorts, of which two wait while two train."""
+
+TWO = "sweep.workers=2"
+SOON = 20.0
+"""Seconds within which a process that has nothing to do any more must have ended."""
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("undisturbed")
+    ended = sweep(work, *LONG, HERE)
+    assert ended.code == 0, ended.err
+    return work
+
+
+def gone(pids: list[int]) -> bool:
+    return not any(is_alive(pid) for pid in pids)
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    limit = time.monotonic() + SOON
+    while not gone(pids):
+        assert time.monotonic() < limit, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids if is_alive(pid)]
+        time.sleep(0.02)
+
+
+def assert_it_goes_on(work: Path, undisturbed: Path) -> None:
+    """Give the command again, in one process, and compare with a sweep that nothing disturbed."""
+    ended = sweep(work, *LONG, HERE)
+    assert (ended.code, ended.out, ended.err) == (0, "regbench: 8 complete, 0 failed\n", "")
+    assert_same_trees(work, undisturbed, relative=1e-6, absolute=1e-9)
+
+
+def to_group(child: Child, number: int) -> None:
+    os.killpg(child.pid, number)
+
+
+def to_parent(child: Child, number: int) -> None:
+    child.signal(number)
+
+
+STOPS = {
+    "Ctrl-C in a terminal": (to_group, signal.SIGINT, TWO),
+    "Ctrl-C sent to the command": (to_parent, signal.SIGINT, TWO),
+    "SIGTERM": (to_parent, signal.SIGTERM, TWO),
+    "SIGTERM to all": (to_group, signal.SIGTERM, TWO),
+    "Ctrl-C without processes": (to_group, signal.SIGINT, HERE),
+    "SIGTERM without processes": (to_parent, signal.SIGTERM, HERE),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", STOPS)
+def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undisturbed: Path, how: str) -> None:
+    send, number, workers = STOPS[how]
+    with begun(work, *LONG, workers) as child:
+        started = children_of(child.pid)
+        send(child, number)
+        ended = wait(child)
+        wait_until_gone(started)
+    assert ended.code == 128 + number, ended
+    assert_interrupted(work, ended, "interrupted" if number == signal.SIGINT else "terminated")
+    assert_it_goes_on(work, undisturbed)
+    trained = [f for f in folders(work) if "training from epoch" in log_of(f)]
+    assert trained, "what was trained before the signal must not have been trained again"
+
+
+def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
+    assert "Traceback" not in ended.err
+    lines = ended.err.splitlines()
+    left = [line for line in lines if line.startswith("not done: ")]
+    done = len(results(work))
+    assert len(left) == 8 - done > 0
+    assert all("regularizer=" in line and "seed=" in line for line in left)
+    summary = f"{done} complete, 0 failed, {len(left)} not done; the same command goes on from here"
+    assert lines[-1] == f"regbench: {word}: {summary}"
+    for folder in folders(work):
+        if "training" in log_of(folder) and not (folder / "result.json").exists():
+            assert (folder / "checkpoint/last.safetensors").exists(), "trained, and not committed"
+    assert (work / "runs/default/sweep.csv").exists()
+    assert list((work / "runs/default/.sweep").glob("stop-*")) == []
+    assert list((work / "runs/default/.sweep").glob("worker-*")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.2, 1.0, 2.0, 3.0])
+def test_ctrl_c_in_a_terminal_at_any_moment(work: Path, seconds: float) -> None:
+    child = start(work, *LONG, TWO)
+    time.sleep(seconds)
+    started = children_of(child.pid)
+    to_group(child, signal.SIGINT)
+    ended = wait(child)
+    wait_until_gone(started)
+    assert ended.code in (0, 130), ended
+    assert "Traceback" not in ended.err, ended.err
+    assert "Error" not in ended.err, ended.err
+
+
+@pytest.mark.parametrize("workers", [HERE, pytest.param(TWO, marks=pytest.mark.slow)])
+def test_a_second_ctrl_c_ends_at_once(work: Path, workers: str) -> None:
+    words = [word for word in LONG if "epochs" not in word]
+    with begun(work, *words, "schedule.epochs=100000", "dataset.split.val=0.4", "schedule.batch_size=1", workers) as child:
+        started = children_of(child.pid)
+        to_group(child, signal.SIGINT)
+        time.sleep(0.05)
+        to_group(child, signal.SIGINT)
+        ended = wait(child)
+        wait_until_gone(started)
+    assert ended.code == 130, ended
+    assert "Traceback" not in ended.err, ended.err
+    assert ended.err.splitlines()[-1].endswith("the same command goes on from here")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_no_run(work: Path, undisturbed: Path) -> None:
+    with begun(work, *LONG, TWO, training=3) as child:
+        workers = workers_of(child.pid)
+        assert len(workers) == 2
+        os.kill(workers[0], signal.SIGKILL)
+        ended = wait(child)
+    assert (ended.code, ended.err) == (0, ""), ended
+    assert "a worker was lost" in (work / "runs/default/sweep.log").read_text()
+    assert_same_trees(work, undisturbed, relative=1e-6, absolute=1e-9)
+
+
+@pytest.mark.slow
+def test_workers_whose_command_was_killed_stop_by_themselves(work: Path, undisturbed: Path) -> None:
+    with begun(work, *LONG, TWO) as child:
+        started = children_of(child.pid)
+        child.signal(signal.SIGKILL)
+        assert wait(child).code == -signal.SIGKILL
+        wait_until_gone(started)
+    assert_it_goes_on(work, undisturbed)
+    assert list((work / "runs/default/.sweep").glob("worker-*")) == []
+
+
+@pytest.fixture
+def rivals(work: Path) -> Iterator[Callable[..., list[Ended]]]:
+    """Return what starts so many identical sweeps at one moment and waits for all."""
+
+    def start_all(count: int, *words: str) -> list[Ended]:
+        whole = ["run", "-m", *words, f"runs={work}/runs"]
+        moment = time.monotonic() + 0.3
+        children = [
+            fork(work.parent / f"rival-{n}", lambda: main(whole), os.setsid, lambda: time.sleep(moment - time.monotonic()))
+            for n in range(count)
+        ]
+        return [wait(child) for child in children]
+
+    yield start_all
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_identical_sweeps_started_at_once_share_the_work(
+    work: Path, rivals: Callable[..., list[Ended]], count: int
+) -> None:
+    for ended in rivals(count, *SMALL, "regularizer=l2,dropout", "seed=0,1,2", "sweep.cohort=2", HERE):
+        assert (ended.code, ended.out, ended.err) == (0, "regbench: 6 complete, 0 failed\n", "")
+    assert beginnings(work) == [1] * 6
+    assert statuses(work) == ["finished"] * 6
+
+
+def test_sweeps_that_overlap_share_the_work(work: Path, tmp_path: Path) -> None:
+    common = (*SMALL, "regularizer=l2", HERE, f"runs={work}/runs")
+    children = [start(tmp_path / "a", *common, "seed=0,1,2,3"), start(tmp_path / "b", *common, "seed=2,3,4,5")]
+    for ended in [wait(child) for child in children]:
+        assert (ended.code, ended.err) == (0, "")
+        assert ended.out == "regbench: 4 complete, 0 failed\n"
+    assert beginnings(work) == [1] * 6
+
+
+def test_a_run_in_training_alone_is_waited_for(work: Path, tmp_path: Path) -> None:
+    common = (*TINY, "schedule.epochs=300", "schedule/stop=none", f"runs={work}/runs")
+    child = fork(tmp_path / "alone", lambda: main(["run", *common, "seed=1"]), os.setsid)
+    wait_for(lambda: any("training" in log_of(f) for f in folders(work)))
+    ended = sweep(tmp_path / "sweep", *common, "seed=0,1", HERE)
+    assert (ended.code, ended.err) == (0, "")
+    assert wait(child).code == 0
+    assert beginnings(work) == [1, 1]
