@@ -16,13 +16,14 @@ from regbench.runner import build_records
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+PAGES = [README, *((ROOT / "docs" / page).read_text() for page in ("sweeps.md",))]
 
 
 def shell_commands() -> list[list[str]]:
-    """Return the words of every `regbench run` in the README's shell blocks."""
+    """Return the words of every `regbench run` in the shell blocks of the README and the how-tos."""
     import shlex
 
-    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+    blocks = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page, flags=re.DOTALL)]
     lines = [line for block in blocks for line in block.splitlines() if line.startswith("regbench run ")]
     return [shlex.split(line, comments=True)[2:] for line in lines]
 
@@ -32,7 +33,7 @@ def test_every_command_composes_and_its_settings_are_allowed(words: list[str]) -
     if "--help" in words:
         return
     loader = CheckedLoader(search_path(None, None))
-    configs = plan_sweep(loader, "config", [word for word in words if word != "-m"])
+    configs = plan_sweep(loader, "config", [word for word in words if word not in ("-m", "--dry-run")])
     assert configs
     for config in configs:
         assert build_records(config)
