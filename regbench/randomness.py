@@ -15,7 +15,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,6 +27,8 @@ from torch import Tensor
 from regbench.fields import Hyper
 
 Words: TypeAlias = NDArray[np.uint64]
+Draw: TypeAlias = Callable[[Words, int], NDArray[Any]]
+"""Draws numbers `[S, count]` from S keys."""
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
@@ -69,7 +71,7 @@ class Randomness:
     def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from N(0, 1), two values from two uniform ones (Box & Muller 1958)."""
         uniform = _draw_doubles if dtype == torch.float64 else _draw_singles
-        return self._draw("normal", shape, lambda keys, count: _draw_normal(uniform, keys, count)).to(dtype)
+        return self._draw("normal", shape, partial(_draw_normal, uniform)).to(dtype)
 
     def laplace(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from the Laplace distribution with mean 0 and scale 1 (variance 2), by inversion."""
@@ -92,7 +94,7 @@ class Randomness:
 
     def permutation(self, n: int) -> Tensor:
         """Draw a random order of 0 .. n-1, int64 `[n]`."""
-        return self._draw("permutation", (n,), lambda keys, count: _draw_words(keys, count).view(np.int64)).argsort()
+        return self._draw("permutation", (n,), _draw_order)
 
     def integers(self, high: int, shape: Sequence[int]) -> Tensor:
         """Draw whole numbers from 0 .. high-1, int64."""
@@ -105,17 +107,14 @@ class Randomness:
         [0, 1).
         """
         if isinstance(drop, Tensor):
-            level = torch.round((1.0 - drop) * _LEVELS).clamp_min(1).to(torch.float32)
-            bits = self._draw("keep", shape, lambda keys, count: _draw_bits(keys, count).astype(np.float32))
+            levels = torch.round((1.0 - drop) * _LEVELS).clamp_min(1).to(torch.float32)
             # Of whole numbers, 1 below the level and else 0; comparisons are slow under vmap.
-            return (level - bits).clamp(0.0, 1.0).to(dtype)
-        highest = np.uint16(max(round((1.0 - drop) * _LEVELS), 1) - 1)
-        return self._draw(
-            "keep", shape, lambda keys, count: np.less_equal(_draw_bits(keys, count), highest).astype(np.float32)
-        ).to(dtype)
+            return (levels - self._draw("keep", shape, _draw_bits)).clamp(0.0, 1.0).to(dtype)
+        level = max(round((1.0 - drop) * _LEVELS), 1)
+        return self._draw("keep", shape, partial(_draw_kept, level)).to(dtype)
 
-    def _draw(self, kind: str, shape: Sequence[int], draw: Callable[[Words, int], NDArray[Any]]) -> Tensor:
-        """Return numbers that a function draws from the keys of all runs: `[S]` keys to `[S, count]` numbers."""
+    def _draw(self, kind: str, shape: Sequence[int], draw: Draw) -> Tensor:
+        """Return this run's numbers of those that a function draws for all runs."""
         name, count = self.name ^ _hash(kind), math.prod(shape)
         if isinstance(self.seed, int):
             key = np.array([_mix(self.seed) ^ name], dtype=np.uint64)
@@ -153,10 +152,10 @@ def _mix(x: int) -> int:
     return x ^ (x >> _LAST_SHIFT)
 
 
-def _draw_words(keys: Words, count: int) -> Words:
+def draw_words(keys: Words, count: int) -> Words:
     """Return the first words of every key, `[S, count]`."""
     words = np.empty((len(keys), count), dtype=np.uint64)
-    steps = _make_steps(count)
+    steps = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
     rows = max(1, _BLOCK // max(1, count))
     scratch = np.empty((min(rows, len(keys)), count), dtype=np.uint64)
     for start in range(0, len(keys), rows):
@@ -164,11 +163,6 @@ def _draw_words(keys: Words, count: int) -> Words:
         np.add(keys[start : start + rows, None], steps, out=block)
         _scatter(block, scratch[: len(block)])
     return words
-
-
-@lru_cache(maxsize=64)
-def _make_steps(count: int) -> Words:
-    return np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
 
 
 def _scatter(words: Words, scratch: Words) -> None:
@@ -181,19 +175,39 @@ def _scatter(words: Words, scratch: Words) -> None:
 # -- numbers ------------------------------------------------------------------------------------------------------
 
 
-def _draw_bits(keys: Words, count: int) -> NDArray[np.uint16]:
-    return _draw_words(keys, -(-count // 4)).view(np.uint16)[:, :count]
+def _draw_bits(keys: Words, count: int) -> NDArray[np.float32]:
+    """Draw 16 bits a number, as floats."""
+    return _split_words(keys, count).astype(np.float32)
+
+
+def _draw_kept(level: int, keys: Words, count: int) -> NDArray[np.float32]:
+    """Draw 16 bits a number, and return 1 for those below a level in 1 .. 65536 and else 0."""
+    return (_split_words(keys, count) <= np.uint16(level - 1)).astype(np.float32)
+
+
+def _split_words(keys: Words, count: int) -> NDArray[np.uint16]:
+    return draw_words(keys, -(-count // 4)).view(np.uint16)[:, :count]
+
+
+def _draw_order(keys: Words, count: int) -> NDArray[np.int64]:
+    """Sort words whose last bits are their own places: several times as fast as argsort."""
+    mask = (1 << count.bit_length()) - 1
+    words = draw_words(keys, count)
+    words &= _MASK ^ mask
+    words |= np.arange(count, dtype=np.uint64)
+    words.sort(axis=1)
+    return (words & mask).view(np.int64)
 
 
 def _draw_singles(keys: Words, count: int) -> NDArray[np.float32]:
-    return (_draw_words(keys, -(-count // 2)).view(np.uint32)[:, :count] >> 8).astype(np.float32) * np.float32(2.0**-24)
+    return (draw_words(keys, -(-count // 2)).view(np.uint32)[:, :count] >> 8).astype(np.float32) * np.float32(2.0**-24)
 
 
 def _draw_doubles(keys: Words, count: int) -> NDArray[np.float64]:
-    return (_draw_words(keys, count) >> 11).astype(np.float64) * 2.0**-53
+    return (draw_words(keys, count) >> 11).astype(np.float64) * 2.0**-53
 
 
-def _draw_normal(uniform: Callable[[Words, int], NDArray[Any]], keys: Words, count: int) -> NDArray[Any]:
+def _draw_normal(uniform: Draw, keys: Words, count: int) -> NDArray[Any]:
     pairs = -(-count // 2)
     u = uniform(keys, 2 * pairs)
     radius = np.sqrt(-2.0 * np.log(1.0 - u[:, :pairs]))

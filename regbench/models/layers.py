@@ -122,9 +122,25 @@ class Conv(Layer):
 
     def apply(self, x: Tensor, run: Pass) -> Tensor:
         """Return the convolved feature maps."""
-        convolve = F.conv1d if self.dimensions == 1 else F.conv2d
+        convolve = convolve_series if self.dimensions == 1 else F.conv2d
         weight, bias = run.weights[f"{self.name}.weight"], run.weights.get(f"{self.name}.bias")
         return convolve(x, weight, bias, self.stride, self.padding)
+
+
+def convolve_series(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
+    """Return what F.conv1d does, as one product of the kernels with shifted copies of the input.
+
+    F.conv1d treats the kernels of stacked networks as groups, at a half to a third of this speed. The rows of the batch
+    lie last in memory, so that a shift moves whole batches.
+    """
+    kernel = weight.shape[-1]
+    x = F.pad(x.permute(1, 2, 0), (0, 0, padding, padding))
+    length = (x.shape[1] - kernel) // stride + 1
+    shifts = [x[:, first : first + stride * (length - 1) + 1 : stride] for first in range(kernel)]
+    product = weight.flatten(1) @ torch.stack(shifts, 1).flatten(2).flatten(0, 1)
+    if bias is not None:
+        product = product + bias.unsqueeze(1)
+    return product.view(len(weight), length, -1).permute(2, 0, 1)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ TOLERATED_LOSSES = 3
 """How often the process of a single run may be lost before the run counts as failed."""
 
 
+DOUBTFUL_LOSSES = 2
+"""How often a piece may be lost before it is halved and goes alone."""
+
+
 @dataclass(frozen=True)
 class GroupPlan:
     """A group, into what it is cut, and how long its runs should take; seconds are None where nothing was measured."""
@@ -100,12 +104,24 @@ def assign_again(
         runs = tuple(config for config in assignment.runs if open_(config.run_id()))
         if not runs:
             continue
-        attempts = assignment.attempts + (assignment.number in suspects)
-        if attempts >= TOLERATED_LOSSES and len(runs) == 1:
+        suspect = assignment.number in suspects
+        attempts = assignment.attempts + suspect
+        if suspect and attempts >= TOLERATED_LOSSES and len(runs) == 1:
             given_up += runs
             continue
-        middle = len(runs) // 2 if attempts >= 2 and attempts > assignment.attempts else 0
+        middle = len(runs) // 2 if suspect and attempts >= DOUBTFUL_LOSSES else 0
         for part in (runs[:middle], runs[middle:]):
             if part:
                 again.append(dataclasses.replace(assignment, runs=part, attempts=attempts))
-    return [dataclasses.replace(a, number=number) for number, a in enumerate(again)], given_up
+    return again, given_up
+
+
+def split_turn(assignments: Sequence[Assignment]) -> tuple[list[Assignment], list[Assignment]]:
+    """Return what to hand out now, numbered, and what later.
+
+    When a worker is lost all others are, so a piece that was lost twice goes alone: the next loss can only be its own.
+    """
+    doubtful = [assignment for assignment in assignments if assignment.attempts >= DOUBTFUL_LOSSES][:1]
+    now = doubtful or assignments
+    later = [assignment for assignment in assignments if doubtful and assignment is not doubtful[0]]
+    return [dataclasses.replace(assignment, number=number) for number, assignment in enumerate(now)], later

@@ -18,7 +18,7 @@ from regbench.runs import WORKER_LOST
 from regbench.signals import INTERRUPTED, StopSignal, asked_to_stop
 from regbench.store import durable
 from regbench.store.run_folder import RunFolder
-from regbench.sweep.assigning import GroupPlan, assign, assign_again, estimate_seconds
+from regbench.sweep.assigning import GroupPlan, assign, assign_again, estimate_seconds, split_turn
 from regbench.sweep.backends import Backend, LocalProcesses, open_backend
 from regbench.sweep.checking import check_all
 from regbench.sweep.grouping import group_runs
@@ -132,11 +132,13 @@ def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: Sto
         def tick() -> None:
             if stop.requested() and not stop_file.exists():
                 durable.publish(stop_file, b"")
+                backend.recall()
             sweep.look()
             view.update(sweep.standings, sweep.beats, sweep.elapsed)
 
         while assignments and not stop.requested():
-            assignments = _train_round(sweep, assignments, backend, tick)
+            now, later = split_turn(assignments)
+            assignments = [*_train_round(sweep, now, backend, tick), *later]
     with suppress(RegbenchError):
         durable.remove(stop_file)
 

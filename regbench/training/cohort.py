@@ -240,7 +240,8 @@ class Cohort:
 
 def _each(function: Callable[[Run, Any], Any]) -> Callable[[Run, Any], Any]:
     """Return the function of all runs stacked; they share the keys that each draws its own numbers from."""
-    return torch.vmap(function, (Run(Stacked(None, 0), 0, 0, 0), 0), randomness="same")
+    along = Run._make([Stacked._make([None, 0]), 0, 0, 0])
+    return torch.vmap(function, (along, 0), randomness="same")
 
 
 def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:

@@ -15,8 +15,8 @@ from regbench.training.cohort import Networks, bind, over_networks
 from regbench.training.plan import Hypers
 from regbench.training.step import cast
 
-LARGEST_PASS = 1 << 22
-"""Values in one evaluation pass at the widest place of the networks: bounds memory on large data sets."""
+LARGEST_PASS = 1 << 20
+"""Values in one evaluation pass at the widest place of the networks: few enough for the processor's cache."""
 
 
 class Labelled(NamedTuple):

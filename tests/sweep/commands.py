@@ -26,7 +26,7 @@ SMALL = (*TINY, "schedule.epochs=4", "schedule.optimizer.lr=0.01")
 HERE = "sweep.workers=1"
 """Trains in the command's own process, which a test has prepared to fail."""
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds after which a command counts as hanging."""
 
 Act = Callable[[], object]
@@ -47,19 +47,28 @@ def wait(child: Child, seconds: float = PATIENCE) -> Ended:
         time.sleep(0.01)
 
 
+def own_session() -> None:
+    """Make this process the first of a group, as a shell does, and keep joblib's tracker quiet.
+
+    The tracker clears up after the command, and says so: a fork ends without what Python does at its end.
+    """
+    os.setsid()
+    os.environ["PYTHONWARNINGS"] = "ignore::UserWarning:joblib.externals.loky.backend.resource_tracker"
+
+
 def start(work: Path, *words: str, before: Sequence[Act] = ()) -> Child:
-    """Start a sweep in a process group of its own, as a shell does."""
-    return fork(work, lambda: main(["run", "-m", *words]), os.setsid, *before)
+    """Start a sweep in a process group of its own."""
+    return fork(work, lambda: main(["run", "-m", *words]), own_session, *before)
 
 
-def sweep(work: Path, *words: str, before: Sequence[Act] = ()) -> Ended:
+def sweep(work: Path, *words: str, before: Sequence[Act] = (), seconds: float = PATIENCE) -> Ended:
     """Run a sweep to its end."""
-    return wait(start(work, *words, before=before))
+    return wait(start(work, *words, before=before), seconds)
 
 
-def alone(work: Path, runs: Sequence[Sequence[str]]) -> None:
+def alone(work: Path, runs: Sequence[Sequence[str]], seconds: float = PATIENCE) -> None:
     """Train runs one by one, each by a command of its own."""
-    ended = wait(fork(work, lambda: max(main(["run", *words]) for words in runs), os.setsid))
+    ended = wait(fork(work, lambda: max(main(["run", *words]) for words in runs), os.setsid), seconds)
     assert ended.code == 0, ended.err
 
 
@@ -107,7 +116,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def shape(folder: Path) -> dict[str, Any]:
-    """Return what does not depend on rounding: the files, columns, the keys of the records, and where training ended."""
+    """Return what does not depend on rounding: files, columns, the keys of the records, and where training ended."""
     result = json.loads((folder / "result.json").read_bytes())
     run = json.loads((folder / "run.json").read_bytes())
     return {
@@ -147,7 +156,11 @@ def printed(folder: Path) -> list[str]:
 def children_of(pid: int) -> list[int]:
     """Return the processes that a process has started and that live."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return [int(word) for task in Path(f"/proc/{pid}/task").iterdir() for word in (task / "children").read_text().split()]
+        return [
+            int(word)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for word in (task / "children").read_text().split()
+        ]
     return []
 
 

@@ -91,7 +91,13 @@ def test_the_summary_names_the_failure(work: Path) -> None:
 def test_a_run_that_diverges_is_complete_and_stays_out_of_the_means(work: Path) -> None:
     words = [word for word in TINY if word != "quiet=true"]
     ended = sweep(
-        work, *words, "schedule.epochs=6", "schedule/optimizer=sgd", "schedule.optimizer.lr=0.01,0.1,1e30", "seed=0,1", HERE
+        work,
+        *words,
+        "schedule.epochs=6",
+        "schedule/optimizer=sgd",
+        "schedule.optimizer.lr=0.01,0.1,1e30",
+        "seed=0,1",
+        HERE,
     )
     assert ended.code == 0, ended.err
     assert statuses(work) == ["diverged"] * 2 + ["finished"] * 4
@@ -151,7 +157,9 @@ def memory_holds(runs: int, error: Exception, first: int = 1) -> Callable[[], No
     return prepare
 
 
-TORCH = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes")
+TORCH = RuntimeError(
+    "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: you tried 8 bytes"
+)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), TORCH], ids=["MemoryError", "torch"])

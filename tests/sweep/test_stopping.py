@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from regbench.cli import main
-from tests.faults.children import Child, fork
+from regbench.store.locks import lock_is_taken
+from tests.faults.children import Child, fork, started
 from tests.sweep.commands import (
     HERE,
+    PATIENCE,
     SMALL,
     TINY,
     Ended,
@@ -24,6 +26,7 @@ from tests.sweep.commands import (
     folders,
     is_alive,
     log_of,
+    read_table,
     results,
     start,
     statuses,
@@ -97,11 +100,12 @@ STOPS = {
 @pytest.mark.parametrize("how", STOPS)
 def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undisturbed: Path, how: str) -> None:
     send, number, workers = STOPS[how]
-    with begun(work, *LONG, workers) as child:
-        started = children_of(child.pid)
+    loud = [word for word in LONG if word != "quiet=true"]
+    with begun(work, *loud, workers) as child:
+        before = children_of(child.pid)
         send(child, number)
         ended = wait(child)
-        wait_until_gone(started)
+        wait_until_gone(before)
     assert ended.code == 128 + number, ended
     assert_interrupted(work, ended, "interrupted" if number == signal.SIGINT else "terminated")
     assert_it_goes_on(work, undisturbed)
@@ -111,31 +115,34 @@ def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undist
 
 def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
     assert "Traceback" not in ended.err
-    lines = ended.err.splitlines()
-    left = [line for line in lines if line.startswith("not done: ")]
-    done = len(results(work))
-    assert len(left) == 8 - done > 0
-    assert all("regularizer=" in line and "seed=" in line for line in left)
-    summary = f"{done} complete, 0 failed, {len(left)} not done; the same command goes on from here"
-    assert lines[-1] == f"regbench: {word}: {summary}"
+    rows = read_table(work / "runs/default/sweep.csv")
+    left = [row["run_id"] for row in rows if row["status"] == "waiting"]
+    assert sorted({row["run_id"] for row in rows} - set(left)) == sorted(results(work))
+    assert len(rows) == 8
+    assert left
+    listed = ended.out.partition("not done  ")[2]
+    assert all(run_id in listed for run_id in left)
+    summary = f"{8 - len(left)} complete, 0 failed, {len(left)} not done; the same command goes on from here"
+    assert ended.err.splitlines()[0] == f"regbench: {word}: {summary}"  # what joblib adds, it says of forks only
     for folder in folders(work):
         if "training" in log_of(folder) and not (folder / "result.json").exists():
             assert (folder / "checkpoint/last.safetensors").exists(), "trained, and not committed"
-    assert (work / "runs/default/sweep.csv").exists()
     assert list((work / "runs/default/.sweep").glob("stop-*")) == []
     assert list((work / "runs/default/.sweep").glob("worker-*")) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.2, 1.0, 2.0, 3.0])
-def test_ctrl_c_in_a_terminal_at_any_moment(work: Path, seconds: float) -> None:
-    child = start(work, *LONG, TWO)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 4.0])
+def test_a_signal_to_all_processes_at_any_moment(work: Path, seconds: float, number: signal.Signals) -> None:
+    many = [word.replace("seed=0,1,2,3", "seed=range(0,30)") for word in LONG]
+    child = start(work, *many, TWO)  # so many that processes are started before the runs are checked and measured
     time.sleep(seconds)
-    started = children_of(child.pid)
-    to_group(child, signal.SIGINT)
+    before = children_of(child.pid)
+    to_group(child, number)
     ended = wait(child)
-    wait_until_gone(started)
-    assert ended.code in (0, 130), ended
+    wait_until_gone(before)
+    assert ended.code == 128 + number, ended
     assert "Traceback" not in ended.err, ended.err
     assert "Error" not in ended.err, ended.err
 
@@ -143,26 +150,30 @@ def test_ctrl_c_in_a_terminal_at_any_moment(work: Path, seconds: float) -> None:
 @pytest.mark.parametrize("workers", [HERE, pytest.param(TWO, marks=pytest.mark.slow)])
 def test_a_second_ctrl_c_ends_at_once(work: Path, workers: str) -> None:
     words = [word for word in LONG if "epochs" not in word]
-    with begun(work, *words, "schedule.epochs=100000", "dataset.split.val=0.4", "schedule.batch_size=1", workers) as child:
-        started = children_of(child.pid)
+    with begun(
+        work, *words, "schedule.epochs=100000", "dataset.split.val=0.4", "schedule.batch_size=1", workers
+    ) as child:
+        before = children_of(child.pid)
         to_group(child, signal.SIGINT)
         time.sleep(0.05)
         to_group(child, signal.SIGINT)
         ended = wait(child)
-        wait_until_gone(started)
+        wait_until_gone(before)
     assert ended.code == 130, ended
     assert "Traceback" not in ended.err, ended.err
-    assert ended.err.splitlines()[-1].endswith("the same command goes on from here")
+    assert ended.err.splitlines()[0].endswith("the same command goes on from here")
 
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_no_run(work: Path, undisturbed: Path) -> None:
-    with begun(work, *LONG, TWO, training=3) as child:
-        workers = workers_of(child.pid)
+    work.mkdir()
+    with started("run", "-m", *LONG, TWO, cwd=work) as command:  # not a fork: joblib clears up as Python ends
+        wait_for(lambda: sum("training" in log_of(f) for f in folders(work)) >= 3)
+        workers = workers_of(command.pid)
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
-        ended = wait(child)
-    assert (ended.code, ended.err) == (0, ""), ended
+        out, err = command.communicate(timeout=PATIENCE)
+    assert (command.returncode, out, err) == (0, "regbench: 8 complete, 0 failed\n", "")
     assert "a worker was lost" in (work / "runs/default/sweep.log").read_text()
     assert_same_trees(work, undisturbed, relative=1e-6, absolute=1e-9)
 
@@ -170,28 +181,34 @@ def test_a_killed_worker_costs_no_run(work: Path, undisturbed: Path) -> None:
 @pytest.mark.slow
 def test_workers_whose_command_was_killed_stop_by_themselves(work: Path, undisturbed: Path) -> None:
     with begun(work, *LONG, TWO) as child:
-        started = children_of(child.pid)
         child.signal(signal.SIGKILL)
         assert wait(child).code == -signal.SIGKILL
-        wait_until_gone(started)
-    assert_it_goes_on(work, undisturbed)
+        locks = list((work / "runs/default").glob("*/.lock"))
+        assert len(locks) >= 2
+        wait_for(lambda: not any(lock_is_taken(lock) for lock in locks))
+        assert_it_goes_on(work, undisturbed)
     assert list((work / "runs/default/.sweep").glob("worker-*")) == []
 
 
 @pytest.fixture
-def rivals(work: Path) -> Iterator[Callable[..., list[Ended]]]:
+def rivals(work: Path) -> Callable[..., list[Ended]]:
     """Return what starts so many identical sweeps at one moment and waits for all."""
 
     def start_all(count: int, *words: str) -> list[Ended]:
         whole = ["run", "-m", *words, f"runs={work}/runs"]
         moment = time.monotonic() + 0.3
         children = [
-            fork(work.parent / f"rival-{n}", lambda: main(whole), os.setsid, lambda: time.sleep(moment - time.monotonic()))
+            fork(
+                work.parent / f"rival-{n}",
+                lambda: main(whole),
+                os.setsid,
+                lambda: time.sleep(moment - time.monotonic()),
+            )
             for n in range(count)
         ]
         return [wait(child) for child in children]
 
-    yield start_all
+    return start_all
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -6,6 +6,7 @@ Dask has given up because it cost several workers their lives.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
@@ -43,6 +44,8 @@ class DaskCluster:
             import distributed
         except ImportError as error:
             raise missing_extra("dask") from error
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # it logs tracebacks of what is handled here
         assert settings.address is not None
         try:
             client = distributed.Client(settings.address, timeout=CONNECT_SECONDS, set_as_default=False)

@@ -5,8 +5,11 @@ Ray's own tasks rather than its bridge to joblib, which replaces the base class 
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -15,9 +18,12 @@ from regbench.errors import ConfigError
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line, missing_extra
 from regbench.sweep.settings import SweepSettings
 
+CONNECT_SECONDS = 5
+
 RETRIES = 1
 """How often Ray itself tries a piece again whose process died, before the launcher looks what was lost."""
 
+SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 
 
@@ -30,7 +36,7 @@ class RayCluster:
         self.workers = workers
         self._ray = ray
         self._temporary = temporary
-        self._waiting: list[Any] = []
+        self._recalled = False
 
     @classmethod
     def connect(cls, settings: SweepSettings, most: int) -> RayCluster:
@@ -39,7 +45,10 @@ class RayCluster:
         Raises:
             ConfigError: Ray is not installed, or no cluster answers at the address.
         """
-        os.environ.update(QUIET)  # read when Ray is imported
+        os.environ.update(QUIET)  # all these are read when Ray is imported
+        if settings.address is None and "RAY_AUTH_MODE" not in os.environ:
+            # By itself Ray would write a token into the home folder.
+            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
         try:
             import ray
         except ImportError as error:
@@ -47,7 +56,8 @@ class RayCluster:
         if settings.address is None:
             return cls._start_here(ray, min(settings.workers or len(os.sched_getaffinity(0)), most))
         try:
-            ray.init(address=settings.address, log_to_driver=False, logging_level="error")
+            _knock(settings.address)
+            ray.init(address=settings.address, **SILENT)
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(
                 f"sweep.address={settings.address}: no Ray cluster answers there ({first_line(error)})"
@@ -57,14 +67,11 @@ class RayCluster:
     @classmethod
     def _start_here(cls, ray: Any, workers: int) -> RayCluster:
         temporary = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # Ray's sockets need a short path
-        ray.init(
-            address="local",
-            num_cpus=workers,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level="error",
-            _temp_dir=temporary,
-        )
+        try:
+            ray.init(address="local", num_cpus=workers, include_dashboard=False, _temp_dir=temporary, **SILENT)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         return cls(ray, workers, temporary)
 
     def start(self) -> None:
@@ -79,28 +86,36 @@ class RayCluster:
         """
         ray = self._ray
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(function)
-        self._waiting = [task.remote(piece) for piece in pieces]
+        waiting = list(pieces)
+        running: list[Any] = []
         lost: str | None = None
-        while self._waiting:
-            (first, *_), self._waiting = ray.wait(self._waiting)
+        while running or (waiting and not self._recalled):
+            # No more than can run: Ray cannot take back what waits without ending what runs.
+            while waiting and len(running) < self.workers and not self._recalled:
+                running.append(task.remote(waiting.pop(0)))
+            (first, *_), running = ray.wait(running)
             try:
                 yield ray.get(first)
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from error
-            except ray.exceptions.TaskCancelledError:
-                continue
             except ray.exceptions.RayError as error:
                 lost = first_line(error)
         if lost is not None:
             raise WorkersLost(lost)
 
     def recall(self) -> None:
-        """Cancel what has not begun; a worker in work is deaf to it and goes on to its next commit."""
-        for piece in self._waiting:
-            self._ray.cancel(piece, force=False)
+        """Hand out no more."""
+        self._recalled = True
 
     def stop(self) -> None:
         """Leave the cluster, which ends this command's processes; one that was started here ends as a whole."""
         self._ray.shutdown()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nothing listens: Ray itself would try for minutes."""
+    host, found, port = address.removeprefix("ray://").rpartition(":")
+    if found and port.isdecimal():
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
