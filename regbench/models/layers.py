@@ -89,11 +89,11 @@ class Linear(Layer):
         weight, bias = run.weights[f"{self.name}.weight"], run.weights.get(f"{self.name}.bias")
         if weight.ndim == 3:
             product = (weight @ x.unsqueeze(-1)).squeeze(-1)
-            return product if bias is None else product + bias
-        if self.outputs < NARROW:
+        elif self.outputs < NARROW:
             product = (weight @ x.mT).mT
-            return product if bias is None else product + bias
-        return F.linear(x, weight, bias)
+        else:
+            product = F.linear(x, weight)  # with its bias, stacked networks take longer
+        return product if bias is None else product + bias
 
 
 @dataclass(frozen=True)

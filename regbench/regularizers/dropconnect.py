@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from regbench.fields import Hyper, choice, hyper
@@ -40,6 +41,7 @@ class DropConnect(Regularizer):
     def forward_weights(self, weights: Params, rows: int, random: Randomness, note: Note) -> Params:
         """Return the weights with those of linear layers masked, `[B, outputs, inputs]` if masks are per row."""
         if isinstance(self.rate, float) and self.rate == 0.0:
+            note("drop_fraction", lambda: torch.zeros(()))
             return weights  # one matrix per row would give the same numbers up to rounding only
         leading = (rows,) if self.mask == "row" else ()
         masked = dict(weights)

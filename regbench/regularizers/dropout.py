@@ -56,6 +56,8 @@ class Dropout(Regularizer):
         """Return h · m, divided by 1 − p if inverted."""
         rate = self._rate(site)
         if isinstance(rate, float) and rate == 0.0:
+            if site.kind != "input":
+                note("drop_fraction", lambda: h.new_zeros(()))
             return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
         mask = random.keep(rate, h.shape, h.dtype)
         if site.kind != "input":

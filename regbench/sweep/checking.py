@@ -1,4 +1,4 @@
-"""All settings of a sweep, checked before its first run starts."""
+"""All settings of a sweep, checked before its first run starts, and which runs can be stacked."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ def check_all(configs: Sequence[RunConfig]) -> None:
         if settings not in seen:
             seen.add(settings)
             build_records(config)
+
+
+def check_and_group(configs: Sequence[RunConfig]) -> list[list[int]]:
+    """Check the settings of every run and return the places of the runs of each group.
+
+    It imports torch; where many runs wait, a worker does it, which needs torch anyhow.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed.
+    """
+    from regbench.sweep.grouping import find_groups
+
+    check_all(configs)
+    return find_groups(configs)

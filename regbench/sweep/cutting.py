@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LADDER = (1, 4, 16, 64, 128, 256)
+LADDER = (1, 8, 32, 128)
 """Sizes that are measured."""
 
 WORTH = 0.97

@@ -22,10 +22,21 @@ class Group:
 
 def group_runs(configs: Sequence[RunConfig]) -> list[Group]:
     """Sort runs into groups of which any part can be trained as one cohort; the order of first members is kept."""
-    members: dict[str, list[RunConfig]] = {}
-    for config in configs:
-        members.setdefault(describe_static(config), []).append(config)
-    return [Group(label_group(runs[0]), tuple(runs)) for runs in members.values()]
+    return [gather_group(configs, places) for places in find_groups(configs)]
+
+
+def find_groups(configs: Sequence[RunConfig]) -> list[list[int]]:
+    """Return the places of each group's runs."""
+    members: dict[str, list[int]] = {}
+    for place, config in enumerate(configs):
+        members.setdefault(describe_static(config), []).append(place)
+    return list(members.values())
+
+
+def gather_group(configs: Sequence[RunConfig], places: Sequence[int]) -> Group:
+    """Return the group of the runs at these places."""
+    runs = tuple(configs[place] for place in places)
+    return Group(label_group(runs[0]), runs)
 
 
 def describe_static(config: RunConfig) -> str:

@@ -20,8 +20,8 @@ from regbench.store import durable
 from regbench.store.run_folder import RunFolder
 from regbench.sweep.assigning import GroupPlan, assign, assign_again, estimate_seconds, split_turn
 from regbench.sweep.backends import Backend, LocalProcesses, open_backend
-from regbench.sweep.checking import check_all
-from regbench.sweep.grouping import group_runs
+from regbench.sweep.checking import check_and_group
+from regbench.sweep.grouping import gather_group
 from regbench.sweep.ledger import BOOKS, register
 from regbench.sweep.planning import describe_plans, measure_groups, plan_groups
 from regbench.sweep.settings import SweepSettings, build_settings
@@ -33,7 +33,7 @@ SHORT_SECONDS = 4.0
 """A sweep that takes less is trained in this process: worker processes need about that long to start."""
 
 MANY_RUNS = 32
-"""From so many runs on, worker processes are started at once, while this one checks the runs."""
+"""From so many runs on, worker processes are started first and do everything that needs torch."""
 
 WAIT_TICKS = 10
 """Pause, in ticks, before runs that are in training elsewhere are tried again."""
@@ -54,14 +54,12 @@ def run_sweep(configs: Sequence[RunConfig], dry_run: bool = False) -> int:
     backend = open_backend(settings, max(1, len(missing)), sweep.folder)
     with asked_to_stop() as stop:
         try:
-            if len(missing) >= MANY_RUNS:
-                backend.start()
-            check_all(configs)
-            backend, plans = _plan(sweep, settings, backend)
+            backend, plans = _plan(missing, settings, backend) if missing else (backend, [])
             if dry_run:
                 return _describe(sweep, plans, backend.workers)
             _begin(sweep, fresh=configs[0].resume == "fresh")
-            _train(sweep, plans, backend, stop)
+            if plans and not stop.requested():
+                _train(sweep, plans, backend, stop)
         finally:
             backend.stop()
     return _conclude(sweep, stop)
@@ -80,17 +78,19 @@ def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
     return build_settings(first.sweep)
 
 
-def _plan(sweep: Sweep, settings: SweepSettings, backend: Backend) -> tuple[Backend, list[GroupPlan]]:
-    """Measure, and cut what is missing into cohorts; a short sweep needs no other process than this one."""
-    groups = group_runs(sweep.missing())
-    if not groups:
-        return backend, []
-    few = backend.local and len(sweep.missing()) < MANY_RUNS
-    measured = measure_groups(groups, settings, LocalProcesses(1) if few else backend, lambda: None)
+def _plan(runs: Sequence[RunConfig], settings: SweepSettings, backend: Backend) -> tuple[Backend, Sequence[GroupPlan]]:
+    """Check and measure what is missing and cut it into cohorts; a short sweep needs no other process than this one."""
+    here = LocalProcesses(1)
+    few = backend.local and len(runs) < MANY_RUNS
+    if not few:
+        backend.start()
+    (found,) = do(backend if backend.local and not few else here, check_and_group, [runs]).results
+    groups = [gather_group(runs, places) for places in found]
+    measured = measure_groups(groups, settings, here if few else backend)
     plans = plan_groups(groups, measured, settings, backend.workers)
     seconds = estimate_seconds(plans, backend.workers)
     if few and settings.workers is None and seconds is not None and seconds < SHORT_SECONDS:
-        return LocalProcesses(1), plan_groups(groups, measured, settings, 1)
+        return here, plan_groups(groups, measured, settings, here.workers)
     return backend, plans
 
 
@@ -121,8 +121,6 @@ def _begin(sweep: Sweep, fresh: bool) -> None:
 
 def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: StopSignal) -> None:
     """Have workers train until nothing is missing or a signal came; after it every worker commits before it ends."""
-    if not plans or stop.requested():
-        return
     for line in describe_plans(plans, backend.workers):
         sweep.log(line)
     stop_file = sweep.folder.resolve() / BOOKS / f"stop-{secrets.token_hex(6)}"

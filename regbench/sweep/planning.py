@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from regbench.errors import ConfigError
@@ -20,16 +20,13 @@ FEW_RUNS = 8
 """Of groups smaller than this, one for each data set and model is measured for all."""
 
 
-def measure_groups(
-    groups: Sequence[Group], settings: SweepSettings, backend: Backend, tick: Callable[[], None]
-) -> Mapping[Group, Measurement]:
+def measure_groups(groups: Sequence[Group], settings: SweepSettings, backend: Backend) -> Mapping[Group, Measurement]:
     """Return what a short trial of each group showed; a group whose data or model were refused has no entry.
 
     Args:
         groups: runs that can be stacked.
         settings: how the sweep is executed; of a cohort size that is given only that one is tried.
         backend: where the trials are made: what counts is the machine that will train.
-        tick: called now and then while the trials go on.
 
     Raises:
         ConfigError: every group was refused.
@@ -40,7 +37,7 @@ def measure_groups(
     reports: dict[Group, TrialReport] = {}
     while tried := _next_to_try(groups, reports):
         trials = [Trial(number, group.runs[:most], sizes, base) for number, group in enumerate(tried)]
-        found = {report.number: report for report in do(backend, measure_group, trials, tick).results}
+        found = {report.number: report for report in do(backend, measure_group, trials).results}
         reports |= {group: found.get(number, TrialReport(number)) for number, group in enumerate(tried)}
     refusals = [reports[group].refusal for group in groups if group in reports]
     if refusals and None not in refusals:

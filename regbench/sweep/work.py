@@ -25,7 +25,10 @@ class Round(Generic[Done]):
 
 
 def do(
-    backend: Backend, function: Callable[[Piece], Done], pieces: Sequence[Piece], tick: Callable[[], None]
+    backend: Backend,
+    function: Callable[[Piece], Done],
+    pieces: Sequence[Piece],
+    tick: Callable[[], None] = lambda: None,
 ) -> Round[Done]:
     """Have the workers apply a function to all pieces; call `tick` again and again until they have.
 

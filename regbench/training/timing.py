@@ -16,7 +16,7 @@ from regbench.training.fit import Job, stack_jobs
 from regbench.training.plan import Plan
 from regbench.training.step import Moment
 
-LEAST_SECONDS = 0.1
+LEAST_SECONDS = 0.05
 """Training time of a trial; it takes two steps at least, beside the first, which is not counted."""
 
 

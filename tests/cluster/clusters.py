@@ -15,6 +15,9 @@ from tests.faults.children import read_result, started, wait_for
 SWEEP = ("run", "-m", "regularizer=l2", "regularizer.l2.strength=1e-4,1e-3", "seed=0,1,2,3", "sweep.cohort=2", "-q")
 """Eight runs in cohorts of two."""
 
+LONG = "schedule.epochs=60"
+"""Long enough for something to be killed in the middle."""
+
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -88,14 +91,6 @@ def figures(folder: Path) -> dict[str, object]:
     """Return what each complete run found: its `metrics.csv`, byte for byte, and its result without the seconds."""
     paths = [path.parent for path in sorted(folder.glob("runs/*/*/result.json"))]
     return {path.name: ((path / "metrics.csv").read_bytes(), read_result(path)) for path in paths}
-
-
-def trained_here(folder: Path, *words: str) -> dict[str, object]:
-    """Return the figures of the same sweep, trained by this machine's own processes."""
-    assert sweep(folder, "sweep.workers=1", *words).code == 0
-    found = figures(folder)
-    assert len(found) == 8
-    return found
 
 
 def without(module: str) -> list[str]:

@@ -7,24 +7,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.clusters import SWEEP, dask_here, figures, sweep, trained_here
+from tests.cluster.clusters import LONG, SWEEP, dask_here, figures, sweep
 from tests.faults.children import started, wait_for
-
-LONG = "schedule.epochs=60"
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_no_run_and_changes_no_figure(tmp_path: Path) -> None:
+def test_a_killed_worker_costs_no_run_and_changes_no_figure(tmp_path: Path, trained_here: dict[str, object]) -> None:
     with dask_here(tmp_path / "dask") as cluster:
         engine = ("sweep.backend=dask", f"sweep.address={cluster.address}", LONG)
         ended = sweep(tmp_path / "cluster", *engine, meanwhile=cluster.workers[0].kill)
         assert cluster.workers[0].wait() == -signal.SIGKILL
     assert (ended.code, ended.out) == (0, "regbench: 8 complete, 0 failed\n"), ended
-    assert figures(tmp_path / "cluster") == trained_here(tmp_path / "here", LONG)
+    assert figures(tmp_path / "cluster") == trained_here
 
 
 @pytest.mark.slow
-def test_ctrl_c_commits_on_the_cluster_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_ctrl_c_commits_on_the_cluster_and_the_same_command_goes_on(
+    tmp_path: Path, trained_here: dict[str, object]
+) -> None:
     work = tmp_path / "work"
     with dask_here(tmp_path / "dask") as cluster:
         engine = ("sweep.backend=dask", f"sweep.address={cluster.address}", LONG)
@@ -38,11 +38,11 @@ def test_ctrl_c_commits_on_the_cluster_and_the_same_command_goes_on(tmp_path: Pa
         assert len(figures(work)) < 8
         assert any(work.glob("runs/*/*/checkpoint/last.safetensors")), "nothing was committed"
         assert sweep(work, *engine).code == 0
-    assert figures(work) == trained_here(tmp_path / "here", LONG)
+    assert figures(work) == trained_here
 
 
 @pytest.mark.slow
-def test_a_lost_scheduler_ends_the_sweep_and_loses_no_commit(tmp_path: Path) -> None:
+def test_a_lost_scheduler_ends_the_sweep_and_loses_no_commit(tmp_path: Path, trained_here: dict[str, object]) -> None:
     work = tmp_path / "work"
     with dask_here(tmp_path / "dask") as cluster:
         engine = ("sweep.backend=dask", f"sweep.address={cluster.address}", LONG)
@@ -51,7 +51,7 @@ def test_a_lost_scheduler_ends_the_sweep_and_loses_no_commit(tmp_path: Path) -> 
     assert f"the Dask scheduler at {cluster.address} has gone" in ended.err.splitlines()[-1]
     assert "Traceback" not in ended.err
     assert sweep(work, "sweep.workers=1", LONG).code == 0
-    assert figures(work) == trained_here(tmp_path / "here", LONG)
+    assert figures(work) == trained_here
 
 
 @pytest.mark.slow

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.clusters import SWEEP, figures, sweep, trained_here, without
+from tests.cluster.clusters import LONG, SWEEP, figures, sweep, without
 
-LONG = "schedule.epochs=60"
 PROC = Path("/proc")
 
 
@@ -30,7 +29,9 @@ def kill_one(words: str) -> None:
 
 
 @pytest.mark.slow
-def test_ray_started_here_trains_what_this_machine_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ray_started_here_trains_what_this_machine_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trained_here: dict[str, object]
+) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -44,11 +45,11 @@ def test_ray_started_here_trains_what_this_machine_would(tmp_path: Path, monkeyp
     # Before it, Ray itself says that a process died.
     assert (ended.code, ended.out.splitlines()[-1]) == (0, "regbench: 8 complete, 0 failed"), ended
     assert list(home.iterdir()) == [], "Ray left something in the home folder"
-    assert figures(tmp_path / "ray") == trained_here(tmp_path / "here", LONG)
+    assert figures(tmp_path / "ray") == trained_here
 
 
 @pytest.mark.slow
-def test_a_killed_job_of_submitit_costs_no_run(tmp_path: Path) -> None:
+def test_a_killed_job_of_submitit_costs_no_run(tmp_path: Path, trained_here: dict[str, object]) -> None:
     work = tmp_path / "submitit"
     engine = ("sweep.backend=submitit", "sweep.cluster=local", "sweep.workers=2", "sweep.job.timeout_min=5")
     logs = work / "runs/default/.sweep/submitit"
@@ -56,7 +57,7 @@ def test_a_killed_job_of_submitit_costs_no_run(tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (0, "regbench: 8 complete, 0 failed\n"), ended
     assert "a worker was lost" in (work / "runs/default/sweep.log").read_text()
     assert {path.suffix for path in logs.iterdir()} == {".err", ".out"}, "pickles were left"
-    assert figures(work) == trained_here(tmp_path / "here", LONG)
+    assert figures(work) == trained_here
 
 
 @pytest.mark.parametrize(

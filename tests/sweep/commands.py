@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -118,6 +119,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def shape(folder: Path) -> dict[str, Any]:
     """Return what does not depend on rounding: files, columns, the keys of the records, and where training ended."""
     result = json.loads((folder / "result.json").read_bytes())
+    result["stopping"]["reason"] = re.sub(r"last: \S+", "last: a figure", result["stopping"]["reason"])
     run = json.loads((folder / "run.json").read_bytes())
     return {
         # `prev` is the commit before: a long run has one.

@@ -38,7 +38,7 @@ from tests.sweep.commands import (
 
 LONG = (
     *TINY,
-    "schedule.epochs=400",
+    "schedule.epochs=150",
     "schedule/stop=none",
     "schedule.precision=float64",
     "regularizer=l2,dropout",

@@ -79,6 +79,8 @@ class SubmititJobs:
             if waiting and room and not self._recalled:
                 self._jobs += self._submit(function, waiting[:room])
                 del waiting[:room]
+            if self._recalled and self._jobs and not self._here:
+                self._jobs[0].done(force_check=True)  # asks Slurm about all; by itself submitit asks ever more rarely
             ended = [job for job in self._jobs if job.done()]
             self._jobs = [job for job in self._jobs if job not in ended]
             for job in ended:
@@ -114,11 +116,11 @@ class SubmititJobs:
         from submitit.core.utils import UncompletedJobError
 
         try:
-            if self._here and not job.paths.result_pickle.exists():
+            if not job.paths.result_pickle.exists() and job.state != "COMPLETED":  # or submitit waits 15 s for each
                 raise WorkersLost(f"job {job.job_id} ended without a result; see {job.paths.stderr}")
             result = job.result()
         except UncompletedJobError as error:
-            raise WorkersLost(f"{first_line(error)}; see {job.paths.stderr}") from error
+            raise WorkersLost(f"job {job.job_id} failed; see {job.paths.stderr}") from error
         finally:
             with suppress(RegbenchError):
                 durable.remove(job.paths.submitted_pickle, job.paths.result_pickle)
