@@ -24,7 +24,7 @@ from regbench.store import durable
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the facts and of the tensors' names; a checkpoint of another version is refused, never guessed at."""
 
 FRESH = "or add resume=fresh to start this run over"

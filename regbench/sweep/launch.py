@@ -51,7 +51,7 @@ def run_sweep(configs: Sequence[RunConfig], dry_run: bool = False) -> int:
     settings = read_settings(configs)
     sweep = Sweep(configs)
     missing = sweep.missing()
-    backend = open_backend(settings, max(1, len(missing)), sweep.folder)
+    backend = open_backend(settings, len(missing), sweep.folder) if missing else LocalProcesses(1)
     with asked_to_stop() as stop:
         try:
             backend, plans = _plan(missing, settings, backend) if missing else (backend, [])
