@@ -90,7 +90,8 @@ class Linear(Layer):
         if weight.ndim == 3:
             product = (weight @ x.unsqueeze(-1)).squeeze(-1)
         elif self.outputs < NARROW:
-            product = (weight @ x.mT).mT
+            # Through a view the gradient comes back in x's own layout; in another, all that follows is slow.
+            product = (weight @ x.reshape(-1).view(x.shape).mT).mT
         else:
             product = F.linear(x, weight)  # with its bias, stacked networks take longer
         return product if bias is None else product + bias

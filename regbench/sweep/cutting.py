@@ -18,6 +18,10 @@ WORTH = 0.97
 """A step up the ladder must bring the time of a run below this share of what it was, or no larger size is tried."""
 
 
+COHORT_SECONDS = 0.3
+"""What a cohort costs however large it is: reading the data, opening and closing folders, an epoch's own work."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """A measured step: `size` runs stacked, seconds for all of them."""
@@ -88,26 +92,32 @@ def choose_size(measured: Measurement, runs: int, workers: int) -> Cut:
     sizes = {sample.size for sample in measured.samples if sample.size <= largest} | {1}
     rounds = range(1, math.ceil(runs / workers) + 1)
     sizes |= {size for r in rounds if (size := math.ceil(runs / (workers * r))) <= largest}
-    spans = {size: makespan(measured.samples, size, runs, workers) for size in sorted(sizes)}
+    each = COHORT_SECONDS / measured.steps
+    spans = {size: makespan(measured.samples, size, runs, workers, each) for size in sorted(sizes)}
     best = min(spans.values())
     size = next(size for size, seconds in spans.items() if seconds <= 1.02 * best)
-    return Cut(size, explain(measured, size, largest))
+    return Cut(size, explain(measured, size, min(largest, most) if most < runs else None))
 
 
-def makespan(samples: Sequence[Sample], size: int, runs: int, workers: int) -> float:
-    """Return the seconds of one step of every run: cohorts of `size`, the last one smaller, spread over workers."""
+def makespan(samples: Sequence[Sample], size: int, runs: int, workers: int, each: float = 0.0) -> float:
+    """Return the seconds of one step of every run: cohorts of `size`, the last one smaller, spread over workers.
+
+    `each` are the seconds that a cohort costs beside, by the step.
+    """
     whole, rest = divmod(runs, size)
     rounds, over = divmod(whole, workers)
-    seconds = rounds * step_seconds(samples, size)
+    full = step_seconds(samples, size) + each
+    seconds = rounds * full
     if over:
-        return seconds + step_seconds(samples, size)
-    return seconds + (step_seconds(samples, rest) if rest else 0.0)
+        return seconds + full
+    return seconds + (step_seconds(samples, rest) + each if rest else 0.0)
 
 
-def explain(measured: Measurement, size: int, largest: int) -> str:
-    """Say what was measured, in one line for the sweep's log."""
+def explain(measured: Measurement, size: int, memory_limit: int | None) -> str:
+    """Say what was measured, in one line for the sweep's log; `memory_limit` is the size that memory allows."""
     figures = ", ".join(f"{sample.size}: {1e6 * sample.per_run:.0f}" for sample in measured.samples)
     share = step_seconds(measured.samples, size) / size
     gain = measured.samples[0].per_run / share
     stacked = f"stacked, {gain:.1f} times as fast as alone" if size > 1 else "one by one, for stacking does not pay"
-    return f"{stacked}; microseconds of a run's step by cohort size: {figures}; memory allows {largest}"
+    limit = "" if memory_limit is None else f"; memory allows {memory_limit}"
+    return f"{stacked}; microseconds of a run's step by cohort size: {figures}{limit}"

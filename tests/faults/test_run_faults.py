@@ -193,29 +193,6 @@ def test_long_epoch_is_not_waited_for(work: Path, reference: Mapping[str, Any]) 
     assert go_on(work) == reference
 
 
-SWEEP = (*WORDS, "-m", "seed=0,1,2,3,4,5")
-
-
-def test_interrupted_sweep_keeps_what_is_finished_and_goes_on_with_the_rest(work: Path) -> None:
-    strike = before_call(Cohort, "step", 2 * 9 + 5, send(signal.SIGINT))
-    ended = command(work, *SWEEP, before=[strike]).wait()
-    assert ended.code == 130
-    assert "interrupted: 2 complete, 0 failed, 4 not done; the same command goes on from here" in ended.err
-    done = {path: path.read_bytes() for path in work.glob("runs/*/*/result.json")}
-    assert len(done) == 2
-    again = command(work, *SWEEP).wait()
-    assert (again.code, again.out.count("finished already")) == (0, 2)
-    assert len(list(work.glob("runs/*/*/result.json"))) == 6
-    assert {path: path.read_bytes() for path in done} == done
-
-
-def test_signal_while_a_runs_result_is_written_ends_the_sweep_after_that_run(work: Path) -> None:
-    strike = before_call(RunFolder, "finish", 2, send(signal.SIGTERM))
-    ended = command(work, *SWEEP, before=[strike]).wait()
-    assert ended.code == 143
-    assert len(list(work.glob("runs/*/*/result.json"))) == 2
-
-
 def halted_in_training(work: Path) -> Child:
     """Return a run that has stopped itself in its third epoch and holds its folder."""
     child = command(work, *WORDS, before=[commit_every_epoch, before_call(Cohort, "step", 7, send(signal.SIGSTOP))])

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from regbench.store import CheckpointError, check_tensors, read_checkpoint
-from regbench.store.checkpoint import DamagedCheckpointError, write_checkpoint
+from regbench.store.checkpoint import SCHEMA, DamagedCheckpointError, write_checkpoint
 
 TENSORS = {
     "float32": torch.arange(6.0).reshape(2, 3),
@@ -41,7 +41,7 @@ def seal(header: Any, body: bytes = b"") -> bytes:
     return data.replace(b"0" * 64, digest, 1)
 
 
-def header_with(facts: str = '"schema":1', **tensors: Any) -> dict[str, Any]:
+def header_with(facts: str = f'"schema":{SCHEMA}', **tensors: Any) -> dict[str, Any]:
     return {"__metadata__": {"regbench": f'{{"sha256":"{"0" * 64}",{facts}}}'}, **tensors}
 
 
@@ -57,7 +57,7 @@ def test_tensors_and_facts_come_back_bit_for_bit(tmp_path: Path) -> None:
     }
     for name, tensor in TENSORS.items():
         assert bits(found.tensors[name].reshape(-1)) == bits(tensor.reshape(-1)), name
-    assert found.facts == {**FACTS, "schema": 1}
+    assert found.facts == {**FACTS, "schema": SCHEMA}
 
 
 def test_read_tensors_can_be_trained_on(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ W = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         (header_with(a=W), bytes(100)),
         (header_with(a=W), bytes(7)),
         (header_with(facts='"schema":'), b""),
-        (header_with(facts='"schema":1,"x":' + "[" * 100_000), b""),
+        (header_with(facts=f'"schema":{SCHEMA},"x":' + "[" * 100_000), b""),
         (json.dumps(header_with(), separators=(",", ":")).encode() + b"\xff\xfe", b""),
         (json.dumps(header_with(), separators=(",", ":")).encode() + b"]", b""),
         (json.dumps(header_with(), separators=(",", ":")).encode()[:-1] + b',"__metadata__":{"regbench":"7"}}', b""),

@@ -79,6 +79,7 @@ def _shield_from_interrupts() -> None:
 
 def import_trainer(number: int) -> int:
     """Import what training needs, so that a process has it before it gets work."""
-    import regbench.training.fit  # noqa: F401
+    import regbench.training.fit
+    import regbench.training.timing  # noqa: F401
 
     return number
