@@ -83,7 +83,7 @@ def _plan(runs: Sequence[RunConfig], settings: SweepSettings, backend: Backend) 
     here = LocalProcesses(1)
     few = backend.local and len(runs) < MANY_RUNS
     if not few:
-        backend.start()
+        backend.start(runs[0])
     (found,) = do(backend if backend.local and not few else here, check_and_group, [runs]).results
     groups = [gather_group(runs, places) for places in found]
     measured = measure_groups(groups, settings, here if few else backend)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
+from regbench.config import RunConfig
 from regbench.errors import ConfigError
 
 Work = TypeVar("Work")
@@ -23,8 +24,8 @@ class Backend(Protocol):
     local: bool
     """Whether workers are children of this process, or threads in it."""
 
-    def start(self) -> None:
-        """Begin to start the workers, without waiting for them."""
+    def start(self, first: RunConfig) -> None:
+        """Begin to start the workers, without waiting for them; `first` is a run that they will get."""
 
     def run(self, function: Callable[[Work], Done], pieces: Sequence[Work]) -> Iterator[Done]:
         """Apply a function to all pieces, on the workers, and yield what it returns as it comes.

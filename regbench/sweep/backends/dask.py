@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+from regbench.config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line, missing_extra
 from regbench.sweep.settings import SweepSettings
@@ -59,7 +60,7 @@ class DaskCluster:
             client.close()
             raise
 
-    def start(self) -> None:
+    def start(self, first: RunConfig) -> None:
         """Do nothing: the workers run already."""
 
     def run(self, function: Callable[[Work], Done], pieces: Sequence[Work]) -> Iterator[Done]:

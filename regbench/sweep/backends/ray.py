@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from regbench.config import RunConfig
 from regbench.errors import ConfigError
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line, missing_extra
 from regbench.sweep.settings import SweepSettings
@@ -74,7 +75,7 @@ class RayCluster:
             raise
         return cls(ray, workers, temporary)
 
-    def start(self) -> None:
+    def start(self, first: RunConfig) -> None:
         """Do nothing: Ray starts a process when there is work for it."""
 
     def run(self, function: Callable[[Work], Done], pieces: Sequence[Work]) -> Iterator[Done]:

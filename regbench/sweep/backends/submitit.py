@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from regbench.config import RunConfig
 from regbench.errors import ConfigError, RegbenchError, suggest
 from regbench.store import durable
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line, missing_extra
@@ -62,7 +63,7 @@ class SubmititJobs:
             raise ConfigError("sweep.cluster=slurm needs Slurm's commands (sbatch, srun, sacct) on this machine")
         return cls(settings, min(settings.workers or JOBS, most), folder.resolve() / BOOKS / "submitit")
 
-    def start(self) -> None:
+    def start(self, first: RunConfig) -> None:
         """Do nothing: a job is submitted when there is work for it."""
 
     def run(self, function: Callable[[Work], Done], pieces: Sequence[Work]) -> Iterator[Done]:
