@@ -34,7 +34,7 @@ format: $(READY) ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(READY)-bench ## speed and memory against a plain PyTorch loop and Lightning
+bench: $(READY)-bench ## speed and memory against plain PyTorch loops and Lightning, sweeps too (an hour)
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv, builds and caches; never touches runs/

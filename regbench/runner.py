@@ -56,11 +56,9 @@ def _is_done(config: RunConfig, folder: RunFolder) -> bool:
     """Say that a complete run is complete, unless it is to start over."""
     if config.resume == "fresh":
         return False
-    result = folder.result()
+    result = folder.whole_result()
     if result is None:
         return False
-    if not isinstance(result.get("best"), dict) or not (folder.path / "metrics.csv").exists():
-        raise RegbenchError(f"{folder.path} holds a result but not the whole run; put it back, or add resume=fresh")
     if not (folder.path / "curves.svg").exists():
         draw_curves(folder, result)
     if not config.quiet:

@@ -97,7 +97,9 @@ class RunFolder:
             if table is not None:
                 table.close()
         self._metrics = self._timing = None
-        durable.unlock(self._lock)
+        lock, self._lock = self._lock, -1
+        if lock >= 0:
+            durable.unlock(lock)
 
     def result(self) -> dict[str, Any] | None:
         """Return the result of a complete run; None when there is none yet, or when the last attempt failed.
@@ -114,6 +116,19 @@ class RunFolder:
         if not isinstance(result, dict) or result.get("status") not in STATUSES:
             raise StorageError(f"{self._result} has no status of {', '.join(STATUSES)}; put it back, {FRESH}")
         return result if result["status"] in COMPLETE else None
+
+    def whole_result(self) -> dict[str, Any] | None:
+        """Return the result of a complete run whose folder is whole; None when there is none yet.
+
+        Raises:
+            StorageError: what is there is no result, or not the whole run.
+        """
+        result = self.result()
+        if result is None:
+            return None
+        if not isinstance(result.get("best"), dict) or not (self.path / "metrics.csv").exists():
+            raise StorageError(f"{self.path} holds a result but not the whole run; put it back, {FRESH}")
+        return result
 
     def resume(self, config_hash: str, header: Sequence[str]) -> Checkpoint | None:
         """Open the tables at the newest intact commit and return it; None when nothing was committed yet.

@@ -13,6 +13,9 @@ from regbench.sweep.cutting import Cut, Measurement, choose_size
 from regbench.sweep.grouping import Group
 from regbench.sweep.worker import Assignment
 
+UNMEASURED = 32
+"""Most runs in a cohort of which no trial could be made."""
+
 PIECES_PER_WORKER = 4
 """Small cohorts are handed out in bundles, so many to each worker: enough to even out, few enough to cost nothing."""
 
@@ -42,7 +45,7 @@ def plan_group(group: Group, measured: Measurement | None, told: int | None, wor
     elif measured is not None:
         cut = choose_size(measured, runs, workers)
     else:
-        cut = Cut(math.ceil(runs / workers), "not measured")
+        cut = Cut(min(math.ceil(runs / workers), UNMEASURED), "not measured")
     if measured is None:
         return GroupPlan(group, cut, None, None)
     return GroupPlan(group, cut, measured.run_seconds(cut.size), measured.bytes_per_run)
@@ -99,20 +102,24 @@ def assign_again(
     """
     again: list[Assignment] = []
     given_up: list[RunConfig] = []
-    suspects = [a.number for a in before if a.number not in returned][:workers] if lost else []
+    gone = [a.number for a in before if a.number not in returned and any(open_(c.run_id()) for c in a.runs)]
+    suspects = gone[:workers] if lost else []
     for assignment in before:
         runs = tuple(config for config in assignment.runs if open_(config.run_id()))
         if not runs:
             continue
         suspect = assignment.number in suspects
-        attempts = assignment.attempts + suspect
+        came_back = assignment.number in returned  # so whatever was lost with it before was not its fault
+        attempts = 0 if came_back else assignment.attempts + suspect
         if suspect and attempts >= TOLERATED_LOSSES and len(runs) == 1:
             given_up += runs
             continue
-        middle = len(runs) // 2 if suspect and attempts >= DOUBTFUL_LOSSES else 0
+        halved = suspect and attempts >= DOUBTFUL_LOSSES
+        middle = len(runs) // 2 if halved else 0
+        size = max(1, min(assignment.size, len(runs)) // 2) if halved else assignment.size
         for part in (runs[:middle], runs[middle:]):
             if part:
-                again.append(dataclasses.replace(assignment, runs=part, attempts=attempts))
+                again.append(dataclasses.replace(assignment, runs=part, size=size, attempts=attempts))
     return again, given_up
 
 

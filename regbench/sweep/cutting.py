@@ -96,7 +96,7 @@ def choose_size(measured: Measurement, runs: int, workers: int) -> Cut:
     spans = {size: makespan(measured.samples, size, runs, workers, each) for size in sorted(sizes)}
     best = min(spans.values())
     size = next(size for size, seconds in spans.items() if seconds <= 1.02 * best)
-    return Cut(size, explain(measured, size, min(largest, most) if most < runs else None))
+    return Cut(size, explain(measured, size, most if most == largest < runs else None))
 
 
 def makespan(samples: Sequence[Sample], size: int, runs: int, workers: int, each: float = 0.0) -> float:

@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +17,9 @@ from regbench.report.sweep_view import open_sweep_view
 from regbench.runs import WORKER_LOST
 from regbench.signals import INTERRUPTED, StopSignal, asked_to_stop
 from regbench.store import durable
+from regbench.store.durable import StorageError
 from regbench.store.run_folder import RunFolder
+from regbench.store.together import together
 from regbench.sweep.assigning import GroupPlan, assign, assign_again, estimate_seconds, split_turn
 from regbench.sweep.backends import Backend, LocalProcesses, open_backend
 from regbench.sweep.checking import check_and_group
@@ -52,12 +54,15 @@ def run_sweep(configs: Sequence[RunConfig], dry_run: bool = False) -> int:
     sweep = Sweep(configs)
     missing = sweep.missing()
     backend = open_backend(settings, len(missing), sweep.folder) if missing else LocalProcesses(1)
+    plans: Sequence[GroupPlan] = []
     with asked_to_stop() as stop:
         try:
-            backend, plans = _plan(missing, settings, backend) if missing else (backend, [])
+            if missing:
+                backend, plans = _plan(missing, settings, backend, whole=len(missing) == len(configs))
             if dry_run:
-                return _describe(sweep, plans, backend.workers)
-            _begin(sweep, fresh=configs[0].resume == "fresh")
+                return stop.exit_code if stop.requested() else _describe(sweep, plans, backend.workers)
+            if not stop.requested():
+                _begin(sweep, fresh=configs[0].resume == "fresh")
             if plans and not stop.requested():
                 _train(sweep, plans, backend, stop)
         finally:
@@ -78,15 +83,18 @@ def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
     return build_settings(first.sweep)
 
 
-def _plan(runs: Sequence[RunConfig], settings: SweepSettings, backend: Backend) -> tuple[Backend, Sequence[GroupPlan]]:
+def _plan(
+    runs: Sequence[RunConfig], settings: SweepSettings, backend: Backend, whole: bool
+) -> tuple[Backend, Sequence[GroupPlan]]:
     """Check and measure what is missing and cut it into cohorts; a short sweep needs no other process than this one."""
     here = LocalProcesses(1)
     few = backend.local and len(runs) < MANY_RUNS
     if not few:
         backend.start(runs[0])
-    (found,) = do(backend if backend.local and not few else here, check_and_group, [runs]).results
-    groups = [gather_group(runs, places) for places in found]
-    measured = measure_groups(groups, settings, here if few else backend)
+    done = do(backend if backend.local and not few else here, check_and_group, [runs])
+    places = done.results[0] if done.results else check_and_group(runs)  # no worker lived long enough
+    groups = [gather_group(runs, members) for members in places]
+    measured = measure_groups(groups, settings, here if few else backend, whole)
     plans = plan_groups(groups, measured, settings, backend.workers)
     seconds = estimate_seconds(plans, backend.workers)
     if few and settings.workers is None and seconds is not None and seconds < SHORT_SECONDS:
@@ -114,9 +122,18 @@ def _begin(sweep: Sweep, fresh: bool) -> None:
     register(sweep.folder, sweep.entries)
     if not fresh:
         return
-    for config in sweep.runs.values():
-        with RunFolder.claim(config.folder()) as folder:
-            folder.discard()
+    begun = [config.folder() for config in sweep.runs.values() if config.folder().exists()]
+    together(_claim_and_release, begun)  # all of them, before anything is removed
+    together(_discard, begun)
+
+
+def _claim_and_release(folder: Path) -> None:
+    RunFolder.claim(folder).close()
+
+
+def _discard(folder: Path) -> None:
+    with RunFolder.claim(folder) as claimed:
+        claimed.discard()
 
 
 def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: StopSignal) -> None:
@@ -129,16 +146,26 @@ def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: Sto
 
         def tick() -> None:
             if stop.requested() and not stop_file.exists():
-                durable.publish(stop_file, b"")
-                backend.recall()
+                _send_stop(stop_file, backend)
             sweep.look()
             view.update(sweep.standings, sweep.beats, sweep.elapsed)
 
-        while assignments and not stop.requested():
-            now, later = split_turn(assignments)
-            assignments = [*_train_round(sweep, now, backend, tick), *later]
-    with suppress(RegbenchError):
-        durable.remove(stop_file)
+        try:
+            while assignments and not stop.requested():
+                now, later = split_turn(assignments)
+                assignments = [*later, *_train_round(sweep, now, backend, tick)]
+        finally:
+            with suppress(RegbenchError):
+                durable.remove(stop_file)
+
+
+def _send_stop(stop_file: Path, backend: Backend) -> None:
+    """Tell all workers to commit and end; where that cannot be written, end them at their last commits."""
+    try:
+        durable.publish(stop_file, b"")
+        backend.recall()
+    except StorageError:
+        backend.stop()
 
 
 def _train_round(
@@ -150,6 +177,7 @@ def _train_round(
     for outcome in returned.values():
         sweep.errors |= outcome.errors
     sweep.look_now()
+    sweep.errors |= _left_over(sweep, assignments, returned)
     missing = {config.run_id() for config in sweep.missing()}
     again, given_up = assign_again(assignments, returned, bool(done.lost), backend.workers, missing.__contains__)
     if done.lost:
@@ -165,17 +193,31 @@ def _train_round(
     return again
 
 
+def _left_over(sweep: Sweep, assignments: Sequence[Assignment], returned: Mapping[int, Outcome]) -> dict[str, str]:
+    """Return the runs that a worker handed back neither done nor busy nor with an error, and why that may be."""
+    missing = {config.run_id() for config in sweep.missing()}
+    found: dict[str, str] = {}
+    for assignment in assignments:
+        outcome = returned.get(assignment.number)
+        if outcome is not None and not outcome.interrupted:
+            ids = {config.run_id() for config in assignment.runs} & missing - set(outcome.busy)
+            found |= dict.fromkeys(ids, "its folder's result.json is not one to go on from; add resume=fresh")
+    return found
+
+
 def _conclude(sweep: Sweep, stop: StopSignal) -> int:
     """Write sweep.csv, print what came of the sweep, and return the exit code."""
     sweep.look_now()
     standings = sweep.standings
-    write_csv(sweep.folder, sweep.all_standings())
     print_sweep(standings, sweep.folder, quiet=sweep.quiet)
     failed, waiting = (sum(standing.state == state for standing in standings) for state in ("failed", "waiting"))
     summary = f"{len(standings) - failed - waiting} complete, {failed} failed"
-    if stop.requested():
+    interrupted = stop.requested() and waiting > 0
+    if interrupted:
         word = "interrupted" if stop.exit_code == INTERRUPTED else "terminated"
         summary = f"{word}: {summary}, {waiting} not done; the same command goes on from here"
-    troubled = stop.requested() or failed > 0
+    troubled = interrupted or failed > 0
     print(f"regbench: {summary}", file=sys.stderr if troubled else sys.stdout, flush=True)
-    return stop.exit_code if stop.requested() else int(failed > 0)
+    if sweep.folder.exists():
+        write_csv(sweep.folder, sweep.all_standings())
+    return stop.exit_code if interrupted else int(failed > 0)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from regbench.config import RunConfig
 from regbench.errors import ConfigError
 from regbench.report.text import format_seconds
 from regbench.sweep.assigning import GroupPlan, estimate_seconds, plan_group
@@ -19,30 +21,36 @@ from regbench.sweep.work import do
 FEW_RUNS = 8
 """Of groups smaller than this, one for each data set and model is measured for all."""
 
+MOST_TRIALS = 32
+"""Further groups are treated as if they were small: trials must not outlast what they save."""
 
-def measure_groups(groups: Sequence[Group], settings: SweepSettings, backend: Backend) -> Mapping[Group, Measurement]:
+
+def measure_groups(
+    groups: Sequence[Group], settings: SweepSettings, backend: Backend, whole: bool
+) -> Mapping[Group, Measurement]:
     """Return what a short trial of each group showed; a group whose data or model were refused has no entry.
 
     Args:
         groups: runs that can be stacked.
         settings: how the sweep is executed; of a cohort size that is given only that one is tried.
         backend: where the trials are made: what counts is the machine that will train.
+        whole: whether these are all groups of the sweep; else, runs that are refused fail like any other.
 
     Raises:
-        ConfigError: every group was refused.
+        ConfigError: every group of the whole sweep was refused.
     """
     base = Path.cwd()
     sizes = LADDER if settings.cohort is None else (settings.cohort,)
     most = max(sizes[-1], LADDER[-1])
     reports: dict[Group, TrialReport] = {}
     while tried := _next_to_try(groups, reports):
-        trials = [Trial(number, group.runs[:most], sizes, base) for number, group in enumerate(tried)]
+        trials = [Trial(number, spread(group.runs, most), sizes, base) for number, group in enumerate(tried)]
         found = {report.number: report for report in do(backend, measure_group, trials).results}
         reports |= {group: found.get(number, TrialReport(number)) for number, group in enumerate(tried)}
     refusals = [reports[group].refusal for group in groups if group in reports]
-    if refusals and None not in refusals:
+    if whole and refusals and None not in refusals:
         raise ConfigError(str(refusals[0]))
-    small = {_name_task(group): report for group, report in reports.items() if _counts_for_all(group, report)}
+    small = {_name_task(group): report for group, report in reports.items() if _counts_for_all(group, reports)}
     like = {group: reports.get(group) or small[_name_task(group)] for group in groups}
     return {group: report.measured for group, report in like.items() if report.measured is not None}
 
@@ -52,10 +60,20 @@ def plan_groups(
 ) -> list[GroupPlan]:
     """Decide into what cohorts each group is cut, its share of the workers being in proportion to its runs."""
     total = sum(len(group.runs) for group in groups)
-    return [
-        plan_group(group, measured.get(group), settings.cohort, max(1, round(workers * len(group.runs) / total)))
-        for group in groups
-    ]
+    plans = []
+    for group in groups:
+        share, found = max(1, round(workers * len(group.runs) / total)), measured.get(group)
+        if found is not None:  # all workers may have cohorts of this group at once, however few its share is
+            found = replace(found, available=found.available * share // workers)
+        plans.append(plan_group(group, found, settings.cohort, share))
+    return plans
+
+
+def spread(runs: Sequence[RunConfig], most: int) -> tuple[RunConfig, ...]:
+    """Return at most so many runs, evenly from all over the group: neighbours differ in little but the seed."""
+    if len(runs) <= most:
+        return tuple(runs)
+    return tuple(runs[place * len(runs) // most] for place in range(most))
 
 
 def describe_plans(plans: Sequence[GroupPlan], workers: int) -> Iterator[str]:
@@ -74,10 +92,10 @@ def _next_to_try(groups: Sequence[Group], reports: Mapping[Group, TrialReport]) 
 
     One whose techniques were refused says nothing of the others.
     """
-    settled = {_name_task(group) for group, report in reports.items() if _counts_for_all(group, report)}
+    settled = {_name_task(group) for group in reports if _counts_for_all(group, reports)}
     chosen: list[Group] = []
     for group in (group for group in groups if group not in reports):
-        if len(group.runs) >= FEW_RUNS:
+        if len(group.runs) >= FEW_RUNS and len(reports) + len(chosen) < MOST_TRIALS:
             chosen.append(group)
         elif (task := _name_task(group)) not in settled:
             settled.add(task)
@@ -85,8 +103,9 @@ def _next_to_try(groups: Sequence[Group], reports: Mapping[Group, TrialReport]) 
     return chosen
 
 
-def _counts_for_all(group: Group, report: TrialReport) -> bool:
-    return len(group.runs) < FEW_RUNS and report.refusal is None
+def _counts_for_all(group: Group, reports: Mapping[Group, TrialReport]) -> bool:
+    small = len(group.runs) < FEW_RUNS or len(reports) >= MOST_TRIALS
+    return small and reports[group].refusal is None
 
 
 def _name_task(group: Group) -> str:

@@ -63,17 +63,24 @@ def _measure(trial: Trial) -> Measurement:
         plan = replace(task.plan, techniques=records.techniques, schedule=records.schedule)
         return make_job(plan, config.seed, NoSink())
 
+    bytes_per_run, available = estimate_bytes(task.plan, task.data), available_memory()
     samples: list[Sample] = []
     for size in sizes_to_try(trial.sizes, len(runs)):
-        if worth_climbing(samples):
+        if samples and not (worth_climbing(samples) and 2 * size * bytes_per_run < available):
+            break
+        try:
             seconds = time_step(task.plan, [job(config) for config in runs[:size]], task.data)
-            samples.append(Sample(size, seconds))
+        except Exception:
+            if not samples:
+                raise
+            break  # of memory, say: what the smaller sizes showed is enough
+        samples.append(Sample(size, seconds))
     return Measurement(
         samples=tuple(samples),
         steps=count_steps(task.plan, task.data),
         overhead=EVERYTHING_ELSE + evaluation_share(task.plan, task.data),
-        bytes_per_run=estimate_bytes(task.plan, task.data),
-        available=available_memory(),
+        bytes_per_run=bytes_per_run,
+        available=available,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from regbench.config import RunConfig
 from regbench.store import durable
+from regbench.store.durable import StorageError
 from regbench.sweep.beats import BeatState, read_beats
 from regbench.sweep.ledger import describe, planned
 from regbench.sweep.survey import Standing, Survey
@@ -86,4 +88,7 @@ class Sweep:
 
     def log(self, line: str) -> None:
         """Append to `sweep.log`, with the time."""
-        durable.append_text(self.folder / "sweep.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
+        with suppress(StorageError):  # a log that cannot be written stops nobody
+            durable.append_text(
+                self.folder / "sweep.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n"
+            )

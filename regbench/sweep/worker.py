@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
-import signal
-import threading
-import time
-from collections.abc import Iterator, Sequence
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TypeAlias
 
 from regbench.config import RunConfig
-from regbench.errors import RegbenchError
+from regbench.errors import ConfigError, RegbenchError
 from regbench.runs import (
     OUT_OF_MEMORY,
     FolderSink,
@@ -38,9 +36,10 @@ from regbench.store.checkpoint import Checkpoint, CheckpointError
 from regbench.store.run_folder import FolderInUse, RunFolder
 from regbench.store.together import together
 from regbench.sweep.beats import Beat
+from regbench.sweep.orders import Orders, most_folders, prepared_process
 
-LOOK_SECONDS = 0.3
-"""How often a worker looks whether it is to stop."""
+Tell: TypeAlias = Callable[[str, int, int, int], None]
+"""Says what a worker trains: label, runs, epoch, epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,26 +98,53 @@ def train_assignment(assignment: Assignment) -> Outcome:
     from regbench.training.fit import Interrupted
 
     outcome = Outcome(assignment.number)
-    worker = f"{platform.node()}-{os.getpid()}-{threading.get_native_id()}"
-    with chdir(assignment.base), _prepared_process(assignment) as orders, Beat.open(assignment.folder, worker) as beat:
-        waiting = [assignment.runs[at : at + assignment.size] for at in range(0, len(assignment.runs), assignment.size)]
+    with (
+        chdir(assignment.base),
+        prepared_process(assignment.stop_file, assignment.parent) as orders,
+        _announce(assignment.folder) as tell,
+    ):
+        waiting = _cut(assignment.runs, min(assignment.size, most_folders()))
         while waiting:
+            if orders.stop():
+                outcome.interrupted = True
+                break
             runs = waiting.pop(0)
             try:
-                _train_together(runs, assignment.label, outcome, orders, beat)
+                _train_together(runs, outcome, orders, partial(tell, assignment.label))
             except Interrupted:
                 outcome.interrupted = True
                 break
             except Exception as error:
-                if len(runs) > 1:
-                    middle = len(runs) // 2
-                    waiting[:0] = [runs[:middle], runs[middle:]]
-                else:
+                if len(runs) == 1:
                     _record_failure(runs[0], error, outcome)
+                    continue
+                half = (len(runs) + 1) // 2
+                if is_out_of_memory(error):  # as it will be for the next ones of this size
+                    waiting = [part for cohort in waiting for part in _cut(cohort, half)]
+                waiting[:0] = _cut(runs, half)
     return outcome
 
 
-def _train_together(runs: Sequence[RunConfig], label: str, outcome: Outcome, orders: Orders, beat: Beat) -> None:
+def _cut(runs: Sequence[RunConfig], size: int) -> list[Sequence[RunConfig]]:
+    return [runs[at : at + size] for at in range(0, len(runs), size)]
+
+
+@contextmanager
+def _announce(folder: Path) -> Iterator[Tell]:
+    """Say of this worker what it does, for whoever looks on; where that cannot be written, training matters more."""
+    node = re.sub(r"[^A-Za-z0-9]+", "-", platform.node()).strip("-")[:40] or "host"
+    with ExitStack() as stack:
+        try:
+            beat = stack.enter_context(Beat.open(folder, f"{node}-{os.getpid()}-{secrets.token_hex(2)}"))
+        except RegbenchError:
+            yield lambda label, runs, epoch, epochs: None
+            return
+        yield beat.tell
+
+
+def _train_together(
+    runs: Sequence[RunConfig], outcome: Outcome, orders: Orders, tell: Callable[[int, int, int], None]
+) -> None:
     """Train runs of one group; those interrupted at different epochs go on separately.
 
     Raises:
@@ -126,14 +152,15 @@ def _train_together(runs: Sequence[RunConfig], label: str, outcome: Outcome, ord
         Exception: whatever a run raises; all are left as of their last commits.
     """
     with ExitStack() as stack:
-        claims = together(_claim, runs)
-        for claim in claims:
-            if isinstance(claim.folder, RunFolder):
-                stack.enter_context(claim.folder)
-        claimed = [claim for claim in claims if _is_to_train(claim, outcome)]
+        claimed = [claim for claim in together(partial(_claim, stack), runs) if _is_to_train(claim, outcome)]
         if not claimed:
             return
-        task = prepare_group([claim.config for claim in claimed])
+        try:
+            task = prepare_group([claim.config for claim in claimed])
+        except ConfigError as refusal:  # of the data or the model, which all have in common
+            for claim in claimed:
+                outcome.errors[claim.config.run_id()] = _refuse(claim, refusal)
+            return
         cohorts: dict[int, list[Opened]] = {}
         for claim, opened in zip(claimed, together(lambda claim: _open(claim, task), claimed), strict=True):
             if isinstance(opened, Opened):
@@ -141,7 +168,7 @@ def _train_together(runs: Sequence[RunConfig], label: str, outcome: Outcome, ord
             else:
                 outcome.errors[claim.config.run_id()] = str(opened)
         for _, cohort in sorted(cohorts.items()):
-            _fit(cohort, task, label, orders, beat)
+            _fit(cohort, task, orders, tell)
 
 
 @dataclass(frozen=True)
@@ -152,18 +179,28 @@ class Claim:
     folder: RunFolder | RegbenchError
 
 
-def _claim(config: RunConfig) -> Claim:
+def _claim(stack: ExitStack, config: RunConfig) -> Claim:
     try:
-        return Claim(config, RunFolder.claim(config.folder()))
+        return Claim(config, stack.enter_context(RunFolder.claim(config.folder())))
     except RegbenchError as refusal:
         return Claim(config, refusal)
+
+
+def _refuse(claim: Claim, refusal: RegbenchError) -> str:
+    """Write into a run's folder why it cannot be trained, and return that."""
+    assert isinstance(claim.folder, RunFolder)
+    claim.folder.fail(refusal)
+    return str(refusal)
 
 
 def _is_to_train(claim: Claim, outcome: Outcome) -> bool:
     """Tell whether a run is this worker's to train: claimed, and not complete already."""
     try:
         if isinstance(claim.folder, RunFolder):
-            return claim.folder.result() is None
+            if claim.folder.whole_result() is None:
+                return True
+            claim.folder.close()  # complete: others may look at it
+            return False
         raise claim.folder
     except FolderInUse:
         outcome.busy.append(claim.config.run_id())
@@ -181,12 +218,12 @@ def _open(claim: Claim, task: Task) -> Opened | RegbenchError:
         return Opened(claim.config, records, claim.folder, open_run(claim.config, task, claim.folder))
     except CheckpointError as refusal:
         return refusal  # to touch what is there: nothing is written
-    except RegbenchError as refusal:
-        claim.folder.fail(refusal)
+    except ConfigError as refusal:
+        _refuse(claim, refusal)
         return refusal
 
 
-def _fit(cohort: Sequence[Opened], task: Task, label: str, orders: Orders, beat: Beat) -> None:
+def _fit(cohort: Sequence[Opened], task: Task, orders: Orders, tell: Callable[[int, int, int], None]) -> None:
     import torch
 
     from regbench.training.environment import describe_environment
@@ -210,12 +247,12 @@ def _fit(cohort: Sequence[Opened], task: Task, label: str, orders: Orders, beat:
         for run in cohort
     ]
 
-    def tell(epoch: int, active: int) -> None:
-        beat.tell(label, active, epoch, epochs)
+    def progress(epoch: int, active: int) -> None:
+        tell(active, epoch, epochs)
 
-    tell(cohort[0].epoch, len(cohort))
+    progress(cohort[0].epoch, len(cohort))
     with torch.no_grad():
-        fit(task.plan, jobs, task.data, Watch(progress=tell, stop_requested=orders.stop))
+        fit(task.plan, jobs, task.data, Watch(progress=progress, stop_requested=orders.stop))
 
 
 def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> None:
@@ -230,50 +267,3 @@ def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> No
             folder.fail(error)
     except RegbenchError:
         return  # the folder cannot be used, which the outcome says
-
-
-class Orders:
-    """Whether a worker is to stop: the stop file is there, the command is gone, or this process got SIGTERM."""
-
-    def __init__(self, assignment: Assignment, own_process: bool) -> None:
-        self._stop_file = assignment.stop_file
-        self._parent = assignment.parent if own_process else None
-        self._stop = False
-        self._next_look = 0.0
-
-    def stop(self) -> bool:
-        """Answer; it is asked at every step, so it looks only now and then."""
-        now = time.monotonic()
-        if not self._stop and now >= self._next_look:
-            orphaned = self._parent is not None and os.getppid() != self._parent
-            self._stop = orphaned or self._stop_file.exists()
-            self._next_look = now + LOOK_SECONDS
-        return self._stop
-
-    def terminate(self, number: int, frame: FrameType | None) -> None:
-        """Take SIGTERM, which a cluster sends before it takes the machine away."""
-        self._stop = True
-
-
-@contextmanager
-def _prepared_process(assignment: Assignment) -> Iterator[Orders]:
-    """Make this process fit for many open folders and deaf to Ctrl-C.
-
-    Ctrl-C reaches every process of a terminal, but stopping is the command's to decide: it makes the stop file.
-    """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    own_process = os.getpid() != assignment.parent and threading.current_thread() is threading.main_thread()
-    orders = Orders(assignment, own_process)
-    if not own_process:
-        yield orders
-        return
-    before: dict[int, Any] = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, orders.terminate),
-    }
-    try:
-        yield orders
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

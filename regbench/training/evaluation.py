@@ -18,6 +18,9 @@ from regbench.training.step import cast
 LARGEST_PASS = 1 << 20
 """Values in one evaluation pass at the widest place of the networks: few enough for the processor's cache."""
 
+FEWEST_ROWS = 16
+"""Rows in one evaluation pass: with fewer, reading the weights would be most of it."""
+
 
 class Labelled(NamedTuple):
     """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, and how one unit of target error squared counts."""
@@ -44,7 +47,7 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     """Return logits or predictions of every run, `[R, N, C]`."""
     plan = networks.plan
     widest = max(math.prod(site.shape) for site in plan.network.sites)
-    size = max(1, LARGEST_PASS // (len(networks.members) * widest))
+    size = max(FEWEST_ROWS, LARGEST_PASS // (len(networks.members) * widest))
     outputs = torch.cat([_outputs(networks, part) for part in x.split(size)], 1)
     members, technique = plan.ensemble
     if technique is None or members == 1:

@@ -33,7 +33,7 @@ class LocalProcesses:
         """Begin to start the processes, which import what the first run needs: that takes longer than all the rest."""
 
         def import_everywhere() -> None:
-            with suppress(WorkersLost):  # stopped already, or it will show again with the first piece of work
+            with suppress(Exception):  # stopped already, or it will show again with the first piece of work
                 list(self._run(import_trainer, [first] * self.workers))
 
         if self.workers > 1:
@@ -48,7 +48,7 @@ class LocalProcesses:
 
     def _run(self, function: Callable[[Work], Done], pieces: Sequence[Work]) -> Iterator[Done]:
         from joblib import Parallel, delayed, parallel_config
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
+        from joblib.externals.loky.process_executor import BrokenProcessPool
 
         if self.workers > 1:
             os.environ.setdefault("GLIBC_TUNABLES", MALLOC)
@@ -57,7 +57,7 @@ class LocalProcesses:
             pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
             try:
                 yield from pool(delayed(function)(piece) for piece in pieces)
-            except TerminatedWorkerError as error:
+            except BrokenProcessPool as error:
                 raise WorkersLost(first_line(error)) from error
 
     def recall(self) -> None:
