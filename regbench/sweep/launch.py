@@ -150,13 +150,16 @@ def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: Sto
             sweep.look()
             view.update(sweep.standings, sweep.beats, sweep.elapsed)
 
+        workers_ended = backend.local  # elsewhere they may outlive a command that is ended at once
         try:
             while assignments and not stop.requested():
                 now, later = split_turn(assignments)
                 assignments = [*later, *_train_round(sweep, now, backend, tick)]
+            workers_ended = True
         finally:
-            with suppress(RegbenchError):
-                durable.remove(stop_file)
+            if workers_ended:
+                with suppress(RegbenchError):
+                    durable.remove(stop_file)
 
 
 def _send_stop(stop_file: Path, backend: Backend) -> None:
