@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+
+# Started in the background of a shell, this process ignores Ctrl-C, and so would the commands that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch is first imported: pytest-xdist's workers share the cores, and more threads than cores only slow them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
