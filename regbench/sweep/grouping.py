@@ -20,13 +20,8 @@ class Group:
     runs: tuple[RunConfig, ...]
 
 
-def group_runs(configs: Sequence[RunConfig]) -> list[Group]:
-    """Sort runs into groups of which any part can be trained as one cohort; the order of first members is kept."""
-    return [gather_group(configs, places) for places in find_groups(configs)]
-
-
 def find_groups(configs: Sequence[RunConfig]) -> list[list[int]]:
-    """Return the places of each group's runs."""
+    """Return the places of each group's runs: any part of a group can be trained as one cohort."""
     members: dict[str, list[int]] = {}
     for place, config in enumerate(configs):
         members.setdefault(describe_static(config), []).append(place)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from regbench.config import RunConfig
-from regbench.sweep.grouping import group_runs
+from regbench.sweep.grouping import Group, find_groups, gather_group
 from tests.unit.sweep_folders import DATASET, MODEL, SCHEDULE, configure
+
+
+def group_runs(configs: Sequence[RunConfig]) -> list[Group]:
+    """Group as the launcher does: a worker finds the places, the command gathers the runs."""
+    return [gather_group(configs, places) for places in find_groups(configs)]
 
 
 def count_groups(*configs: RunConfig) -> int:
