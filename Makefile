@@ -19,18 +19,18 @@ run: $(READY) ## train one network with an L2 penalty
 sweep: $(READY) ## a small sweep: three regularizers, two seeds, five epochs
 	$(BIN)/regbench run -m regularizer=none,l2,dropout seed=0,1 schedule.epochs=5 name=ci_sweep
 
-test: $(READY) ## the whole test suite
+test: $(READY)-dev ## the whole test suite
 	$(BIN)/python -m pytest -n 2
 
-reproduce: $(READY) ## compare with published figures (long)
+reproduce: $(READY)-dev ## compare with published figures (long)
 	$(BIN)/python -m pytest -m reproduce
 
-lint: $(READY) ## style and types
+lint: $(READY)-dev ## style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(READY) ## rewrite the code in the project's style
+format: $(READY)-dev ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -41,15 +41,20 @@ clean: ## remove .venv, builds and caches; never touches runs/
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find regbench tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The build backend first and without isolation: pip would otherwise fetch an unpinned one.
+# Build backends first and without isolation: pip would otherwise fetch unpinned ones. hatchling builds regbench;
+# setuptools and wheel build antlr4-python3-runtime, which hydra-core needs and which comes as a source package only.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "regbench needs Python 3.11 or newer, and '$(PYTHON)' is not; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel hatchling editables
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e .
+	@touch $@
+
+$(READY)-dev: $(READY)
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev]'
 	@touch $@
 
-$(READY)-bench: $(READY)
+$(READY)-bench: $(READY)-dev
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev,bench]'
 	@touch $@
