@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from regbench.fields import Hyper
+from regbench.config.fields import Hyper
 
 Words: TypeAlias = NDArray[np.uint64]
 Draw: TypeAlias = Callable[[Words, int], NDArray[Any]]

@@ -12,9 +12,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.config import shorten
+from regbench.config.run_config import shorten
+from regbench.config.sweep_settings import PARTS, build_settings
 from regbench.errors import ConfigError
-from regbench.sweep.settings import PARTS, build_settings
 
 SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}
 FIXED: dict[str, tuple[Any, ...]] = {

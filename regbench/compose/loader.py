@@ -18,10 +18,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.compose.explain import explain
-from regbench.compose.folders import environment_folders, existing_folder
 from regbench.compose.guard import check_groups, check_hydra, check_overrides
+from regbench.config.folders import environment_folders, existing_folder
+from regbench.config.paths import config_dir
 from regbench.errors import RegbenchError
-from regbench.paths import config_dir
 
 PRIMARY = "config"
 ENTRY_POINTS = "regbench.configs"

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from regbench.config.fields import choice, flag
 from regbench.data.dataset import Dataset
 from regbench.data.records import Raw
-from regbench.fields import choice, flag
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from regbench.config.fields import amount, flag, integer, nested, number
 from regbench.data.records import Raw
-from regbench.fields import amount, flag, integer, nested, number
 
 REQUIRED = "???"
 """The value of a setting that a person must give; OmegaConf writes and prints it the same way."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.config.fields import choice, flag, nested, text
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
 from regbench.data.records import Raw
 from regbench.errors import ConfigError
-from regbench.fields import choice, flag, nested, text
 
 UNSIGNED_BYTE = 0x08
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
+from regbench.config.fields import build, declared
 from regbench.errors import ConfigError, suggest
-from regbench.fields import build, declared
 
 if TYPE_CHECKING:
     from regbench.data.dataset import Dataset

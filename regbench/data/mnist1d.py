@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regbench.config.fields import flag, integer, nested
 from regbench.data.dataset import Dataset, SplitRule
 from regbench.data.records import Floats, Raw
-from regbench.fields import flag, integer, nested
 
 ROWS, TEST_ROWS, LENGTH = 5000, 1000, 40
 MIN_PADDING, MAX_PADDING, MAX_SHIFT = 36, 60, 48

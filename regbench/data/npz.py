@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.config.fields import choice, flag, nested, text
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
 from regbench.data.preparing import refuse_not_finite
 from regbench.data.records import Raw
 from regbench.data.targets import TASKS, encode_target
 from regbench.errors import ConfigError
-from regbench.fields import choice, flag, nested, text
 
 WHOLE, PARTS = ("x", "y"), ("x_train", "y_train", "x_test", "y_test")
 LAYOUTS = {2: "table", 3: "series", 4: "image"}

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regbench.config.fields import flag, integer, nested, number, numbers
 from regbench.data.dataset import Dataset, SplitRule
 from regbench.data.records import Floats, Raw
 from regbench.errors import ConfigError
-from regbench.fields import flag, integer, nested, number, numbers
 
 SEEDS = {"low": 0, "high": 2**32 - 1}
 TURNS = 1.5

@@ -8,13 +8,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from regbench.config.fields import choice, flag, text, texts
 from regbench.data.columns import read_column, read_target, refuse_stray_texts
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
 from regbench.data.records import Raw
 from regbench.data.targets import TASKS, encode_target
 from regbench.errors import ConfigError, escape, suggest
-from regbench.fields import choice, flag, text, texts
 
 if TYPE_CHECKING:
     import pandas as pd

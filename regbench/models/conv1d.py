@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from regbench.fields import choice, integer
+from regbench.config.fields import choice, integer
 from regbench.models.base import DataShape, Model, refuse
 from regbench.models.blocks import conv_block, convolved, entrance, flatten
 from regbench.models.layers import ACTIVATIONS, INITIALISATIONS, Conv, Linear

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from regbench.fields import choice
+from regbench.config.fields import choice
 from regbench.models.base import DataShape, Model
 from regbench.models.blocks import entrance, flatten
 from regbench.models.layers import CONVEX_INITIALISATIONS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from regbench.config.fields import choice, integer, integers
 from regbench.errors import ConfigError
-from regbench.fields import choice, integer, integers
 from regbench.models.base import DataShape, Model
 from regbench.models.blocks import dense_block, entrance, flatten
 from regbench.models.layers import ACTIVATIONS, INITIALISATIONS, Linear

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from regbench.config.fields import choice, integer
 from regbench.data.records import Floats
 from regbench.errors import ConfigError
-from regbench.fields import choice, integer
 from regbench.models.base import DataShape, Model, refuse
 from regbench.models.blocks import entrance
 from regbench.models.layers import CONVEX_INITIALISATIONS, Linear, OrthogonalPolynomial, PolynomialBasis

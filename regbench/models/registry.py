@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from regbench.config.fields import build
+from regbench.config.registry import Registry
 from regbench.errors import ConfigError
-from regbench.fields import build
 from regbench.models.base import Model
-from regbench.registry import Registry
 
 MODELS: Registry[Model] = Registry(
     group="model",

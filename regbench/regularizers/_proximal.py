@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from regbench.fields import Hyper
+from regbench.config.fields import Hyper
 from regbench.regularizers.base import Params, Update, is_weight
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from regbench.fields import Hyper, choice, hyper
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.models.network import Site
-from regbench.noise import DISTRIBUTIONS, draw_noise
 from regbench.randomness import Randomness
+from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
 from regbench.regularizers.base import Facts, Note, Regularizer, refuse
 
 KINDS = {"before": ("preactivation",), "after": ("hidden", "channels")}

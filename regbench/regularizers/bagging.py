@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regbench.fields import choice, integer
+from regbench.config.fields import choice, integer
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
 

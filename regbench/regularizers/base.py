@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 from torch import Tensor
 
+from regbench.config.fields import Hyper
 from regbench.errors import ConfigError
-from regbench.fields import Hyper
 from regbench.randomness import Randomness
 
 if TYPE_CHECKING:

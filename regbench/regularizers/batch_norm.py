@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from regbench.fields import choice, number
+from regbench.config.fields import choice, number
 from regbench.models.layers import Conv, Linear
 from regbench.models.network import Layer, Network, TapPoint
 from regbench.models.normalization import BatchNormalization

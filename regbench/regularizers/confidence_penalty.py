@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from regbench.fields import Hyper, choice, hyper
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.losses import log_probabilities
 from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
 

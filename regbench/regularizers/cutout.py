@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regbench.fields import Hyper, hyper
+from regbench.config.fields import Hyper, hyper
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Note, Regularizer, Rows
 

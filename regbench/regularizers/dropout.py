@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from regbench.config.fields import Hyper, choice, hyper, rates
 from regbench.errors import suggest
-from regbench.fields import Hyper, choice, hyper, rates
 from regbench.models.network import Site
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Note, Regularizer, refuse

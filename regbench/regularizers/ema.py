@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regbench.fields import Hyper, hyper
+from regbench.config.fields import Hyper, hyper
 from regbench.regularizers.base import Params, Regularizer, State
 
 

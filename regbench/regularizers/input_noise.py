@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from regbench.fields import Hyper, choice, hyper, number
-from regbench.noise import DISTRIBUTIONS, draw_noise
+from regbench.config.fields import Hyper, choice, hyper, number
 from regbench.randomness import Randomness
+from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
 from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regbench.fields import Hyper, choice, hyper
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.regularizers._proximal import proximal_steps, soft_threshold
 from regbench.regularizers.base import Params, Regularizer, State, Update, select
 

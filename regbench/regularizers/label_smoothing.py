@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regbench.fields import Hyper, choice, hyper
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
 

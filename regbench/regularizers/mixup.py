@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from regbench.fields import Hyper, choice, hyper
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
 

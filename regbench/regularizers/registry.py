@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from regbench.config.fields import build
+from regbench.config.registry import Registry
 from regbench.errors import ConfigError
-from regbench.fields import build
-from regbench.registry import Registry
 from regbench.regularizers.base import Regularizer
 
 TECHNIQUES: Registry[Regularizer] = Registry(

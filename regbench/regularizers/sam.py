@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from regbench.fields import Hyper, hyper
+from regbench.config.fields import Hyper, hyper
 from regbench.regularizers.base import Gradient, Params, Regularizer
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from regbench.fields import integer, number
+from regbench.config.fields import integer, number
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
 

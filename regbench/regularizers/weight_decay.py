@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from regbench.fields import Hyper, choice, hyper
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.regularizers.base import Params, Regularizer, State, Update, is_weight
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regbench.fields import Hyper, choice, hyper
-from regbench.noise import DISTRIBUTIONS, draw_noise
+from regbench.config.fields import Hyper, choice, hyper
 from regbench.randomness import Randomness
+from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
 from regbench.regularizers.base import Note, Params, Regularizer, is_weight
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-from regbench.fields import integer, integers, number
+from regbench.config.fields import integer, integers, number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from regbench.config.fields import Hyper, flag, hyper, number
 from regbench.errors import ConfigError
-from regbench.fields import Hyper, flag, hyper, number
 
 
 @dataclass(frozen=True, kw_only=True)

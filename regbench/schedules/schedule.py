@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from regbench.config.fields import build, choice, integer
 from regbench.errors import ConfigError, suggest
-from regbench.fields import build, choice, integer
 from regbench.schedules.curves import CURVES, Constant, Curve
 from regbench.schedules.optimizers import OPTIMIZERS, Adam, Optimizer
 from regbench.schedules.stopping import RULES, Metric, StopRule

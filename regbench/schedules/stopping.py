@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
+from regbench.config.fields import choice, integer, number
 from regbench.errors import ConfigError, suggest
-from regbench.fields import choice, integer, number
 
 HIGHER_IS_BETTER = {"val_loss": False, "val_accuracy": True, "val_mse": False}
 """The columns a rule may monitor and by which the best epoch may be chosen, and which way is better."""

@@ -21,8 +21,8 @@ from regbench.randomness import Randomness, Stacked, stack_seeds
 from regbench.regularizers.base import Params, Regularizer, Rows, State, Update, is_weight
 from regbench.schedules.optimizers import AdamW
 from regbench.training.optimizer import StackedOptimizer
-from regbench.training.plan import Hypers, Plan, collect_hypers
-from regbench.training.step import Moment, Report, Run, compute_gradients
+from regbench.training.spec import Hypers, Plan, collect_hypers
+from regbench.training.train_step import Moment, Report, Run, compute_gradients
 
 States: TypeAlias = dict[str, State]
 

@@ -12,8 +12,8 @@ from regbench.losses import log_probabilities, row_losses
 from regbench.models.network import Site, Tensors
 from regbench.regularizers.base import Params
 from regbench.training.cohort import Networks, bind, over_networks
-from regbench.training.plan import Hypers
-from regbench.training.step import cast
+from regbench.training.spec import Hypers
+from regbench.training.train_step import cast
 
 LARGEST_PASS = 1 << 20
 """Values in one evaluation pass at the widest place of the networks: few enough for the processor's cache."""

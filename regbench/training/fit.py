@@ -15,15 +15,15 @@ from regbench.regularizers.base import Regularizer
 from regbench.schedules.optimizers import AdamW
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
-from regbench.store.together import together
+from regbench.store.concurrently import together
 from regbench.training.cohort import Cohort, Networks
-from regbench.training.dataset import TrainingSet, stack_training_data
 from regbench.training.measuring import Measured, measure_epoch
-from regbench.training.plan import Plan
 from regbench.training.results import describe_results
 from regbench.training.saving import clone, copy_rows, load_runs, name_parameters, save_run
-from regbench.training.step import Moment
+from regbench.training.spec import Plan
 from regbench.training.tracking import Track, begin_track, ending, follow
+from regbench.training.train_step import Moment
+from regbench.training.training_set import TrainingSet, stack_training_data
 
 COMMIT_SECONDS = 30.0
 """Training time between two commits: what a kill can cost at most."""

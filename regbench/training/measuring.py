@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from regbench.training.cohort import Cohort, Networks
-from regbench.training.dataset import TrainingSet
 from regbench.training.evaluation import measure_parts
-from regbench.training.plan import Plan
-from regbench.training.step import Report
+from regbench.training.spec import Plan
+from regbench.training.train_step import Report
+from regbench.training.training_set import TrainingSet
 
 
 class Measured:

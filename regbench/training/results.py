@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from regbench.training.cohort import Networks
-from regbench.training.dataset import TrainingSet
 from regbench.training.evaluation import measure_parts
-from regbench.training.plan import Plan
+from regbench.training.spec import Plan
 from regbench.training.tracking import Track
+from regbench.training.training_set import TrainingSet
 
 
 def describe_results(

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from regbench.randomness import Randomness
-from regbench.training.dataset import TrainingSet
 from regbench.training.evaluation import LARGEST_PASS
 from regbench.training.fit import Job, stack_jobs
-from regbench.training.plan import Plan
-from regbench.training.step import Moment
+from regbench.training.spec import Plan
+from regbench.training.train_step import Moment
+from regbench.training.training_set import TrainingSet
 
 LEAST_SECONDS = 0.05
 """Training time of a trial; it takes two steps at least, beside the first, which is not counted."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from regbench.cli import main
-from regbench.config import RunConfig
+from regbench.cli.main import main
+from regbench.config.run_config import RunConfig
 
 
 @dataclass

@@ -40,11 +40,11 @@ def test_a_misspelt_command_gets_the_nearest(regbench: Session, typed: str, mean
 
 def test_list_and_show_reach_the_catalogue(regbench: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str | None] = []
-    catalogue = ModuleType("regbench.report.catalogue")
+    catalogue = ModuleType("regbench.cli.catalogue")
     vars(catalogue).update(
         list_groups=lambda group: asked.append(group) or 0, show=lambda name: asked.append(name) or 0
     )
-    monkeypatch.setitem(sys.modules, "regbench.report.catalogue", catalogue)
+    monkeypatch.setitem(sys.modules, "regbench.cli.catalogue", catalogue)
     assert [regbench("list"), regbench("list", "model"), regbench("show", "l2")] == [0, 0, 0]
     assert asked == [None, "model", "l2"]
     assert "usage" in regbench.refusal("show")
@@ -84,7 +84,7 @@ def test_list_and_show_know_a_persons_own_options(
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["run", "--cfg", "job", "regularizer=[l2,dropout]"]])
 def test_answers_about_the_configuration_import_nothing_heavy(words: list[str]) -> None:
     program = (
-        "import sys, json; from regbench.cli import main; code = main(sys.argv[1:]); "
+        "import sys, json; from regbench.cli.main import main; code = main(sys.argv[1:]); "
         f"print(json.dumps([code, [m for m in {HEAVY!r} if m in sys.modules]]), file=sys.stderr)"
     )
     end = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)
@@ -92,7 +92,7 @@ def test_answers_about_the_configuration_import_nothing_heavy(words: list[str]) 
 
 
 def test_help_does_not_even_import_hydra() -> None:
-    program = "import sys; from regbench.cli import main; main(['--help']); sys.exit('omegaconf' in sys.modules)"
+    program = "import sys; from regbench.cli.main import main; main(['--help']); sys.exit('omegaconf' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
 
 
@@ -112,10 +112,10 @@ def test_the_module_is_the_command() -> None:
 def test_a_signal_ends_with_one_line_and_its_code(number: str, code: int, word: str) -> None:
     program = (
         "import sys, time, types\n"
-        "runner = sys.modules['regbench.runner'] = types.ModuleType('regbench.runner')\n"
+        "runner = sys.modules['regbench.run.execute'] = types.ModuleType('regbench.run.execute')\n"
         "def run_one(config): print('ready', flush=True); time.sleep(60)\n"
         "runner.run_one = run_one\n"
-        "from regbench.cli import main; sys.exit(main(sys.argv[1:]))"
+        "from regbench.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     words = ["run", "-q"]
     child = subprocess.Popen(

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from regbench.compose.complete import split
+from regbench.cli.completion import split
 from tests.cli.session import Session, write
 
 Press = Callable[[str], set[str]]
 BASH = shutil.which("bash")
-PROGRAM = "import sys\nsys.argv[0] = 'regbench'\nfrom regbench.cli import main\nsys.exit(main())\n"
+PROGRAM = "import sys\nsys.argv[0] = 'regbench'\nfrom regbench.cli.main import main\nsys.exit(main())\n"
 ASK = """
 eval "$(regbench -sc install=bash)"
 complete -p regbench > /dev/null || exit 9

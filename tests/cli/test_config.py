@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from regbench.config import RunConfig, parse
+from regbench.config.run_config import RunConfig, parse
 from regbench.errors import ConfigError
 
 BASE: dict[str, Any] = {

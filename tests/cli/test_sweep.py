@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.paths import config_dir
+from regbench.config.paths import config_dir
 from tests.cli.session import Session, write
 
 

@@ -95,5 +95,5 @@ def figures(folder: Path) -> dict[str, object]:
 
 def without(module: str) -> list[str]:
     """Return the command in a Python that lacks a module."""
-    program = f"import sys; sys.modules[{module!r}] = None; from regbench.cli import main; sys.exit(main(sys.argv[1:]))"
+    program = f"import sys; sys.modules[{module!r}] = None; from regbench.cli import main; sys.exit(main.main())"
     return [sys.executable, "-c", program]

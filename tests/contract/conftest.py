@@ -17,9 +17,9 @@ from regbench.models.base import DataShape
 from regbench.models.registry import build_model
 from regbench.regularizers.base import Regularizer
 from regbench.schedules.schedule import Schedule, build_schedule
-from regbench.training.dataset import TrainingSet, collect_facts, prepare
 from regbench.training.fit import Job, Watch, fit
-from regbench.training.plan import Plan, make_plan
+from regbench.training.spec import Plan, make_plan
+from regbench.training.training_set import TrainingSet, collect_facts, prepare
 
 
 @dataclass

@@ -10,8 +10,8 @@ import pytest
 import torch
 import yaml
 
-from regbench.fields import declared
-from regbench.paths import config_dir
+from regbench.config.fields import declared
+from regbench.config.paths import config_dir
 from regbench.regularizers import registry
 from regbench.regularizers.base import Regularizer, stages_of
 from regbench.store.checkpoint import Checkpoint

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regbench.cli import main
+from regbench.cli.main import main
 from regbench.training import fit
 
 DURABLE_STEPS = ("mkdir", "write", "ftruncate", "fsync", "link", "replace", "unlink")

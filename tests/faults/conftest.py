@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from regbench.cli import main
+from regbench.cli.main import main
 from tests.faults.children import command, fingerprint, run_folder
 
 WORDS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.cli import main
+from regbench.cli.main import main
 from regbench.training.cohort import Cohort
 
 

@@ -18,11 +18,11 @@ from regbench.regularizers.base import Rows
 from regbench.schedules.schedule import build_schedule
 from regbench.training import cohort
 from regbench.training.fit import COMMIT_SECONDS, Watch, fit, make_job
-from regbench.training.plan import Plan
-from regbench.training.step import Each, Moment, Run
+from regbench.training.spec import Plan
 from regbench.training.tracking import Track, begin_track, ending, follow
+from regbench.training.train_step import Each, Moment, Run
 from tests.contract.conftest import Memory
-from tests.unit.trainer import Setting, draw_classes, make_setting, make_split
+from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split
 
 NAN, INF = math.nan, math.inf
 HUGE, HUGE_DOUBLE = 1e38, 1e307

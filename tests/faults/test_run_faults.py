@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from regbench import runner, runs
-from regbench.compose import command as compose
-from regbench.config import RunConfig
+from regbench.cli import run as compose
+from regbench.config.run_config import RunConfig
 from regbench.data import loading
-from regbench.runner import run_one
+from regbench.run import execute, prepare
+from regbench.run.execute import run_one
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
 from regbench.training.cohort import Cohort
@@ -61,7 +61,7 @@ def config(warm: None) -> RunConfig:
     """The run of `WORDS` composed already: composing is most of a short run, and writes nothing."""
     parsed: list[RunConfig] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "run_one", lambda config: parsed.append(config) or 0)
+        patch.setattr(execute, "run_one", lambda config: parsed.append(config) or 0)
         compose.run(WORDS)
     return parsed[0]
 
@@ -147,8 +147,8 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
     "the last evaluation": (fit, "measure_epoch", 3),
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
-    "the picture": (runs, "draw_curves", 1),
-    "the report": (runner, "print_result", 1),
+    "the picture": (prepare, "draw_curves", 1),
+    "the report": (execute, "print_result", 1),
 }
 
 

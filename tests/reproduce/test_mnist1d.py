@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regbench.cli import main
+from regbench.cli.main import main
 
 PUBLISHED = {"mnist1d_linear": (0.32, 410), "mnist1d_mlp": (0.68, 15_210)}
 

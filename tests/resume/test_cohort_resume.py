@@ -18,7 +18,7 @@ import torch
 from regbench.store.checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
 from regbench.training.fit import COMMIT_SECONDS, Interrupted, Job, Watch, fit, make_job
 from tests.contract.conftest import Memory
-from tests.unit.trainer import Setting, build_named, draw_classes, make_setting, make_split
+from tests.unit.training.small_runs import Setting, build_named, draw_classes, make_setting, make_split
 
 RUNS = 4
 EPOCHS = 7

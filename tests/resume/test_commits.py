@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regbench.training.fit import Watch, fit, make_job
 from tests.contract.conftest import Memory
-from tests.unit.trainer import Setting, draw_classes, make_setting, make_split, train_cohort
+from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split, train_cohort
 
 
 def setting_of(epochs: int) -> Setting:

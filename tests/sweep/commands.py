@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from regbench.cli import main
+from regbench.cli.main import main
 from tests.faults.children import Child, Ended, fork, wait_for
 
 TINY = ("model.widths=[8]", "dataset.train_size=200", "quiet=true")

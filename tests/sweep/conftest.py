@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.cli import main
+from regbench.cli.main import main
 from tests.sweep.commands import SMALL
 
 
@@ -19,7 +19,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
         assert main(["run", *SMALL]) == 0
     import joblib.externals.loky  # noqa: F401
 
-    import regbench.sweep.launch  # noqa: F401
+    import regbench.sweep.execute  # noqa: F401
 
 
 @pytest.fixture

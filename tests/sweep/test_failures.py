@@ -12,7 +12,7 @@ import pytest
 from torch import Tensor
 
 from regbench.regularizers.l2 import L2
-from regbench.runs import OUT_OF_MEMORY
+from regbench.run.prepare import OUT_OF_MEMORY
 from regbench.training import fit
 from regbench.training.cohort import Cohort
 from tests.sweep.commands import (

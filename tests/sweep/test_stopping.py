@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from regbench.cli import main
+from regbench.cli.main import main
 from regbench.store.locks import lock_is_taken
 from tests.faults.children import Child, fork, started
 from tests.sweep.commands import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from regbench.config.sweep_settings import SweepSettings
 from regbench.sweep.backends.base import Backend, WorkersLost
 from regbench.sweep.backends.local import LocalProcesses
-from regbench.sweep.settings import SweepSettings
 
 __all__ = ["Backend", "LocalProcesses", "WorkersLost", "open_backend"]
 

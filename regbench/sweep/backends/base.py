@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
-from regbench.config import RunConfig
+from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError
 
 Work = TypeVar("Work")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from threading import Thread
 
-from regbench.config import RunConfig
-from regbench.runs import build_records, prepare_task
+from regbench.config.run_config import RunConfig
+from regbench.run.prepare import build_records, prepare_task
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line
 
 IDLE_SECONDS = 20

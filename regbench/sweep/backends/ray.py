@@ -14,10 +14,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from regbench.config import RunConfig
+from regbench.config.run_config import RunConfig
+from regbench.config.sweep_settings import SweepSettings
 from regbench.errors import ConfigError
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line, missing_extra
-from regbench.sweep.settings import SweepSettings
 
 CONNECT_SECONDS = 5
 

@@ -13,12 +13,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from regbench.config import RunConfig
+from regbench.config.run_config import RunConfig
+from regbench.config.sweep_settings import SweepSettings
 from regbench.errors import ConfigError, RegbenchError, suggest
 from regbench.store import durable
 from regbench.sweep.backends.base import Done, Work, WorkersLost, first_line, missing_extra
-from regbench.sweep.ledger import BOOKS
-from regbench.sweep.settings import SweepSettings
+from regbench.sweep.manifest import BOOKS
 
 LARGEST_ARRAY = 1000
 """Jobs in one array: Slurm's own limit is 1001 unless its administrator chose another."""

@@ -1,0 +1,132 @@
+"""The command `regbench`: the first word decides; what it needs is imported only then."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+HELP = """\
+regbench: which regularization does this network need, on this data, and how much does it help?
+
+usage:
+  regbench run [flags] [overrides]   train one network, or with -m one for each combination
+  regbench status FOLDER             a sweep, running or not: what is done, failed, missing, and best
+  regbench list [group]              what there is: regularizers, data sets, models, schedules
+  regbench show NAME                 one technique: formula, settings, reference
+  regbench --version | --help
+
+examples:
+  regbench run regularizer=l2
+  regbench run 'regularizer=[l2,dropout,mixup]' seed=3
+  regbench run -m regularizer=none,l2,dropout seed=0,1,2,3
+  regbench run --help                all groups, settings and flags
+
+completion: eval "$(regbench -sc install=bash)"
+exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 130 interrupted, 143 terminated
+"""
+
+USAGE = {
+    "status": "usage: regbench status FOLDER:  how the sweep in this folder, runs/NAME, stands; writes its sweep.csv",
+    "list": "usage: regbench list [group]:  all groups, or one group with a line for each of its options",
+    "show": "usage: regbench show NAME:  the card of one technique: formula, settings, reference",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a refusal is one line on the error stream, never a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows `?` for them
+    return _guarded(words)
+
+
+def _answer(words: Sequence[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0 if words else 2
+    if words[0] == "--version":
+        from regbench import __version__
+
+        print(f"regbench {__version__}")
+        return 0
+    return _dispatch(words[0], words[1:])
+
+
+def _guarded(words: Sequence[str]) -> int:
+    """Dispatch, and turn every expected end that is not a success into a line and an exit code."""
+    import signal
+
+    from regbench.errors import RegbenchError
+
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = _answer(words)
+        sys.stdout.flush()  # here, where a full disk or a reader that has gone can still be told
+        return code
+    except RegbenchError as refusal:
+        print(f"regbench: {refusal}", file=sys.stderr)
+        return refusal.exit_code
+    except KeyboardInterrupt:
+        print("regbench: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except SystemExit as end:
+        if end.code == 143:
+            print("regbench: terminated; the same command goes on from here", file=sys.stderr)
+        return end.code if isinstance(end.code, int) else 0
+    except BrokenPipeError:
+        _discard_output()  # the reader (`| head`) has gone
+        return 141
+    except OSError as error:
+        if error.filename is None:
+            _discard_output()
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"regbench: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, or Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _dispatch(command: str, rest: Sequence[str]) -> int:
+    if command == "run":
+        from regbench.cli.run import run
+
+        return run(rest)
+    if command in ("-sc", "--shell-completion"):
+        from regbench.cli.completion import answer
+
+        return answer(rest)
+    if command in USAGE:
+        return _report(command, rest)
+    from regbench.errors import ConfigError, suggest
+
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', *USAGE))}")
+
+
+def _report(command: str, rest: Sequence[str]) -> int:
+    from regbench.errors import ConfigError
+
+    if rest and rest[0] in ("-h", "--help"):
+        print(USAGE[command])
+        return 0
+    if command == "status" and len(rest) == 1:
+        from regbench.cli.status import show_status
+
+        return show_status(rest[0])
+    from regbench.cli.catalogue import list_groups, show
+
+    if command == "list" and len(rest) <= 1:
+        return list_groups(rest[0] if rest else None)
+    if command == "show" and len(rest) == 1:
+        return show(rest[0])
+    raise ConfigError(USAGE[command].partition(":  ")[0])
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise SystemExit(143)

@@ -1,0 +1,265 @@
+"""One run, fully decided: the composed configuration as a checked record, and the identity derived from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regbench.config.fields import Declared, check
+from regbench.config.sweep_settings import build_settings
+from regbench.errors import ConfigError, suggest
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+SETTINGS = {
+    "name": Declared(kind="text"),
+    "seed": Declared(kind="integer", low=0, high=2**31 - 1),
+    "device": Declared(kind="text"),
+    "threads": Declared(kind="integer", low=1, high=256, optional=True),
+    "resume": Declared(kind="choice", options=("auto", "fresh")),
+    "quiet": Declared(kind="flag"),
+    "runs": Declared(kind="text"),
+}
+GROUPS = ("dataset", "model", "schedule", "regularizer")
+SWEEP = "sweep"
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+DEVICE = re.compile(r"[a-z]+(:[0-9]+)?")
+LONGEST_TEXT = 300
+
+
+class NotSelectedError(ConfigError):
+    """A technique has settings but stands in no list of regularizers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """The resolved configuration of one run.
+
+    `seed`, `dataset`, `model`, `schedule` and `regularizers` are the run's identity; everything else (where results go,
+    on which device, how much is printed, how a sweep is spread: `sweep`) may change without making it another run.
+    Regularizers are kept, and applied inside a stage, in the order of their names: `[dropout,l2]` and `[l2,dropout]`
+    are two spellings of one run, so they must compute the same thing and share one folder.
+    """
+
+    dataset: Mapping[str, Any]
+    model: Mapping[str, Any]
+    schedule: Mapping[str, Any]
+    regularizers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    name: str = "default"
+    seed: int = 0
+    device: str = "cpu"
+    threads: int | None = None
+    resume: str = "auto"
+    quiet: bool = False
+    runs: Path = Path("runs")
+    overrides: tuple[str, ...] = ()
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the part of the configuration that decides what is computed."""
+        return {
+            "seed": self.seed,
+            "dataset": dict(self.dataset),
+            "model": dict(self.model),
+            "schedule": dict(self.schedule),
+            "regularizer": {name: dict(self.regularizers[name]) for name in sorted(self.regularizers)},
+        }
+
+    def config_hash(self) -> str:
+        """Return the sha256 of the identity as JSON with sorted keys, 64 hex digits; 1 and 1.0 are the same number."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        text = json.dumps(_canonical(self.identity()), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def run_id(self) -> str:
+        """Return `<dataset>-<model>-<techniques>-s<seed>-<10 hex of the hash>`, at most 190 characters long.
+
+        Long parts are cut: the hash alone tells runs apart, the words before it are for people.
+        """
+        techniques = "+".join(sorted(self.regularizers)) or "none"
+        words = f"{self.dataset['name'][:40]}-{self.model['name'][:40]}-{techniques[:80]}"
+        return f"{words}-s{self.seed}-{self.config_hash()[:10]}"
+
+    def folder(self) -> Path:
+        """Return the run's folder, `<runs>/<name>/<run_id>`."""
+        return self.runs / self.name / self.run_id()
+
+    def to_yaml(self) -> str:
+        """Return the resolved configuration as YAML; it holds no secret, for none can enter (see `parse`)."""
+        from regbench.config.yaml_text import format_yaml
+
+        settings = {key: getattr(self, key) for key in SETTINGS if key != "seed"} | {"runs": str(self.runs)}
+        return format_yaml(settings | self.identity())
+
+
+def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
+    """Turn a composed configuration into a run, or refuse it in one line.
+
+    Checked here: the top-level keys and their types; that every regularizer with settings is selected; that names fit
+    into a path; that nothing calls a resolver (`${oc.env:X}` would copy a secret into the results) and nothing asks for
+    Python code. The keys below a dataset, model, schedule or regularizer are checked by the record each one builds.
+
+    Args:
+        cfg: what Hydra composed; its own node `hydra` is ignored.
+        overrides: the overrides as typed, kept for the record.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    return build_run(resolve(cfg), overrides)
+
+
+def build_run(values: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
+    """Turn a resolved configuration into a run: everything that `parse` does after `resolve`.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+    """
+    for key in values:
+        if key not in SETTINGS and key not in GROUPS and key != SWEEP:
+            raise ConfigError(f"{key}: unknown key; {suggest(key, [*SETTINGS, *GROUPS, SWEEP])}")
+    for key in (*SETTINGS, "dataset", "model", "schedule"):
+        if key not in values:
+            raise ConfigError(f"{key}: missing from the configuration")
+    settings = {key: check(fact, values[key], key) for key, fact in SETTINGS.items()}
+    check_name(settings["name"], "name")
+    if not DEVICE.fullmatch(settings["device"]):
+        raise ConfigError(f"device={settings['device']!r} is not allowed; it takes a device such as cpu or cuda:0")
+    if not settings["runs"]:
+        raise ConfigError("runs='' is not allowed; it takes the folder that holds all results")
+    sweep = _mapping(values.get(SWEEP, {}), SWEEP)
+    build_settings(sweep)
+    return RunConfig(
+        **settings | {"runs": Path(settings["runs"]).expanduser()},
+        dataset=_named(values["dataset"], "dataset"),
+        model=_named(values["model"], "model"),
+        schedule=_mapping(values["schedule"], "schedule"),
+        regularizers=_members(values.get("regularizer")),
+        overrides=tuple(overrides),
+        sweep=sweep,
+    )
+
+
+def check_name(value: Any, where: str) -> None:
+    """Refuse a name that cannot be one component of a path: `../`, separators, control characters, over 100 long."""
+    if not isinstance(value, str) or not SAFE_NAME.fullmatch(value):
+        raise ConfigError(
+            f"{where}={shorten(value)} is not allowed; it takes up to 100 letters, digits, '.', '_' or '-', "
+            "beginning with a letter or digit"
+        )
+
+
+def shorten(value: Any) -> str:
+    """Return a value as a refusal shows it: quoted, escaped, at most 60 characters."""
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _members(node: Any) -> dict[str, Mapping[str, Any]]:
+    """Return the selected regularizers by name, sorted; a member nobody selected has settings but no name."""
+    members = _mapping(node if node is not None else {}, "regularizer")
+    for key, member in members.items():
+        where = f"regularizer.{key}"
+        check_name(key, where)
+        if "name" not in _mapping(member, where):
+            raise NotSelectedError(
+                f"{where} has settings but is not selected; add {key} to the list, as in "
+                f"'regularizer=[{','.join([*_selected(members), key])}]', or drop its settings"
+            )
+        if member["name"] != key:
+            raise ConfigError(f"{where}.name={shorten(member['name'])} must equal its key, {key!r}")
+    return {key: members[key] for key in sorted(members)}
+
+
+def _selected(members: Mapping[str, Any]) -> list[str]:
+    return [key for key, member in members.items() if isinstance(member, Mapping) and member.get("name") == key]
+
+
+def _mapping(node: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(node, Mapping):
+        raise ConfigError(f"{where}={shorten(node)} is not allowed; it takes a mapping of settings")
+    return node
+
+
+def _named(node: Any, where: str) -> Mapping[str, Any]:
+    mapping = _mapping(node, where)
+    check_name(mapping.get("name"), f"{where}.name")
+    return mapping
+
+
+def resolve(cfg: DictConfig) -> dict[str, Any]:
+    """Return the job's part of a composed configuration as plain checked values, references replaced.
+
+    Raises:
+        ConfigError: a value is missing, calls a resolver, refers to nothing, or is none that a run can be told by.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+    # Without its parent, a reference such as ${hydra.launcher.x} cannot reach what the checks here do not cover.
+    job = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    _refuse_resolvers(OmegaConf.to_container(job, resolve=False), "")
+    try:
+        values = OmegaConf.to_container(job, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key} must be given; it has no default") from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error.msg).splitlines()[0]}") from error
+    return {str(key): check_value(item, str(key)) for key, item in values.items()} if isinstance(values, dict) else {}
+
+
+def _refuse_resolvers(value: Any, where: str) -> None:
+    """Refuse `${name:...}` everywhere: it could read the environment, the clock or Hydra's own settings."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _refuse_resolvers(item, f"{where}.{key}" if where else str(key))
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _refuse_resolvers(item, f"{where}[{place}]")
+    elif isinstance(value, str) and ":" in value.partition("${")[2]:
+        raise ConfigError(
+            f"{where}={shorten(value)} is not allowed; a value may refer to another key (${{seed}}) "
+            "but not call a resolver: results must hold no secrets and depend on nothing else"
+        )
+
+
+def check_value(value: Any, where: str) -> Any:
+    """Return a resolved value as plain mappings, lists, texts and numbers, or refuse what a run cannot be told by."""
+    if isinstance(value, dict):
+        for key in value:
+            _check_text(str(key), where)
+            if re.fullmatch(r"_\w+_", str(key)):
+                raise ConfigError(f"{where}.{key} is not allowed; a configuration names techniques, never Python code")
+        return {str(key): check_value(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [check_value(item, f"{where}[{place}]") for place, item in enumerate(value)]
+    if isinstance(value, str):
+        _check_text(value, where)
+    elif value is not None and not isinstance(value, (bool, int, float)):
+        raise ConfigError(f"{where} is a {type(value).__name__}; it takes a text, number, true, false, null or list")
+    return value
+
+
+def _check_text(value: str, where: str) -> None:
+    if not value.isprintable():
+        raise ConfigError(f"{where}={shorten(value)} is not allowed; it holds a control character")
+    if len(value) > LONGEST_TEXT:
+        raise ConfigError(f"{where}={shorten(value)} is not allowed; it has {len(value)} of {LONGEST_TEXT} characters")
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,150 @@
+"""The card of one choice: what it does, its settings with range and default, and for a technique where it acts."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from regbench.config.catalogue import Option
+from regbench.config.fields import Declared, declared
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def make_card(option: Option) -> Iterator[RenderableType]:
+    """Yield the parts of an option's card; an option without a class (an experiment) shows its YAML.
+
+    Raises:
+        ConfigError: the option comes from an installed package that cannot be imported.
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    cls = option.load_class()
+    yield Text(f"{option.group}={option.name}", style="bold")
+    if cls is None:
+        yield Padding(Text(option.text.rstrip()), (1, 0, 1, 2))
+        return
+    body, source = split_docstring(inspect.getdoc(cls) or "")
+    yield Padding(Text("\n".join(refill(body))), (1, 0, 0, 2))
+    settings = list(iterate_settings(cls, option.values()))
+    if settings:
+        yield Padding(make_settings_table(settings), (1, 0, 0, 2))
+    facts = make_facts_table(option, cls, source)
+    if facts.row_count:
+        yield Padding(facts, (1, 0, 0, 2))
+    yield ""
+
+
+def split_docstring(docstring: str) -> tuple[str, str]:
+    """Return a docstring without its `Source:` paragraph, and that paragraph's text in one line."""
+    paragraphs = docstring.split("\n\n")
+    sources = [text for text in paragraphs if text.startswith("Source")]
+    body = "\n\n".join(text for text in paragraphs if text not in sources)
+    return body, " ".join(re.sub(r"^Sources?:\s*", "", text).replace("\n", " ") for text in sources)
+
+
+def refill(text: str) -> list[str]:
+    """Join the lines of each paragraph, so that the terminal can wrap them; formulas and lists keep their lines."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        flows = line[:1].strip() and not line.startswith(("- ", "* ", "|"))
+        if flows and lines and lines[-1][:1].strip() and not lines[-1].endswith(":"):
+            lines[-1] = f"{lines[-1]} {line}"
+        else:
+            lines.append(line)
+    return lines
+
+
+def iterate_settings(record: Any, values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Declared, Any]]:
+    """Yield each setting's name, declaration and default; settings inside a setting are written `split.seed`.
+
+    Args:
+        record: the class, or a record of defaults for settings inside a setting.
+        values: what the option's YAML sets, which goes before the class's own default.
+        prefix: the name of the setting that holds these, with its dot.
+    """
+    cls = record if isinstance(record, type) else type(record)
+    for name, fact in declared(cls).items():
+        default = getattr(record, name) if not isinstance(record, type) else _default(cls, name)
+        value = values.get(name, default)
+        if fact.kind == "nested":
+            yield from iterate_settings(fact.inner, value if isinstance(value, Mapping) else {}, f"{name}.")
+        else:
+            yield f"{prefix}{name}", fact, value
+
+
+def make_settings_table(settings: list[tuple[str, Declared, Any]]) -> Table:
+    """Return the table of settings: default, the value that switches it off, the tuner's range, meaning and range."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    searched = any(fact.search for _, fact, _ in settings)
+    switched = any(fact.off is not None for _, fact, _ in settings)
+    table.add_column("setting", no_wrap=True, style="bold")
+    table.add_column("default", overflow="fold", max_width=14)
+    if switched:
+        table.add_column("off", no_wrap=True)
+    if searched:
+        table.add_column("tuned in", max_width=12)
+    table.add_column("meaning, and what is allowed", ratio=1)
+    for name, fact, value in settings:
+        row = [name, write_value(value)]
+        row += [write_value(fact.off) if fact.off is not None else ""] if switched else []
+        row += [_write_search(fact)] if searched else []
+        table.add_row(*row, "; ".join(part for part in (fact.help, fact.allowed()) if part))
+    return table
+
+
+def make_facts_table(option: Option, cls: Any, source: str) -> Table:
+    """Return what is known beside the settings: for a technique its stages, conflicts and columns; the reference."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column()
+    if option.group == "regularizer":
+        from regbench.regularizers.base import stages_of
+
+        table.add_row("stages", ", ".join(stages_of(cls)) or "none")
+        table.add_row("conflicts", ", ".join(cls.conflicts) or "none")
+        table.add_row("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
+    if source:
+        table.add_row("reference", source)
+    return table
+
+
+def write_value(value: Any) -> str:
+    """Write a value as a person types it on the command line.
+
+    >>> [write_value(v) for v in (None, True, 1e-4, 64, (64, 64), "relu", {}, "???")]
+    ['null', 'true', '0.0001', '64', '[64,64]', 'relu', '{}', 'required']
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (tuple, list)):
+        return f"[{','.join(write_value(item) for item in value)}]"
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{write_value(item)}" for key, item in value.items()) + "}"
+    return "required" if value == "???" else str(value)
+
+
+def _write_search(fact: Declared) -> str:
+    if fact.search is None:
+        return ""
+    low, high = fact.search
+    return f"{low:g}..{high:g}{' log' if fact.log else ''}"
+
+
+def _default(cls: Any, name: str) -> Any:
+    field = cls.__dataclass_fields__[name]
+    return field.default_factory() if callable(field.default_factory) else field.default

@@ -1,0 +1,269 @@
+"""Live progress of one run: a small table on a terminal, plain lines in a pipe or a log, or nothing.
+
+An epoch may take 5 ms and progress must not be where the time goes, so a terminal is redrawn at most
+`FRAMES_PER_SECOND` times a second, a log gets about `PLAIN_LINES` lines, and every other epoch costs a few comparisons.
+Progress goes to standard output, where the result follows it; programs read the run's folder instead.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from regbench.formatting import format_figure, format_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.live import Live
+
+FRAMES_PER_SECOND = 8
+PLAIN_LINES = 20
+WIDTHS = (9, 9, 9, 9, 9, 5, 8, 7)
+"""Characters of each column; with two spaces between them a row fits into 80 columns."""
+
+Row = Mapping[str, float | int | None]
+"""A row of `metrics.csv`, and `best_epoch` where the trainer judges by something else than the validation loss."""
+
+
+class Progress(Protocol):
+    """Shows how far a run has come; leaving the context gives the terminal back, whatever ended the run."""
+
+    def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
+        """Announce a run of at most `epochs` epochs whose next one is `starting_epoch`, counted from 1."""
+
+    def epoch(self, row: Row) -> None:
+        """Take note of a finished epoch, and show it if it is time to."""
+
+    def end(self) -> None:
+        """Show the last epoch, if it is not on display yet, and give the terminal back."""
+
+    def __enter__(self) -> Progress: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Painter(Protocol):
+    """Where and how often rows appear."""
+
+    def start(self, run_id: str, first: int, last: int) -> None:
+        """Show what is about to run."""
+
+    def due(self, epoch: int) -> bool:
+        """Tell whether this epoch is to be shown."""
+
+    def draw(self, cells: tuple[str, ...], epoch: int) -> None:
+        """Show the cells of one epoch, in the order of the headings."""
+
+    def stop(self) -> None:
+        """Give the terminal back."""
+
+
+def open_progress(*, quiet: bool, epochs: int, start: int, metric: str, stream: TextIO | None = None) -> Progress:
+    """Return the progress display that suits the output: a live table, plain lines, or nothing if `quiet`.
+
+    Args:
+        quiet: show nothing.
+        epochs: the most epochs the run may take.
+        start: the epoch that comes next, counted from 1; more than 1 after a resume.
+        metric: the name of the figure shown beside the loss, as in `train_<metric>`.
+        stream: where to write; standard output by default.
+    """
+    stream = stream or sys.stdout
+    if quiet or stream is None:  # None: the person closed it
+        return Silence()
+    live = stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    painter: Painter = LiveTable(metric, stream) if live else PlainLines(metric, stream)
+    return Display(painter, metric, epochs)
+
+
+class Silence:
+    """Shows nothing."""
+
+    def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
+        """Say nothing."""
+
+    def epoch(self, row: Row) -> None:
+        """Say nothing."""
+
+    def end(self) -> None:
+        """Say nothing."""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+
+class Display:
+    """Follows one run: keeps its best epoch and pace, and hands rows to a painter when one is due."""
+
+    def __init__(self, painter: Painter, metric: str, epochs: int) -> None:
+        self.painter = painter
+        self.figures = ("train_loss", "val_loss", f"train_{metric}", f"val_{metric}")
+        self.epochs = epochs
+        self.warm: tuple[float, int] | None = None
+        self.best: tuple[float, int] | None = None
+        self.last: Row | None = None
+        self.unseen = False
+        self.running = False
+
+    def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
+        """Announce the run."""
+        self.epochs, self.running = epochs, True
+        self.painter.start(run_id, starting_epoch, epochs)
+
+    def epoch(self, row: Row) -> None:
+        """Take note of a finished epoch, and show it if it is time to."""
+        number, loss = _epoch_of(row), row.get("val_loss")
+        if loss is not None and (self.best is None or loss < self.best[0]):
+            self.best = (loss, number)
+        if self.warm is None:
+            # The first epoch pays for everything that is done once, so the pace is that of those after it.
+            self.warm = (time.monotonic(), number)
+        self.last, self.unseen = row, True
+        if self.painter.due(number):
+            self._draw(row)
+
+    def end(self) -> None:
+        """Show the last epoch, if it is not on display yet, and give the terminal back; a second call does nothing."""
+        if not self.running:
+            return
+        self.running = False
+        try:
+            if self.unseen and self.last is not None:
+                self._draw(self.last)
+        finally:
+            self.painter.stop()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def _draw(self, row: Row) -> None:
+        number, lr = _epoch_of(row), row.get("lr")
+        seen = self.best[1] if self.best else None
+        best = row.get("best_epoch", seen)
+        cells = (
+            f"{number}/{self.epochs}",
+            *(format_figure(row.get(name)) for name in self.figures),
+            "-" if best is None else str(best),
+            "-" if lr is None else f"{lr:.3g}",
+            format_seconds(self._time_left(number)),
+        )
+        self.unseen = False
+        self.painter.draw(cells, number)
+
+    def _time_left(self, number: int) -> float | None:
+        if number == self.epochs:
+            return 0.0
+        if self.warm is None or number == self.warm[1]:
+            return None
+        since, first = self.warm
+        return (time.monotonic() - since) / (number - first) * (self.epochs - number)
+
+
+def _epoch_of(row: Row) -> int:
+    number = row["epoch"]
+    assert number is not None, "a row of metrics always has its epoch"
+    return int(number)
+
+
+class PlainLines:
+    """One line for the first epoch, every twentieth part of the run, and the last: for pipes, logs and CI."""
+
+    def __init__(self, metric: str, stream: TextIO) -> None:
+        self.metric = metric
+        self.stream = stream
+        self.first = self.step = 1
+
+    def start(self, run_id: str, first: int, last: int) -> None:
+        """Print the run's name and the headings."""
+        self.first = first
+        self.step = max(1, -(-(last - first + 1) // PLAIN_LINES))
+        self._print(run_id, *headings(self.metric))
+
+    def due(self, epoch: int) -> bool:
+        """Tell whether the epoch is the first or ends a twentieth of the run."""
+        return epoch == self.first or epoch % self.step == 0
+
+    def draw(self, cells: tuple[str, ...], epoch: int) -> None:
+        """Print one line."""
+        self._print(align(cells))
+
+    def stop(self) -> None:
+        """Do nothing: every line is out already."""
+
+    def _print(self, *lines: str) -> None:
+        print(*lines, sep="\n", file=self.stream, flush=True)
+
+
+class LiveTable:
+    """Headings, one row that changes in place, and a bar."""
+
+    def __init__(self, metric: str, stream: TextIO) -> None:
+        self.metric = metric
+        self.stream = stream
+        self.live: Live | None = None
+        self.run_id, self.first, self.last = "", 1, 1
+        self.next_frame = 0.0
+
+    def start(self, run_id: str, first: int, last: int) -> None:
+        """Put up the headings and an empty row."""
+        from rich.console import Console
+        from rich.live import Live
+
+        self.run_id, self.first, self.last = run_id, first, last
+        empty = (f"{first - 1}/{last}", *("-" for _ in WIDTHS[1:]))
+        console = Console(file=self.stream, highlight=False)
+        # auto_refresh would draw from a second thread, in competition with the training.
+        self.live = Live(self._picture(empty, first - 1), console=console, auto_refresh=False)
+        self.live.start(refresh=True)
+
+    def due(self, epoch: int) -> bool:
+        """Tell whether the last frame is old enough."""
+        return time.monotonic() >= self.next_frame
+
+    def draw(self, cells: tuple[str, ...], epoch: int) -> None:
+        """Replace the row."""
+        if self.live is not None:
+            self.live.update(self._picture(cells, epoch), refresh=True)
+        self.next_frame = time.monotonic() + 1 / FRAMES_PER_SECOND
+
+    def stop(self) -> None:
+        """Leave the last row standing and show the cursor again."""
+        if self.live is not None:
+            self.live.stop()
+
+    def _picture(self, cells: tuple[str, ...], epoch: int) -> Group:
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.text import Text
+
+        lines = [(self.run_id, "bold"), *((line, "dim") for line in headings(self.metric)), (align(cells), "")]
+        bar = ProgressBar(total=self.last, completed=epoch, width=len(align(cells)))
+        return Group(*(Text(line, style, no_wrap=True, overflow="crop") for line, style in lines), bar)
+
+
+def headings(metric: str) -> tuple[str, str]:
+    """Return the two lines above the columns: what is measured, then on which part."""
+    pair = WIDTHS[1] + 2 + WIDTHS[2]
+    groups = f"{'':{WIDTHS[0]}}  {'loss':^{pair}}  {metric[:pair]:^{pair}}"
+    return groups.rstrip(), align(("epoch", "train", "val", "train", "val", "best", "lr", "left"))
+
+
+def align(cells: tuple[str, ...]) -> str:
+    """Set the cells flush right under their headings."""
+    return "  ".join(cell.rjust(width) for cell, width in zip(cells, WIDTHS, strict=True))

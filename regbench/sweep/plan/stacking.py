@@ -1,0 +1,64 @@
+"""Which runs can be trained as one stacked computation: those that differ only in seed and hyper-parameters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from regbench.config.fields import hyper_names
+from regbench.config.run_config import RunConfig
+from regbench.schedules.optimizers import OPTIMIZERS
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs that can be stacked, in the order of the sweep; a group equals itself alone."""
+
+    label: str
+    runs: tuple[RunConfig, ...]
+
+
+def find_groups(configs: Sequence[RunConfig]) -> list[list[int]]:
+    """Return the places of each group's runs: any part of a group can be trained as one cohort."""
+    members: dict[str, list[int]] = {}
+    for place, config in enumerate(configs):
+        members.setdefault(describe_static(config), []).append(place)
+    return list(members.values())
+
+
+def gather_group(configs: Sequence[RunConfig], places: Sequence[int]) -> Group:
+    """Return the group of the runs at these places."""
+    runs = tuple(configs[place] for place in places)
+    return Group(label_group(runs[0]), runs)
+
+
+def describe_static(config: RunConfig) -> str:
+    """Return, as canonical text, everything about a run that a cohort must have in common.
+
+    Left out are the seed, the techniques' hyper-parameters, the learning rate and AdamW's decay.
+    """
+    from regbench.regularizers.registry import load  # imports torch
+
+    optimizer = config.schedule.get("optimizer", {})
+    free = hyper_names(OPTIMIZERS[optimizer["name"]]) if "name" in optimizer else ()
+    static = {
+        "dataset": config.dataset,
+        "model": config.model,
+        "schedule": {**config.schedule, "optimizer": _without(optimizer, free)},
+        "regularizer": {name: _without(own, hyper_names(load(name))) for name, own in config.regularizers.items()},
+        "device": config.device,
+        "threads": config.threads,
+    }
+    return json.dumps(static, sort_keys=True, default=dict)
+
+
+def label_group(config: RunConfig) -> str:
+    """Return a name for people: data set, model and techniques."""
+    techniques = "+".join(config.regularizers) or "none"
+    return f"{config.dataset['name']} {config.model['name']} {techniques}"
+
+
+def _without(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if key not in keys}

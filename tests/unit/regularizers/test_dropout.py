@@ -1,0 +1,134 @@
+"""Dropout at its sites, against the paper's definition."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from regbench.errors import ConfigError
+from regbench.models.network import Site
+from regbench.randomness import Randomness
+from regbench.regularizers.dropout import Dropout
+from tests.unit.regularizers.stacked import assert_stacked_equals_alone, keeping, make_facts, silent
+
+HIDDEN = Site("hidden0", "hidden", (500,))
+INPUT = Site("input", "input", (500,))
+RANDOM = Randomness(3).at("dropout")
+
+
+def values(*shape: int) -> Tensor:
+    """Return values that are never zero."""
+    return Randomness(1).uniform(shape) + 0.5
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.9])
+def test_a_unit_is_dropped_with_its_rate_and_scaled_up_otherwise(rate: float) -> None:
+    h = values(400, 500)
+    out = Dropout(rate=rate).activations(HIDDEN, h, RANDOM, silent)
+    dropped = out == 0
+    error = math.sqrt(rate * (1 - rate) / h.numel())
+    assert abs(dropped.double().mean() - rate) < 4 * error
+    torch.testing.assert_close(out[~dropped], (h / (1 - rate))[~dropped])
+
+
+def test_rows_units_and_sites_have_masks_of_their_own() -> None:
+    technique = Dropout(rate=0.5)
+    dropped = technique.activations(HIDDEN, values(64, 500), RANDOM.at("a"), silent) == 0
+    other = technique.activations(HIDDEN, values(64, 500), RANDOM.at("b"), silent) == 0
+    assert not (dropped == dropped[:1]).all(0).any()
+    assert not (dropped == dropped[:, :1]).all(1).any()
+    assert 0.48 < (dropped == other).double().mean() < 0.52
+
+
+def test_original_scaling_drops_without_scaling_and_evaluates_scaled() -> None:
+    h, technique = values(64, 500), Dropout(rate=0.25, scaling="original")
+    out = technique.activations(HIDDEN, h, RANDOM, silent)
+    assert torch.equal(out[out != 0], h[out != 0])
+    assert torch.equal(technique.evaluated_activations(HIDDEN, h), h * 0.75)
+
+
+@pytest.mark.parametrize("scaling", ["inverted", "original"])
+def test_training_has_the_mean_of_evaluation(scaling: str) -> None:
+    h, technique = values(1, 500), Dropout(rate=0.4, scaling=scaling)
+    trained = technique.activations(HIDDEN, h.expand(20_000, 500), RANDOM, silent).mean(0)
+    expected = technique.evaluated_activations(HIDDEN, h)[0]
+    # One value has the standard deviation h·√(p/(1−p)) times the mean's scale; 5 errors for the largest of 500.
+    error = expected * math.sqrt(0.4 / 0.6) / math.sqrt(20_000)
+    assert ((trained - expected).abs() < 5 * error).all()
+
+
+def test_evaluation_is_untouched_when_inverted() -> None:
+    h = values(4, 500)
+    assert Dropout(rate=0.5).evaluated_activations(HIDDEN, h) is h
+
+
+def test_each_site_has_its_rate() -> None:
+    technique = Dropout(rate=0.5, input_rate=0.1, layers={"hidden1": 0.8})
+    sites = {HIDDEN: 0.5, INPUT: 0.1, Site("hidden1", "hidden", (500,)): 0.8}
+    for site, rate in sites.items():
+        out = technique.activations(site, values(200, 500), RANDOM.at(site.name), silent)
+        assert abs((out == 0).double().mean() - rate) < 0.01
+
+
+def test_inputs_are_kept_unless_asked() -> None:
+    h = values(4, 500)
+    assert torch.equal(Dropout().activations(INPUT, h, RANDOM, silent), h)
+
+
+def test_the_measured_fraction_is_that_of_dropped_hidden_values() -> None:
+    notes: dict[str, Tensor] = {}
+    technique = Dropout(rate=0.3, input_rate=0.2)
+    out = technique.activations(HIDDEN, values(64, 500), RANDOM, keeping(notes))
+    assert notes.keys() == set(Dropout.effects)
+    torch.testing.assert_close(notes["drop_fraction"], (out == 0).float().mean())
+    technique.activations(INPUT, values(64, 500), RANDOM, pytest.fail)
+
+
+@pytest.mark.parametrize("scaling", ["inverted", "original"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_rate_zero_changes_no_bit_even_when_it_is_a_tensor(scaling: str, dtype: torch.dtype) -> None:
+    h = Randomness(1).normal((16, 7), dtype)
+    off = torch.tensor(0.0, dtype=torch.float64)
+    technique: Any = Dropout(rate=off, input_rate=off, scaling=scaling)
+    for site in (HIDDEN, INPUT):
+        assert torch.equal(technique.activations(site, h, RANDOM, silent), h)
+        assert torch.equal(technique.evaluated_activations(site, h), h)
+
+
+@pytest.mark.parametrize("scaling", ["inverted", "original"])
+def test_stacked_runs_get_the_bits_of_runs_alone(scaling: str) -> None:
+    technique = Dropout(scaling=scaling)
+    rates = {"rate": (0.0, 0.3, 0.9), "input_rate": (0.2, 0.0, 0.5)}
+    for site in (HIDDEN, INPUT):
+        assert_stacked_equals_alone(
+            technique,
+            lambda t, r, h, s=site: (t.activations(s, h, r, silent), t.evaluated_activations(s, h)),
+            values(9, 5),
+            **rates,
+        )
+
+
+def test_the_gradient_passes_kept_units_only() -> None:
+    h = values(8, 500).requires_grad_()
+    out = Dropout(rate=0.5).activations(HIDDEN, h, RANDOM, silent)
+    (gradient,) = torch.autograd.grad(out.sum(), h)
+    assert torch.equal(gradient, (out != 0) * 2.0)
+
+
+def test_an_unknown_layer_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"layers\.hiden0.*did you mean 'hidden0'.*input") as refusal:
+        Dropout(layers={"hiden0": 0.5}).check(make_facts())
+    assert "\n" not in str(refusal.value)
+    assert "hidden0.pre" not in str(refusal.value)
+
+
+def test_a_model_with_nothing_to_drop_is_refused() -> None:
+    linear = make_facts(sites=(INPUT,))
+    with pytest.raises(ConfigError, match="no hidden layer"):
+        Dropout().check(linear)
+    Dropout(input_rate=0.2).check(linear)
+    Dropout().check(make_facts())
