@@ -29,7 +29,7 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
     from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
     from regbench.compose.sweep_runs import plan_sweep
     from regbench.display.run_progress import open_progress
-    from regbench.run.prepare import build_records, prepare_task
+    from regbench.runs.prepare import build_records, prepare_task
     from regbench.store.run_folder import RunFolder
     from regbench.training.fit import Watch, fit, make_job
 

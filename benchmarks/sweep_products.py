@@ -55,7 +55,7 @@ def time_cohort(technique: str, size: int) -> float:
     """Return the seconds of one step of `size` stacked runs."""
     from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
     from regbench.compose.sweep_runs import plan_sweep
-    from regbench.run.prepare import build_records, prepare_task
+    from regbench.runs.prepare import build_records, prepare_task
     from regbench.training.fit import make_job
     from regbench.training.timing import NoSink, time_step
 

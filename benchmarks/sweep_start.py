@@ -118,7 +118,7 @@ def fill(runs: Path, jobs: int) -> None:
     """Make the folder of a finished sweep without training it: every run holds the files of one that was trained."""
     from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
     from regbench.compose.sweep_runs import plan_sweep
-    from regbench.sweep.manifest import describe, register
+    from regbench.sweeps.manifest import describe, register
 
     words = ["dataset=digits", "regularizer=dropout", "schedule.epochs=5", f"runs={runs}"]
     subprocess.run([REGBENCH, "run", "-q", *words, "name=template"], check=True, stdout=subprocess.DEVNULL)

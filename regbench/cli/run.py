@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
         return _inform(Hydra("regbench", loader), name, args)
     if args.multirun:
         configs = plan_sweep(loader, name, [*args.overrides, *args.parts])
-        from regbench.sweep.execute import run_sweep
+        from regbench.sweeps.execute import run_sweep
 
         return run_sweep(configs, args.dry_run)
     cfg = loader.load_configuration(name, args.overrides, RunMode.RUN)
@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     for where, declared in zip(("hydra.sweeper.params", "sweep.parts"), declared_sweep(cfg), strict=True):
         if declared:
             raise ConfigError(f"the experiment declares a sweep ({where}); add -m to run it")
-    from regbench.run.execute import run_one
+    from regbench.runs.execute import run_one
 
     return run_one(config)
 

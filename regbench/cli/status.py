@@ -8,9 +8,9 @@ from pathlib import Path
 from regbench.display.sweep_progress import MOST_WORKERS, Pace, count, describe_counts, list_workers
 from regbench.display.sweep_summary import print_sweep, write_csv
 from regbench.errors import ConfigError, RegbenchError, escape
-from regbench.sweep.heartbeat import read_beats
-from regbench.sweep.manifest import BOOKS, planned
-from regbench.sweep.run_status import Survey
+from regbench.sweeps.heartbeat import read_beats
+from regbench.sweeps.manifest import BOOKS, planned
+from regbench.sweeps.run_status import Survey
 
 MARKS_OF_A_RUN = ("result.json", "config.yaml", "checkpoint")
 

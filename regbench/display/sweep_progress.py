@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from regbench.display.sweep_summary import make_leaderboard
 from regbench.errors import escape
 from regbench.formatting import format_seconds
-from regbench.sweep.heartbeat import BeatState
-from regbench.sweep.ranking import rank
-from regbench.sweep.run_status import Standing
+from regbench.sweeps.heartbeat import BeatState
+from regbench.sweeps.ranking import rank
+from regbench.sweeps.run_status import Standing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

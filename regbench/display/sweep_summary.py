@@ -14,10 +14,10 @@ from regbench.errors import ConfigError, escape
 from regbench.formatting import format_figure, format_seconds
 from regbench.store import durable
 from regbench.store.locks import hold
-from regbench.sweep.labels import label_groups, list_overrides, name_data, telling_keys
-from regbench.sweep.manifest import BOOKS, TURN, varying
-from regbench.sweep.ranking import NO_VALIDATION, Group, Score, best, rank, spell
-from regbench.sweep.run_status import PARTS, Standing
+from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
+from regbench.sweeps.manifest import BOOKS, TURN, varying
+from regbench.sweeps.ranking import NO_VALIDATION, Group, Score, best, rank, spell
+from regbench.sweeps.run_status import PARTS, Standing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

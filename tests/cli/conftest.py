@@ -19,7 +19,10 @@ def regbench(
 ) -> Iterator[Session]:
     """The command, in an empty folder, with `run_one` and `run_sweep` replaced by a record of what they were given."""
     session = Session(capsys)
-    for name, function in (("run.execute.run_one", session.record), ("sweep.execute.run_sweep", session.record_sweep)):
+    for name, function in (
+        ("runs.execute.run_one", session.record),
+        ("sweeps.execute.run_sweep", session.record_sweep),
+    ):
         path, _, attribute = f"regbench.{name}".rpartition(".")
         module = ModuleType(path)
         setattr(module, attribute, function)

@@ -112,7 +112,7 @@ def test_the_module_is_the_command() -> None:
 def test_a_signal_ends_with_one_line_and_its_code(number: str, code: int, word: str) -> None:
     program = (
         "import sys, time, types\n"
-        "runner = sys.modules['regbench.run.execute'] = types.ModuleType('regbench.run.execute')\n"
+        "runner = sys.modules['regbench.runs.execute'] = types.ModuleType('regbench.runs.execute')\n"
         "def run_one(config): print('ready', flush=True); time.sleep(60)\n"
         "runner.run_one = run_one\n"
         "from regbench.cli.main import main; sys.exit(main(sys.argv[1:]))"

@@ -20,7 +20,7 @@ from regbench.compose.loader import CheckedLoader, explained, search_path
 from regbench.compose.sweep_runs import plan_jobs, plan_sweep, read_master
 from regbench.config.run_config import RunConfig, parse
 from regbench.errors import ConfigError
-from regbench.sweep.plan.validate import check_all
+from regbench.sweeps.plan.validate import check_all
 from tests.cli.session import Session, write
 
 Answer = list[str] | str

@@ -12,7 +12,7 @@ import pytest
 from regbench.compose.loader import CheckedLoader, search_path
 from regbench.compose.sweep_runs import plan_sweep
 from regbench.regularizers import registry
-from regbench.run.execute import build_records
+from regbench.runs.execute import build_records
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()

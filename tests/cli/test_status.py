@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from regbench.sweep.heartbeat import Beat
-from regbench.sweep.manifest import Entry, describe, register
+from regbench.sweeps.heartbeat import Beat
+from regbench.sweeps.manifest import Entry, describe, register
 from tests.cli.session import Session, write
-from tests.unit.sweep.folders import configure, put_result, result
+from tests.unit.sweeps.folders import configure, put_result, result
 
 
 def start_sweep(folder: Path, done: int, failed: int = 0, total: int = 4) -> list[Entry]:

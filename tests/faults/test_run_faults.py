@@ -20,8 +20,8 @@ import pytest
 from regbench.cli import run as compose
 from regbench.config.run_config import RunConfig
 from regbench.data import loading
-from regbench.run import execute, prepare
-from regbench.run.execute import run_one
+from regbench.runs import execute, prepare
+from regbench.runs.execute import run_one
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
 from regbench.training.cohort import Cohort

@@ -155,7 +155,7 @@ def test_finished_run_is_not_touched_and_needs_no_torch(work: Path, reference: M
     assert contents(work / "runs") == before
     assert mtimes(work / "runs") == times
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "regbench.run.execute" in imported
+    assert "regbench.runs.execute" in imported
     assert not imported & {"torch", "sklearn", "pandas", "numpy"}, "it would take seconds"
 
 

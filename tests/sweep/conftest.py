@@ -19,7 +19,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
         assert main(["run", *SMALL]) == 0
     import joblib.externals.loky  # noqa: F401
 
-    import regbench.sweep.execute  # noqa: F401
+    import regbench.sweeps.execute  # noqa: F401
 
 
 @pytest.fixture

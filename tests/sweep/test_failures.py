@@ -12,7 +12,7 @@ import pytest
 from torch import Tensor
 
 from regbench.regularizers.l2 import L2
-from regbench.run.prepare import OUT_OF_MEMORY
+from regbench.runs.prepare import OUT_OF_MEMORY
 from regbench.training import fit
 from regbench.training.cohort import Cohort
 from tests.sweep.commands import (
@@ -177,7 +177,7 @@ def test_a_cohort_that_memory_does_not_hold_is_halved_and_goes_on(
 
 def measure_nothing() -> None:
     """Let this process plan without a trial."""
-    from regbench.sweep import planning, sizing
+    from regbench.sweeps import planning, sizing
 
     setattr(planning, "measure_group", lambda trial: sizing.TrialReport(trial.number))  # noqa: B010
 

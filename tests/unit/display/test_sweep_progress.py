@@ -19,9 +19,9 @@ from regbench.display.sweep_progress import (
     list_workers,
     open_sweep_view,
 )
-from regbench.sweep.heartbeat import BeatState
-from regbench.sweep.run_status import Standing
-from tests.unit.sweep.folders import result, stand
+from regbench.sweeps.heartbeat import BeatState
+from regbench.sweeps.run_status import Standing
+from tests.unit.sweeps.folders import result, stand
 
 SHOW_CURSOR = "\x1b[?25h"
 HIDE_CURSOR = "\x1b[?25l"

@@ -11,9 +11,9 @@ import pytest
 
 from regbench.display.sweep_summary import MOST_GROUPS, MOST_LISTED, format_score, print_sweep, write_csv
 from regbench.errors import ConfigError
-from regbench.sweep.manifest import Entry, describe
-from regbench.sweep.ranking import Score
-from tests.unit.sweep.folders import configure, put_result, result, stand, survey
+from regbench.sweeps.manifest import Entry, describe
+from regbench.sweeps.ranking import Score
+from tests.unit.sweeps.folders import configure, put_result, result, stand, survey
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -1,0 +1,38 @@
+"""What starts workers: processes on this machine, or an engine that reaches others."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from regbench.config.sweep_settings import SweepSettings
+from regbench.sweeps.backends.base import Backend, WorkersLost
+from regbench.sweeps.backends.local import LocalProcesses
+
+__all__ = ["Backend", "LocalProcesses", "WorkersLost", "open_backend"]
+
+
+def open_backend(settings: SweepSettings, most: int, folder: Path) -> Backend:
+    """Return the backend that the settings name, with at most `most` workers.
+
+    Args:
+        settings: how the sweep is executed.
+        most: there is no work for more workers.
+        folder: the sweep's, for what an engine has to write.
+
+    Raises:
+        ConfigError: the engine is not installed, cannot be reached, or refuses what it was told of the jobs.
+    """
+    if settings.backend == "dask":
+        from regbench.sweeps.backends.dask import DaskCluster
+
+        return DaskCluster.connect(settings, most)
+    if settings.backend == "ray":
+        from regbench.sweeps.backends.ray import RayCluster
+
+        return RayCluster.connect(settings, most)
+    if settings.backend == "submitit":
+        from regbench.sweeps.backends.submitit import SubmititJobs
+
+        return SubmititJobs.prepare(settings, most, folder)
+    return LocalProcesses(min(settings.workers or len(os.sched_getaffinity(0)), most))

@@ -1,0 +1,99 @@
+"""The short trial by which a group's cohort size is chosen: steps of cohorts of growing size, without any folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import chdir
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from regbench.config.run_config import RunConfig
+from regbench.errors import RegbenchError
+from regbench.runs.prepare import build_records, fits, prepare_group
+from regbench.sweeps.plan.cohort_size import Measurement, Sample, worth_climbing
+
+EVERYTHING_ELSE = 0.1
+"""Files, curves and bookkeeping, as a share of training."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a worker needs to measure one group: the sizes to try, and some of its runs, enough for the largest."""
+
+    number: int
+    runs: tuple[RunConfig, ...]
+    sizes: tuple[int, ...]
+    base: Path
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """What a trial showed, or why the group cannot be trained at all."""
+
+    number: int
+    measured: Measurement | None = None
+    refusal: str | None = None
+
+
+def measure_group(trial: Trial) -> TrialReport:
+    """Time steps of cohorts of growing size until a larger one no longer pays."""
+    with chdir(trial.base):
+        try:
+            return TrialReport(trial.number, _measure(trial))
+        except RegbenchError as refusal:
+            return TrialReport(trial.number, refusal=str(refusal))
+        except Exception:
+            # Whatever a run raises here, it will raise in training, where its folder takes the traceback.
+            return TrialReport(trial.number)
+
+
+def _measure(trial: Trial) -> Measurement:
+    import torch
+
+    from regbench.training.fit import Job, make_job
+    from regbench.training.timing import NoSink, count_steps, estimate_bytes, evaluation_share, time_step
+
+    task = prepare_group(trial.runs)
+    runs = [config for config in trial.runs if fits(build_records(config), task.facts)]
+    torch.set_num_threads(runs[0].threads or 1)
+
+    def job(config: RunConfig) -> Job:
+        records = build_records(config)
+        plan = replace(task.plan, techniques=records.techniques, schedule=records.schedule)
+        return make_job(plan, config.seed, NoSink())
+
+    bytes_per_run, available = estimate_bytes(task.plan, task.data), available_memory()
+    samples: list[Sample] = []
+    for size in sizes_to_try(trial.sizes, len(runs)):
+        if samples and not (worth_climbing(samples) and 2 * size * bytes_per_run < available):
+            break
+        try:
+            seconds = time_step(task.plan, [job(config) for config in runs[:size]], task.data)
+        except Exception:
+            if not samples:
+                raise
+            break  # of memory, say: what the smaller sizes showed is enough
+        samples.append(Sample(size, seconds))
+    return Measurement(
+        samples=tuple(samples),
+        steps=count_steps(task.plan, task.data),
+        overhead=EVERYTHING_ELSE + evaluation_share(task.plan, task.data),
+        bytes_per_run=bytes_per_run,
+        available=available,
+    )
+
+
+def sizes_to_try(sizes: Sequence[int], runs: int) -> list[int]:
+    """Return the sizes to measure where there are so many runs: those that are smaller, and all of them at once."""
+    smaller = [size for size in sizes if size < runs]
+    return smaller if smaller and smaller[-1] == sizes[-1] else [*smaller, runs]
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that programs can still have: Linux's own estimate, else what is free."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

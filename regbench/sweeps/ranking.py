@@ -1,0 +1,152 @@
+"""Which configuration is best so far: runs that differ only in their seed are a group, groups of one data set compete.
+
+A group is judged by its validation metric at the best epoch of each run, never by a training or a test figure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from regbench.sweeps.manifest import MISSING, varying
+from regbench.sweeps.run_status import Standing
+
+LOWER_IS_BETTER = ("mse", "loss")
+NO_VALIDATION = "no validation part, so the groups are in the order of the plan and none is called best"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean over the seeds, and its standard error s/√n with s² = Σ(x - mean)²/(n - 1); no error for one seed."""
+
+    mean: float
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ only in their seed.
+
+    `values` are all they share; `keys` those of them in which the sweep's groups differ, and `data` the part of them
+    that says on which data they were trained. Diverged runs are counted and have no part in the scores.
+    """
+
+    values: Mapping[str, Any]
+    keys: tuple[str, ...]
+    runs: int
+    done: int
+    failed: int
+    diverged: int
+    metric: str | None
+    validation: Score | None
+    test: Score | None
+    loss: Score | None
+    has_validation: bool
+
+    @property
+    def mean(self) -> float | None:
+        """Mean validation metric at the best epoch over the seeds."""
+        return self.validation.mean if self.validation else None
+
+    @property
+    def error(self) -> float | None:
+        """Standard error of that mean; None for a single run."""
+        return self.validation.error if self.validation else None
+
+    @property
+    def data(self) -> tuple[tuple[str, str], ...]:
+        """What tells its data set from the others of the sweep; only groups of one data set can be compared."""
+        return tuple((key, spell(self.values[key])) for key in self.keys if is_data(key) and key in self.values)
+
+
+def rank(standings: Sequence[Standing]) -> list[Group]:
+    """Return the groups, data set by data set in the order of the plan, the best validation metric first.
+
+    Groups of equal metric are ordered by validation loss; those without a figure keep the order of the plan, last.
+    """
+    keys = [key for key in varying([standing.entry for standing in standings]) if key != "seed"]
+    members: dict[tuple[str, ...], list[Standing]] = {}
+    for standing in standings:
+        values = standing.entry.values
+        members.setdefault(tuple(_mark(values.get(key, MISSING)) for key in keys), []).append(standing)
+    groups = [_score(runs, tuple(keys)) for runs in members.values()]
+    places = {data: place for place, data in enumerate(dict.fromkeys(group.data for group in groups))}
+    return sorted(groups, key=lambda group: (places[group.data], *_merit(group)))
+
+
+def best(groups: Sequence[Group]) -> list[Group]:
+    """Return the best group of each data set, from groups as `rank` orders them; none where nothing was validated."""
+    first: dict[tuple[tuple[str, str], ...], Group] = {}
+    for group in groups:
+        if group.validation:
+            first.setdefault(group.data, group)
+    return list(first.values())
+
+
+def is_data(key: str) -> bool:
+    """Tell whether a key says on which data a run is trained."""
+    return key.startswith("dataset.")
+
+
+def spell(value: object) -> str:
+    """Write a value as a configuration does: `null`, `true`, `[64, 64]`, `0.001`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _mark(value: object) -> str:
+    """Return a text equal for equal values; 1 and 1.0 are the same number, and a text is none."""
+    if value is MISSING:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return repr(value)
+
+
+def _score(runs: Sequence[Standing], keys: tuple[str, ...]) -> Group:
+    done = [run for run in runs if run.state == "done"]
+    metric = next((name for run in done for name in run.figures("test") if name != "loss"), None)
+    part = "val" if any(run.has_part("val") for run in done) else "test"
+    # A run that diverged, or whose figures overflowed, would make the mean one of something else.
+    sound = [run for run in done if run.status != "diverged" and metric in run.figures(part)]
+    scores = {
+        (where, name): _mean([run.figures(where)[name] for run in sound if name in run.figures(where)])
+        for where, name in (("val", metric), ("test", metric), ("val", "loss"))
+        if name is not None
+    }
+    return Group(
+        values={key: value for key, value in runs[0].entry.values.items() if key != "seed"},
+        keys=keys,
+        runs=len(runs),
+        done=len(done),
+        failed=sum(run.state == "failed" for run in runs),
+        diverged=len(done) - len(sound),
+        metric=metric,
+        validation=scores.get(("val", metric)) if metric else None,
+        test=scores.get(("test", metric)) if metric else None,
+        loss=scores.get(("val", "loss")),
+        has_validation=part == "val" or not done,
+    )
+
+
+def _mean(figures: Sequence[float]) -> Score | None:
+    count = len(figures)
+    if not count:
+        return None
+    # Divided first: the sum of figures near the largest float would overflow.
+    mean = sum(figure / count for figure in figures)
+    if count == 1:
+        return Score(mean, None)
+    spread = math.hypot(*(figure - mean for figure in figures))
+    return Score(mean, spread / math.sqrt((count - 1) * count))
+
+
+def _merit(group: Group) -> tuple[bool, float, float]:
+    """Return what sorts groups of one data set, the best first."""
+    if group.validation is None:
+        return True, 0.0, 0.0
+    mean = group.validation.mean
+    loss = group.loss.mean if group.loss else math.inf
+    return False, mean if group.metric in LOWER_IS_BETTER else -mean, loss

@@ -1,0 +1,101 @@
+"""Which runs a cohort may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from regbench.config.run_config import RunConfig
+from regbench.sweeps.plan.stacking import Group, find_groups, gather_group
+from tests.unit.sweeps.folders import DATASET, MODEL, SCHEDULE, configure
+
+
+def group_runs(configs: Sequence[RunConfig]) -> list[Group]:
+    """Group as the launcher does: a worker finds the places, the command gathers the runs."""
+    return [gather_group(configs, places) for places in find_groups(configs)]
+
+
+def count_groups(*configs: RunConfig) -> int:
+    groups = group_runs(configs)
+    assert sorted(id(run) for group in groups for run in group.runs) == sorted(map(id, configs)), "each exactly once"
+    return len(groups)
+
+
+def scheduled(**changes: Any) -> Mapping[str, Any]:
+    return {**SCHEDULE, **changes}
+
+
+L2 = {"l2": {"strength": 0.1, "scope": "weights"}}
+BASE = configure(L2, schedule=scheduled(optimizer={"name": "adamw", "lr": 0.1, "weight_decay": 0.0}))
+
+
+def with_optimizer(name: str = "adamw", **settings: Any) -> RunConfig:
+    return replace(BASE, schedule=scheduled(optimizer={"name": name, "lr": 0.1, "weight_decay": 0.0, **settings}))
+
+
+def with_techniques(techniques: Mapping[str, Mapping[str, Any]]) -> RunConfig:
+    return replace(BASE, regularizers=configure(techniques).regularizers)
+
+
+STACKABLE = {
+    "seed": replace(BASE, seed=7),
+    "hyper-parameter": with_techniques({"l2": {"strength": 0.2, "scope": "weights"}}),
+    "learning rate": with_optimizer(lr=0.2),
+    "AdamW's decay": with_optimizer(weight_decay=0.5),
+    "how it is shown": replace(BASE, quiet=True, overrides=("seed=3",)),
+}
+APART = {
+    "choice": with_techniques({"l2": {"strength": 0.1, "scope": "all"}}),
+    "technique": with_techniques({"l1": {"strength": 0.1}}),
+    "one technique more": with_techniques({**L2, "dropout": {"rate": 0.1}}),
+    "optimizer": replace(BASE, schedule=scheduled(optimizer={"name": "adam", "lr": 0.1})),
+    "static number of the optimizer": with_optimizer(beta1=0.5),
+    "epochs": replace(BASE, schedule={**BASE.schedule, "epochs": 51}),
+    "precision": replace(BASE, schedule={**BASE.schedule, "precision": "float64"}),
+    "batch size": replace(BASE, schedule={**BASE.schedule, "batch_size": 32}),
+    "stopping rule": replace(BASE, schedule={**BASE.schedule, "stop": {"name": "val_loss", "patience": 3}}),
+    "data set": replace(BASE, dataset={**DATASET, "name": "iris"}),
+    "seed of the split": replace(BASE, dataset={**DATASET, "split": {"seed": 1, "val": 0.2}}),
+    "rows": replace(BASE, dataset={**DATASET, "train_size": 100}),
+    "model": replace(BASE, model={**MODEL, "name": "linear"}),
+    "width": replace(BASE, model={**MODEL, "widths": [64, 63]}),
+    "threads": replace(BASE, threads=2),
+    "device": replace(BASE, device="cuda"),
+}
+
+
+@pytest.mark.parametrize("what", STACKABLE)
+def test_what_a_cohort_may_differ_in(what: str) -> None:
+    assert count_groups(BASE, STACKABLE[what]) == 1
+
+
+@pytest.mark.parametrize("what", APART)
+def test_what_a_cohort_must_have_in_common(what: str) -> None:
+    assert count_groups(BASE, APART[what]) == 2
+
+
+def test_static_numbers_of_techniques_keep_runs_apart() -> None:
+    runs = [configure({"bagging": {"members": members}}) for members in (2, 3)]
+    assert count_groups(*runs) == 2
+    runs = [configure({"dropout": {"rate": 0.1, "layers": layers}}) for layers in ({}, {"hidden1": 0.5})]
+    assert count_groups(*runs) == 2
+
+
+def test_the_order_of_keys_and_techniques_means_nothing() -> None:
+    one = configure({"l2": {"strength": 0.1}, "dropout": {"rate": 0.2}})
+    other = replace(
+        configure({"dropout": {"rate": 0.3}, "l2": {"strength": 0.1}}), dataset=dict(reversed(DATASET.items()))
+    )
+    assert count_groups(one, other) == 1
+
+
+def test_groups_and_their_runs_keep_the_order_of_the_sweep() -> None:
+    kinds = [{"l2": {"strength": 0.1}}, {"dropout": {"rate": 0.5}}, {}]
+    runs = [configure(kinds[number % 3], seed=number) for number in range(9)]
+    groups = group_runs(runs)
+    assert [group.label for group in groups] == ["digits mlp l2", "digits mlp dropout", "digits mlp none"]
+    assert [[run.seed for run in group.runs] for group in groups] == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
+    assert group_runs([]) == []
