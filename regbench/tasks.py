@@ -1,0 +1,13 @@
+"""What a network learns to do, and the figure by which it is judged besides its loss."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """Kind of target: one class of several, a number, or any of several labels at once."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+    MULTILABEL = "multilabel"
