@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
+    from regbench.runs.fitted import Fitted
     from regbench.schedules.schedule import Schedule
     from regbench.training.spec import Plan
     from regbench.training.training_set import TrainingSet
@@ -46,6 +47,7 @@ class Task:
     checksum: str
     """Of the data, as read."""
     facts: Facts
+    fitted: Fitted
 
     def commit_facts(self, threads: int) -> dict[str, Any]:
         """Return what every commit holds beside the state of training, for whoever goes on from it."""
@@ -76,6 +78,7 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     """
     from regbench.data.loading import load
     from regbench.models.base import DataShape
+    from regbench.runs.fitted import collect_fitted
     from regbench.schedules.stopping import check_monitor, needs_validation
     from regbench.training.spec import make_plan
     from regbench.training.training_set import collect_facts, prepare
@@ -92,7 +95,8 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     facts = collect_facts(split, network, records.schedule)
     plan = make_plan(network, records.techniques, records.schedule, facts)
     check_monitor(stop, plan.header)
-    return Task(plan, prepare(split, plan.dtype), split.checksum, facts)
+    fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
+    return Task(plan, prepare(split, plan.dtype), split.checksum, facts, fitted)
 
 
 def prepare_group(configs: Sequence[RunConfig]) -> Task:
@@ -196,6 +200,9 @@ def begin_run(
     config: RunConfig, task: Task, folder: RunFolder, checkpoint: Checkpoint | None, environment: Mapping[str, Any]
 ) -> None:
     """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it goes on."""
+    from regbench.runs.fitted import store_fitted
+
+    store_fitted(task.fitted, folder.path)  # resumed too: an earlier version stored nothing
     if checkpoint is None:
         folder.write_config(config.to_yaml())
         own = {"overrides": list(config.overrides), "data_checksum": task.checksum, "plan": task.plan.describe()}
