@@ -18,6 +18,7 @@ from regbench.data.records import Columns, Floats
 from regbench.errors import ConfigError
 from regbench.losses import log_probabilities
 from regbench.runs.rebuild import rebuild_networks
+from regbench.training.cohort import Networks
 from regbench.training.evaluation import predict
 from regbench.training.spec import Plan
 
@@ -86,7 +87,7 @@ class TrainedModel(nn.Module):
         import pandas as pd
 
         with torch.no_grad():
-            values = self.finish(self.outputs(rows, where)).numpy()
+            values = self.finish(self.outputs(rows, where)).cpu().numpy()
         if self.task == "regression":
             return pd.DataFrame({"prediction": values})
         table = pd.DataFrame(values, columns=[f"probability_{name}" for name in self.classes])
@@ -99,9 +100,13 @@ class TrainedModel(nn.Module):
         Raises:
             ConfigError: the rows are not like those of training.
         """
-        x = self.prepare(self.read(rows, where), where)
-        weights = {name: self.get_parameter_or_buffer(name) for name in self._names}
-        networks = rebuild_networks(self.plan, weights)
+        return self.evaluate_rows(self.read(rows, where), where)
+
+    def evaluate_rows(self, raw: Columns | Floats, where: str = "rows") -> Tensor:
+        """Return what `outputs` does, for rows that are read already."""
+        x = self.preprocessing.apply(raw)
+        refuse_too_large(x, self.preprocessing.features, where)
+        networks = self.networks()
         outputs = predict(networks, torch.from_numpy(np.ascontiguousarray(x)).to(networks.flat))[0]
         return log_probabilities(outputs) if self.task == "classification" else outputs
 
@@ -130,17 +135,10 @@ class TrainedModel(nn.Module):
             f"{where}: a {type(rows).__name__}; the model takes a pandas DataFrame with the columns of training"
         )
 
-    def prepare(self, raw: Columns | Floats, where: str) -> Floats:
-        """Return the network's input `[N, *shape]`, float64."""
-        x = self.preprocessing.apply(raw)
-        refuse_too_large(x, self.preprocessing.features, where)
-        return x
-
-    def get_parameter_or_buffer(self, name: str) -> Tensor:
-        """Return a parameter or buffer by its full name."""
-        module, _, last = name.rpartition(".")
-        tensor: Tensor = getattr(self.get_submodule(module), last)
-        return tensor
+    def networks(self) -> Networks:
+        """Return the networks with their present weights, as evaluation takes them."""
+        tensors = self.state_dict(keep_vars=True)
+        return rebuild_networks(self.plan, {name: tensors[name] for name in self._names})
 
     def extra_repr(self) -> str:
         """Say what goes in and what comes out."""

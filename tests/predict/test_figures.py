@@ -1,4 +1,4 @@
-"""A loaded model gives, from raw rows, the figures that its run wrote down: to the last digit, for every kind of run."""
+"""A loaded model gives the figures that its run wrote down, from raw rows, to the last digit: for every kind of run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import regbench
-from tests.predict.trained import Source, measure, read_source, train, write_table
+from regbench.cli.main import main
+from tests.predict.trained import Source, Trained, measure, read_source, train, write_table
 
 CSV = {"name": "csv", "path": "TABLE"}
 CLASSES = {**CSV, "target": "kind", "drop": ["price", "id"]}
@@ -83,13 +84,9 @@ def test_numbers_are_in_the_targets_own_unit(tmp_path: Path) -> None:
 
 
 def test_a_run_trained_in_a_cohort_gives_its_figures_but_for_rounding(tmp_path: Path) -> None:
-    from regbench.cli.main import main
-
     words = ["dataset=diabetes", "regularizer=l2", "regularizer.l2.strength=1e-4,1e-3", "sweep.workers=1"]
     assert main(["run", "-m", f"runs={tmp_path / 'runs'}", "-q", "schedule.epochs=3", *words]) == 0
     source = read_source({"name": "diabetes"})
-    from tests.predict.trained import Trained
-
     folders = sorted(tmp_path.glob("runs/default/*-s0-*"))
     assert len(folders) == 2
     for folder in folders:
