@@ -13,7 +13,7 @@ from regbench.data.encoding import CategoryColumn, NumberColumn
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Categorical, Columns, Floats, Numeric
 from regbench.losses import log_probabilities
-from regbench.runs.rebuild import predict_one_by_one
+from regbench.runs.rebuild import predict_in_one_pass
 from regbench.runs.trained_model import TrainedModel
 
 NUMBERS, CATEGORIES, ROWS = "numbers", "categories", "rows"
@@ -44,7 +44,7 @@ class Graph(nn.Module):
     def forward(self, *tensors: Tensor) -> Tensor:
         """Return the output for inputs in the order of `inputs`."""
         x = self._scale(self._encode(dict(zip(self.inputs, tensors, strict=True))))
-        outputs = predict_one_by_one(self.networks, x.to(self.networks.flat.dtype))
+        outputs = predict_in_one_pass(self.networks, x.to(self.networks.flat.dtype))
         return self.finish(log_probabilities(outputs) if self.fitted.task == "classification" else outputs)
 
     def _encode(self, given: dict[str, Tensor]) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from regbench.runs.fitted import Fitted
 from regbench.runs.prepare import Records
 from regbench.store.checkpoint import check_tensors
 from regbench.training.cohort import Layout, Networks
-from regbench.training.evaluation import FEWEST_ROWS, predict
+from regbench.training.evaluation import compute_outputs
 from regbench.training.spec import Plan, make_plan
 
 
@@ -56,20 +55,15 @@ def rebuild_networks(plan: Plan, tensors: Mapping[str, Tensor]) -> Networks:
     return Networks(plan, layout, [plan.techniques] * size, layout.flatten(stacked, stacked=True), buffers)
 
 
-def predict_one_by_one(networks: Networks, x: Tensor) -> Tensor:
-    """Return what `predict` does for one run, `[N, C]`, without stacking an ensemble's members.
+def predict_in_one_pass(networks: Networks, x: Tensor) -> Tensor:
+    """Return what `predict` does for one run, `[N, C]`, for tools that follow a computation of any number of rows.
 
-    For tools that follow a computation with a variable number of rows, at most `MOST_TRACED_ROWS`.
+    Rows are not cut into blocks, and an ensemble's members are not stacked but computed one after the other.
     """
-    plan = networks.plan
-    size, combining = plan.ensemble
+    size, combining = networks.plan.ensemble
     if combining is None or size == 1:
-        return predict(networks, x)[0]
-    alone = replace(plan, techniques={n: t for n, t in plan.techniques.items() if t is not combining})
-    each = [replace(networks.select(torch.tensor([m])), plan=alone, members=[alone.techniques]) for m in range(size)]
-    outputs = torch.stack([predict(network, x)[0] for network in each])
-    return combining.combine(log_probabilities(outputs) if plan.task == "classification" else outputs, plan.task)
-
-
-MOST_TRACED_ROWS = FEWEST_ROWS
-"""Rows that `predict` certainly takes in one pass."""
+        return compute_outputs(networks, x)[0]
+    members = [networks.select(torch.tensor([member])) for member in range(size)]
+    outputs = torch.stack([compute_outputs(member, x)[0] for member in members])
+    task = networks.plan.task
+    return combining.combine(log_probabilities(outputs) if task == "classification" else outputs, task)

@@ -107,7 +107,7 @@ class TrainedModel(nn.Module):
         x = self.preprocessing.apply(raw)
         refuse_too_large(x, self.preprocessing.features, where)
         networks = self.networks()
-        outputs = predict(networks, torch.from_numpy(np.ascontiguousarray(x)).to(networks.flat))[0]
+        outputs = predict(networks, torch.tensor(x).to(networks.flat))[0]
         return log_probabilities(outputs) if self.task == "classification" else outputs
 
     def finish(self, outputs: Tensor) -> Tensor:

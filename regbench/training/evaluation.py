@@ -48,7 +48,7 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     plan = networks.plan
     widest = max(math.prod(site.shape) for site in plan.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(networks.members) * widest))
-    outputs = torch.cat([_outputs(networks, part) for part in x.split(size)], 1)
+    outputs = torch.cat([compute_outputs(networks, part) for part in x.split(size)], 1)
     members, technique = plan.ensemble
     if technique is None or members == 1:
         return outputs
@@ -72,7 +72,8 @@ def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
     return losses, torch.where(losses.isnan(), losses, (predicted == labels).to(losses.dtype))
 
 
-def _outputs(networks: Networks, x: Tensor) -> Tensor:
+def compute_outputs(networks: Networks, x: Tensor) -> Tensor:
+    """Return logits or predictions of every network, `[S, N, C]`, in one pass."""
     plan, hypers = bind(networks.plan, networks.members)
 
     def one(weights: Params, buffers: Tensors, hypers: Hypers) -> Tensor:
