@@ -151,7 +151,7 @@ def read_sources(package: str) -> tuple[Source, ...]:
 def stages_of_source(source: Source) -> tuple[str, ...]:
     """Return the stages at which a regularizer acts, in order, without importing it.
 
-    It agrees with `regbench.regularizers.base.stages_of` for classes whose bases stand in the same file.
+    It agrees with `regbench.regularizers.stages.stages_of` for classes whose bases stand in the same file.
     """
     same_file = {other.name: other for other in read_sources("regularizers") if other.module == source.module}
     methods, waiting = set(source.methods), list(source.bases)
@@ -165,12 +165,12 @@ def stages_of_source(source: Source) -> tuple[str, ...]:
 
 @cache
 def read_stages() -> dict[str, str]:
-    """Return `STAGES` of `regbench.regularizers.base`, which cannot be imported without torch."""
-    path = Path(__file__).resolve().parent.parent / "regularizers" / "base.py"
+    """Return `STAGES` of `regbench.regularizers.stages`, which cannot be imported without torch."""
+    path = Path(__file__).resolve().parent.parent / "regularizers" / "stages.py"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) == "STAGES":
             return dict(ast.literal_eval(node.value))
-    raise LookupError("regularizers/base.py must assign STAGES a literal")
+    raise LookupError("regularizers/stages.py must assign STAGES a literal")
 
 
 def _read_classes(path: Path) -> Iterator[Source]:

@@ -109,7 +109,7 @@ def make_facts_table(option: Option, cls: Any, source: str) -> Table:
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
     if option.group == "regularizer":
-        from regbench.regularizers.base import stages_of
+        from regbench.regularizers.stages import stages_of
 
         table.add_row("stages", ", ".join(stages_of(cls)) or "none")
         table.add_row("conflicts", ", ".join(cls.conflicts) or "none")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
     from regbench.schedules.schedule import Schedule
-    from regbench.training.spec import Plan
+    from regbench.training.spec import TrainingSpec
     from regbench.training.training_set import TrainingSet
 
 OUT_OF_MEMORY = "the machine's memory does not hold this run; take a smaller model, batch_size or ensemble"
@@ -33,22 +33,22 @@ class Records:
     """A configuration as checked records, before any data is read."""
 
     model: Model
-    techniques: Mapping[str, Regularizer]
+    regularizers: Mapping[str, Regularizer]
     schedule: Schedule
 
 
 @dataclass(frozen=True)
-class Task:
-    """What runs that differ only in seed and hyper-parameters learn from, and what they have in common."""
+class PreparedRun:
+    """Data and specification of runs that differ only in seed and hyper-parameters."""
 
-    plan: Plan
+    spec: TrainingSpec
     data: TrainingSet
     checksum: str
     """Of the data, as read."""
     facts: Facts
 
-    def commit_facts(self, threads: int) -> dict[str, Any]:
-        """Return what every commit holds beside the state of training, for whoever goes on from it."""
+    def commit_record(self, threads: int) -> dict[str, Any]:
+        """Return what every commit holds beside the state of training, for whoever resumes it."""
         return {"data_checksum": self.checksum, "threads": threads}
 
 
@@ -59,16 +59,18 @@ def build_records(config: RunConfig) -> Records:
         ConfigError: a name or key is unknown, or a value is not allowed.
     """
     from regbench.models.registry import build_model
-    from regbench.regularizers.registry import build_techniques
+    from regbench.regularizers.registry import build_regularizers
+    from regbench.schedules.ramps import check_ramps
     from regbench.schedules.schedule import build_schedule
 
     if config.device != "cpu":
         raise ConfigError(f"device={config.device!r} is not available; it takes cpu")
-    schedule = build_schedule(config.schedule)
-    return Records(build_model(config.model), build_techniques(config.regularizers), schedule)
+    schedule, regularizers = build_schedule(config.schedule), build_regularizers(config.regularizers)
+    check_ramps(schedule.ramp, regularizers)
+    return Records(build_model(config.model), regularizers, schedule)
 
 
-def prepare_task(config: RunConfig, records: Records) -> Task:
+def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     """Read the data, build the network and check that everything fits.
 
     Raises:
@@ -77,7 +79,7 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     from regbench.data.loading import load
     from regbench.models.base import DataShape
     from regbench.schedules.stopping import check_monitor, needs_validation
-    from regbench.training.spec import make_plan
+    from regbench.training.spec import make_spec
     from regbench.training.training_set import collect_facts, prepare
 
     split = load(config.dataset)
@@ -90,12 +92,12 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     shape = DataShape(split.task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
     network = records.model.build(shape)
     facts = collect_facts(split, network, records.schedule)
-    plan = make_plan(network, records.techniques, records.schedule, facts)
-    check_monitor(stop, plan.header)
-    return Task(plan, prepare(split, plan.dtype), split.checksum, facts)
+    spec = make_spec(network, records.regularizers, records.schedule, facts)
+    check_monitor(stop, spec.header)
+    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, facts)
 
 
-def prepare_group(configs: Sequence[RunConfig]) -> Task:
+def prepare_group(configs: Sequence[RunConfig]) -> PreparedRun:
     """Return what runs of one group have in common, as the first of them has it whose techniques fit.
 
     A technique's check may depend on a value in which the runs differ, so one refusal says nothing of the others.
@@ -105,44 +107,44 @@ def prepare_group(configs: Sequence[RunConfig]) -> Task:
     """
     first = build_records(configs[0])
     try:
-        return prepare_task(configs[0], first)
+        return prepare_run(configs[0], first)
     except ConfigError as refusal:
-        facts = prepare_task(configs[0], replace(first, techniques={})).facts
+        facts = prepare_run(configs[0], replace(first, regularizers={})).facts
         for config in configs[1:]:
             records = build_records(config)
             if fits(records, facts):
-                return prepare_task(config, records)
+                return prepare_run(config, records)
         raise refusal
 
 
 def fits(records: Records, facts: Facts) -> bool:
     """Tell whether all techniques of a run accept the data and the network."""
     try:
-        check_techniques(records, facts)
+        check_regularizers(records, facts)
     except ConfigError:
         return False
     return True
 
 
-def check_techniques(records: Records, facts: Facts) -> None:
+def check_regularizers(records: Records, facts: Facts) -> None:
     """Check a run's techniques against the data and the network.
 
     Raises:
         ConfigError: one does not fit.
     """
-    for technique in records.techniques.values():
-        technique.check(facts)
+    for regularizer in records.regularizers.values():
+        regularizer.check(facts)
 
 
-def choose_threads(task: Task, cores: int) -> int:
+def choose_threads(prepared: PreparedRun, cores: int) -> int:
     """Return how many threads a run alone uses: one where a step is so small that sharing it costs more than it saves.
 
     It depends on the run and the machine's cores only, never on the load, so that a repeated run repeats its rounding.
     """
-    plan = task.plan
-    batch = plan.schedule.batch_size or len(task.data.rows.weight)
-    dense = all(site.kind != "channels" for site in plan.network.sites)
-    return 1 if dense and plan.parameters * batch < SMALL_STEP else cores
+    spec = prepared.spec
+    batch = spec.schedule.batch_size or len(prepared.data.rows.weight)
+    dense = all(site.kind != "channels" for site in spec.network.sites)
+    return 1 if dense and spec.parameters * batch < SMALL_STEP else cores
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -178,14 +180,14 @@ def draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:
     folder.write_curves(draw_loss_curves(folder.path / "metrics.csv", result))
 
 
-def open_run(config: RunConfig, task: Task, folder: RunFolder) -> Checkpoint | None:
+def open_run(config: RunConfig, prepared: PreparedRun, folder: RunFolder) -> Checkpoint | None:
     """Open a run's tables at its last commit and return it; None where there is none yet.
 
     Raises:
         CheckpointError: what is there cannot be gone on from, or the data have changed since.
     """
-    checkpoint = folder.resume(config.config_hash(), task.plan.header)
-    if checkpoint is not None and checkpoint.facts.get("data_checksum", task.checksum) != task.checksum:
+    checkpoint = folder.resume(config.config_hash(), prepared.spec.header)
+    if checkpoint is not None and checkpoint.facts.get("data_checksum", prepared.checksum) != prepared.checksum:
         raise CheckpointError(
             f"{folder.path}: the data have changed since its last commit; put them back, or add resume=fresh"
         )
@@ -193,12 +195,22 @@ def open_run(config: RunConfig, task: Task, folder: RunFolder) -> Checkpoint | N
 
 
 def begin_run(
-    config: RunConfig, task: Task, folder: RunFolder, checkpoint: Checkpoint | None, environment: Mapping[str, Any]
+    config: RunConfig,
+    prepared: PreparedRun,
+    folder: RunFolder,
+    checkpoint: Checkpoint | None,
+    environment: Mapping[str, Any],
 ) -> None:
     """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it goes on."""
+    from regbench.regularizers.stages import describe_order
+
     if checkpoint is None:
         folder.write_config(config.to_yaml())
-        own = {"overrides": list(config.overrides), "data_checksum": task.checksum, "plan": task.plan.describe()}
+        own = {
+            "overrides": list(config.overrides),
+            "data_checksum": prepared.checksum,
+            "stages": describe_order(prepared.spec.stages),
+        }
         folder.write_run({**environment, **own})
         folder.log("training")
         return

@@ -11,6 +11,7 @@ from regbench.config.fields import build, choice, integer
 from regbench.errors import ConfigError, suggest
 from regbench.schedules.curves import CURVES, Constant, Curve
 from regbench.schedules.optimizers import OPTIMIZERS, Adam, Optimizer
+from regbench.schedules.ramps import Ramps, build_ramps
 from regbench.schedules.stopping import RULES, Metric, StopRule
 
 Part = TypeVar("Part")
@@ -21,7 +22,8 @@ class Schedule:
     """How long and how fast a run trains.
 
     `epochs` is the most it trains; `batch_size` is the rows per update, None for the whole training set (written
-    `batch_size=full`); `precision` is the type of weights and arithmetic.
+    `batch_size=full`); `precision` is the type of weights and arithmetic; `ramp` says which hyper-parameters of
+    regularizers grow during training.
     """
 
     epochs: int = integer(100, low=1, help="the most epochs a run trains")
@@ -30,6 +32,7 @@ class Schedule:
     optimizer: Optimizer = dataclasses.field(default_factory=Adam)
     curve: Curve = dataclasses.field(default_factory=Constant)
     stop: StopRule = dataclasses.field(default_factory=Metric)
+    ramp: Ramps = dataclasses.field(default_factory=dict)
 
 
 def build_schedule(values: Mapping[str, Any]) -> Schedule:
@@ -50,6 +53,8 @@ def build_schedule(values: Mapping[str, Any]) -> Schedule:
     for key, kinds in (("optimizer", OPTIMIZERS), ("curve", CURVES), ("stop", RULES)):
         if key in values:
             parts[key] = _build_part(kinds, values[key], f"schedule.{key}")
+    if "ramp" in values:
+        parts["ramp"] = build_ramps(values["ramp"])
     plain = {key: value for key, value in values.items() if key in ("epochs", "precision")}
     schedule = dataclasses.replace(build(Schedule, plain, "schedule"), **parts)
     if schedule.curve.warmup >= schedule.epochs:

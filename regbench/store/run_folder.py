@@ -35,7 +35,7 @@ from regbench.store.metrics_csv import Table
 if TYPE_CHECKING:
     from torch import Tensor
 
-COMPLETE = ("finished", "stopped_early", "diverged")
+COMPLETE = ("complete", "stopped_early", "diverged")
 STATUSES = (*COMPLETE, "failed")
 RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256", "timing_bytes")
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
