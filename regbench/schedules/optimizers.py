@@ -54,7 +54,7 @@ class Optimizer(ABC):
 
         Args:
             lr: learning rates of this step, `[S, 1]`.
-            hypers: the networks' hyper-parameters by field, `[S, 1]`.
+            hypers: the networks' hyper-parameters by field, float64 `[S]`.
         """
         return None
 
@@ -164,7 +164,7 @@ class AdamW(Adam):
 
     def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
         """Return 1 − lr_t·weight_decay."""
-        return 1.0 - lr * hypers["weight_decay"]
+        return 1.0 - lr * hypers["weight_decay"].to(lr.dtype).unsqueeze(1)
 
 
 @dataclass(frozen=True, kw_only=True)

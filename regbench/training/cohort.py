@@ -80,6 +80,8 @@ class Before(NamedTuple):
     """The weights `[S, P]`; the present ones, if nobody needs the old ones."""
     buffers: Tensors
     states: States
+    all_alive: bool
+    """Whether all networks are finite, so that none is given these values again."""
 
 
 class Cohort:
@@ -138,18 +140,18 @@ class Cohort:
         """Return gradients `[S, P]` and figures `[S]`, given those by name that `each` left."""
         if self.size > 1:
             return self.layout.flatten(gradients, stacked=True), report
-        return self.layout.flatten(gradients, stacked=False).unsqueeze(0), stacking.stack_one(report)
+        return self.layout.flatten(gradients, stacked=False).unsqueeze(0), report.stack()
 
     def remember(self, alive: Tensor) -> Before:
         """Return what the networks are before a step; weights are copied only where somebody will ask for them."""
-        needed = self.spec.stages["after_update"] or not bool(alive.all())
-        return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states)
+        all_alive = bool(alive.all())
+        needed = self.spec.stages["after_update"] or not all_alive
+        return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states, all_alive)
 
     def move(self, gradients: Tensor, lr: Tensor) -> None:
         """Let the optimizer move the weights, given gradients `[S, P]` and learning rates `[S]`."""
         rate = lr.to(self.flat.dtype).unsqueeze(1)
-        hypers = {name: value.to(rate.dtype).unsqueeze(1) for name, value in self.optimizer_hypers.items()}
-        shrunk = self.optimizer.shrink(rate, hypers)
+        shrunk = self.optimizer.shrink(rate, self.optimizer_hypers)
         if shrunk is not None:
             self.flat.mul_(shrunk)
         self.flat.addcmul_(self.optimizer.step(gradients), rate)
@@ -190,7 +192,7 @@ class Cohort:
     def restore_dead(self, before: Before, alive: Tensor) -> None:
         """Give networks that are no longer finite the values that they had before the step."""
         self.alive = alive
-        if bool(alive.all()):
+        if before.all_alive:
             return
         self.flat[~alive] = before.flat[~alive]
         self.buffers = _keep_dead(alive, self.buffers, before.buffers)

@@ -23,6 +23,24 @@ class StepReport(NamedTuple):
     buffers: Params
     """Norm statistics after the step's pass."""
 
+    def stack(self) -> StepReport:
+        """Return the figures of one network as a stack of one."""
+        return self._map(lambda tensor: tensor.unsqueeze(0))
+
+    def detach(self) -> StepReport:
+        """Return the figures without the graph that computed them."""
+        return self._map(torch.Tensor.detach)
+
+    def _map(self, function: Callable[[Tensor], Tensor]) -> StepReport:
+        # By hand: a general walk over the tree costs more than a small network's backward pass.
+        return StepReport(
+            function(self.objective),
+            function(self.loss),
+            {name: function(value) for name, value in self.penalties.items()},
+            {name: function(value) for name, value in self.effects.items()},
+            {name: function(value) for name, value in self.buffers.items()},
+        )
+
 
 Objective: TypeAlias = Callable[[Params], tuple[Tensor, StepReport]]
 
@@ -36,20 +54,10 @@ def differentiate(objective: Objective, weights: Params) -> tuple[Params, StepRe
     with torch.enable_grad():
         total, report = objective(leaves)
         gradients = torch.autograd.grad(total.sum(), list(leaves.values()), materialize_grads=True)
-    return dict(zip(leaves, gradients, strict=True)), _detach(report)
+    return dict(zip(leaves, gradients, strict=True)), report.detach()
 
 
 def differentiate_under_vmap(objective: Objective, weights: Params) -> tuple[Params, StepReport]:
     """Take the gradients of one run's objective inside vmap."""
     gradients, (_, report) = torch.func.grad_and_value(objective, has_aux=True)(weights)
     return gradients, report
-
-
-def _detach(report: StepReport) -> StepReport:
-    return StepReport(
-        report.objective.detach(),
-        report.loss.detach(),
-        {name: value.detach() for name, value in report.penalties.items()},
-        {name: value.detach() for name, value in report.effects.items()},
-        {name: value.detach() for name, value in report.buffers.items()},
-    )
