@@ -1,4 +1,4 @@
-"""Runs whose metrics.csv was recorded before a refactor, and the commands that train them."""
+"""Runs whose metrics.csv was recorded before the protocol was rebuilt, and the commands that train them."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ ALONE: dict[str, tuple[str, ...]] = {
     "dropconnect+weight_noise": _table("regularizer=[dropconnect,weight_noise]"),
     "l1+max_norm+weight_decay": _table("regularizer=[l1,max_norm,weight_decay]"),
     "label_smoothing+mixup": _table("regularizer=[label_smoothing,mixup]"),
+    "cutout+input_noise": _table("regularizer=[cutout,input_noise]"),
     "smote+bagging": (
         "dataset=breast_cancer",
         "model.widths=[16]",
@@ -127,6 +128,12 @@ ALONE: dict[str, tuple[str, ...]] = {
     "polynomial_ridge": ("experiment=article_ridge", "schedule.epochs=20"),
 }
 """The words of each run trained by itself, by name."""
+
+CHANGED = {
+    "l1+max_norm+weight_decay": "ranks: weight decay acts before the proximal step of l1; it acted after it",
+    "cutout+input_noise": "ranks: noise is added before cutout hides a part; before, it filled the hole",
+}
+"""Cases recorded after the protocol was rebuilt, because their result was meant to change, and what changed in them."""
 
 STACKED = (
     "none",

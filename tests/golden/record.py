@@ -1,6 +1,7 @@
 """Record the golden files: `python -m tests.golden.record [FOLDER]`, before a refactor and never after one.
 
-A case whose result was meant to change is recorded anew by its name: `python -m tests.golden.record . NAME...`
+A case whose result was meant to change is listed in `cases.CHANGED` with the reason, and recorded anew by its name:
+`python -m tests.golden.record tests/golden NAME...`
 """
 
 from __future__ import annotations
