@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
 from regbench.config.folders import environment_folders
 from regbench.config.paths import config_dir
@@ -57,7 +56,7 @@ class Option:
     """Its YAML; nothing for an option that an installed package adds."""
     plugin: EntryPoint | None = None
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """Return the settings that its own YAML gives.
 
         Raises:

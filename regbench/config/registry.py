@@ -7,7 +7,7 @@ import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from regbench.errors import ConfigError, suggest
 
@@ -66,7 +66,7 @@ class Registry(Generic[Item]):
             )
         return found
 
-    def _accepts(self, item: Any) -> bool:
+    def _accepts(self, item: object) -> TypeGuard[type[Item]]:
         return isinstance(item, type) and issubclass(item, self.base)
 
 

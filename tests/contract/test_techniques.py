@@ -10,7 +10,8 @@ import pytest
 import torch
 import yaml
 
-from regbench.config.fields import declared
+from regbench.config import kinds
+from regbench.config.containers import declared
 from regbench.config.paths import config_dir
 from regbench.regularizers import registry
 from regbench.regularizers.base import Regularizer, stages_of
@@ -28,7 +29,7 @@ def spread(cls: type[Regularizer], count: int) -> list[Regularizer]:
     for place in range(count):
         values: dict[str, Any] = {}
         for name, fact in declared(cls).items():
-            if fact.kind == "hyper" and fact.search:
+            if isinstance(fact, kinds.Hyper):
                 low, high = fact.search
                 share = (place + 0.5) / count
                 values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
@@ -80,7 +81,7 @@ VARIANTS = [
     (name, field, option)
     for name in NAMES
     for field, fact in declared(registry.load(name)).items()
-    if fact.kind == "choice"
+    if isinstance(fact, kinds.Choice)
     for option in fact.options[1:]
 ]
 
