@@ -45,7 +45,7 @@ class Range:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(ABC, Generic[T_co]):
-    """What is declared of one field, whose values are of type T (or None if `optional`).
+    """Declaration of one field, whose values are of type T, or None if it is `optional`.
 
     `off` is the value that switches the field's record off, `help` its meaning in a few words. A field is `stackable`
     if runs that differ in it can be trained as one computation.
@@ -156,7 +156,7 @@ class WholeOr(Whole):
 
     word: str
     meaning: str = ""
-    """What the word stands for, as in `for the whole training set`."""
+    """Explanation of the word, as in `for the whole training set`."""
 
     def check(self, value: object, where: str) -> int | None:
         """Return the number, or None for the word."""

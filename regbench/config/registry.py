@@ -1,4 +1,4 @@
-"""How things that a configuration names are found: one module each in a package, and entry points of the same name."""
+"""Registries of the classes that a configuration names: one module each in a package, or an entry point."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Registry(Generic[Item]):
         """Return the class of this name.
 
         Raises:
-            ConfigError: there is no such name, or what stands behind it is not one class of the right kind.
+            ConfigError: there is no such name, or its module or entry point does not give one class of this kind.
         """
         if name in _shipped(self.package, self.helpers):
             return self._load_module(f"{self.package}.{name}")
@@ -62,7 +62,7 @@ class Registry(Generic[Item]):
             ) from None
         if not self._accepts(found):
             raise ConfigError(
-                f"{self.group}={entry.name}: its entry point {entry.value} is no subclass of {self.base.__name__}"
+                f"{self.group}={entry.name}: its entry point {entry.value} is not a subclass of {self.base.__name__}"
             )
         return found
 

@@ -1,4 +1,4 @@
-"""One run, fully decided: the composed configuration as a checked record, and the identity derived from it."""
+"""Configuration of one run: the composed configuration as a checked record, and the identity derived from it."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ class RunConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def run_id(self) -> str:
-        """Return `<dataset>-<model>-<techniques>-s<seed>-<10 hex of the hash>`, at most 190 characters long.
+        """Return `<dataset>-<model>-<regularizers>-s<seed>-<10 hex of the hash>`, at most 190 characters long.
 
         Long parts are cut: the hash alone tells runs apart, the words before it are for people.
         """
-        techniques = "+".join(sorted(self.regularizers)) or "none"
-        words = f"{str(self.dataset['name'])[:40]}-{str(self.model['name'])[:40]}-{techniques[:80]}"
+        regularizers = "+".join(sorted(self.regularizers)) or "none"
+        words = f"{str(self.dataset['name'])[:40]}-{str(self.model['name'])[:40]}-{regularizers[:80]}"
         return f"{words}-s{self.seed}-{self.config_hash()[:10]}"
 
     def folder(self) -> Path:
@@ -98,6 +98,10 @@ class RunConfig:
 
         settings = {key: getattr(self, key) for key in SETTINGS if key != "seed"} | {"runs": str(self.runs)}
         return format_yaml(settings | self.identity())
+
+
+SETTINGS = tuple(declared(RunConfig))
+"""The top-level keys that are plain values."""
 
 
 def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
@@ -115,10 +119,6 @@ def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
         ConfigError: the configuration cannot be used.
     """
     return build_run(resolve(cfg), overrides)
-
-
-SETTINGS = tuple(declared(RunConfig))
-"""The top-level keys that are plain values."""
 
 
 def build_run(values: Mapping[str, object], overrides: Sequence[str]) -> RunConfig:
@@ -181,19 +181,19 @@ def _named(node: object, where: str) -> Mapping[str, object]:
 
 
 def resolve(cfg: DictConfig) -> dict[str, object]:
-    """Return the job's part of a composed configuration as plain checked values, references replaced.
+    """Return a composed configuration without Hydra's node as plain checked values, references replaced.
 
     Raises:
-        ConfigError: a value is missing, calls a resolver, refers to nothing, or is none that a run can be told by.
+        ConfigError: a value is missing, calls a resolver, refers to nothing, or is not plain.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
     # Without its parent, a reference such as ${hydra.launcher.x} cannot reach what the checks here do not cover.
-    job = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    _refuse_resolvers(OmegaConf.to_container(job, resolve=False), "")
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    _refuse_resolvers(OmegaConf.to_container(own, resolve=False), "")
     try:
-        values = OmegaConf.to_container(job, resolve=True, throw_on_missing=True)
+        values = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key} must be given; it has no default") from error
     except OmegaConfBaseException as error:

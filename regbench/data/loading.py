@@ -56,7 +56,7 @@ def dataset_class(name: str) -> type[Dataset]:
     else:
         found = _load_entry(next(iter(entry_points(group=GROUP, name=name))))
     if not (isinstance(found, type) and issubclass(found, Dataset)):
-        raise ConfigError(f"dataset={name}: its entry point leads to {found!r}, which is no subclass of Dataset")
+        raise ConfigError(f"dataset={name}: its entry point leads to {found!r}, which is not a subclass of Dataset")
     return found
 
 

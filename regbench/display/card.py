@@ -1,4 +1,4 @@
-"""The card of one choice: what it does, its settings with range and default, and for a technique where it acts."""
+"""Card of one option: what it does, its settings with range and default, and for a regularizer where it acts."""
 
 from __future__ import annotations
 
@@ -76,8 +76,9 @@ def iterate_settings(
     for name, kind in declared(record).items():
         if isinstance(kind, Nested):
             given = defaults[name]
-            inner = {**vars(kind.inner), **given} if isinstance(given, Mapping) else vars(given)
-            yield from iterate_settings(type(kind.inner), inner, f"{prefix}{name}.")
+            inner = vars(given if isinstance(given, type(kind.inner)) else kind.inner)
+            written = given if isinstance(given, Mapping) else {}
+            yield from iterate_settings(type(kind.inner), {**inner, **written}, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", kind, defaults[name]
 
@@ -106,7 +107,7 @@ def make_settings_table(settings: list[tuple[str, Kind[object], object]]) -> Tab
 
 
 def make_facts_table(option: Option, cls: type, source: str) -> Table:
-    """Return what is known besides the settings: for a technique its stages, conflicts and columns; the reference."""
+    """Return what is known besides the settings: for a regularizer its stages, conflicts and columns; the reference."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
