@@ -133,9 +133,14 @@ def nested(default: Record, *, help: str = "") -> Record:
     return declare(default, Nested(inner=default, help=help))
 
 
+def hyper_fields(record: type) -> dict[str, kinds.Hyper]:
+    """Return the fields that may differ from run to run inside a cohort, by name."""
+    return {name: kind for name, kind in declared(record).items() if isinstance(kind, kinds.Hyper)}
+
+
 def hyper_names(record: type) -> tuple[str, ...]:
     """Return the names of the fields that may differ from run to run inside a cohort."""
-    return tuple(name for name, kind in declared(record).items() if kind.stackable)
+    return tuple(hyper_fields(record))
 
 
 def build(record: type[Record], values: Mapping[str, object], where: str) -> Record:

@@ -47,13 +47,11 @@ class Range:
 class Kind(ABC, Generic[T_co]):
     """Declaration of one field, whose values are of type T, or None if it is `optional`.
 
-    `off` is the value that switches the field's record off, `help` its meaning in a few words. A field is `stackable`
-    if runs that differ in it can be trained as one computation.
+    `off` is the value that switches the field's record off, `help` its meaning in a few words.
     """
 
     noun: ClassVar[str]
     plural: ClassVar[str] = ""
-    stackable: ClassVar[bool] = False
     optional: bool = False
     off: object = None
     help: str = ""
@@ -120,7 +118,6 @@ class Real(Kind[float]):
 class Hyper(Real):
     """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner."""
 
-    stackable = True
     search: tuple[float, float]
     log: bool = False
 

@@ -12,6 +12,7 @@ import yaml
 
 from regbench.config import kinds
 from regbench.config.containers import declared
+from regbench.config.fields import hyper_fields
 from regbench.config.paths import config_dir
 from regbench.regularizers import registry
 from regbench.regularizers.base import Regularizer, stages_of
@@ -28,11 +29,10 @@ def spread(cls: type[Regularizer], count: int) -> list[Regularizer]:
     made = []
     for place in range(count):
         values: dict[str, Any] = {}
-        for name, fact in declared(cls).items():
-            if isinstance(fact, kinds.Hyper):
-                low, high = fact.search
-                share = (place + 0.5) / count
-                values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
+        for name, fact in hyper_fields(cls).items():
+            low, high = fact.search
+            share = (place + 0.5) / count
+            values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
         made.append(cls(**values))
     return made
 

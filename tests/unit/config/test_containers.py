@@ -11,7 +11,7 @@ import pytest
 
 from regbench.config import fields
 from regbench.config.containers import ListOf, MappingOf, Nested, Settings, accept, declared, defaults_of
-from regbench.config.fields import build, hyper_names
+from regbench.config.fields import build, hyper_fields, hyper_names
 from regbench.config.kinds import Kind, Range, Real, Text, Whole
 from regbench.errors import ConfigError
 
@@ -71,6 +71,10 @@ def test_a_name_names_the_record_and_is_not_a_field() -> None:
 
 def test_hyper_parameters_are_those_that_may_differ_in_a_cohort() -> None:
     assert hyper_names(Outer) == ("strength", "rate")
+    assert {name: (kind.off, kind.search, kind.log) for name, kind in hyper_fields(Outer).items()} == {
+        "strength": (0.0, (0.1, 1.0), False),
+        "rate": (None, (0.1, 0.5), True),
+    }
 
 
 @pytest.mark.parametrize(

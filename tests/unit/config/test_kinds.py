@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regbench.config import containers, kinds
+from regbench.config.containers import ListOf
 from regbench.config.kinds import Amount, Choice, Flag, Folder, Hyper, Kind, Pattern, Range, Real, Text, Whole, WholeOr
 from regbench.errors import ConfigError
 
@@ -130,27 +129,13 @@ def test_no_range_holds_a_number_that_is_not_finite(value: float) -> None:
     assert (value in Range()) == (not isinstance(value, float) or math.isfinite(value))
 
 
-def every_kind() -> Iterator[type[Kind[object]]]:
-    waiting: list[type[Kind[object]]] = [Kind]
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
-        if kind.__module__ in (kinds.__name__, containers.__name__) and kind is not Kind:
-            yield kind
-
-
-def test_only_hyper_parameters_are_stackable() -> None:
-    assert [kind for kind in every_kind() if kind.stackable] == [Hyper]
-    assert len(list(every_kind())) == 14
-
-
 def test_a_column_may_be_called_3_where_a_text_is_due() -> None:
-    names = containers.ListOf(item=Text())
+    names = ListOf(item=Text())
     assert Text().read_name(3) == "3"
     assert names.read_name([3, "a", True]) == ["3", "a", True]
     assert names.read_name("abc") == "abc"
     assert Text().read_name(True) is True
-    for kind in (Whole(), VARIANT, containers.ListOf(item=Whole())):
+    for kind in (Whole(), VARIANT, ListOf(item=Whole())):
         assert kind.read_name(3) == 3
 
 
