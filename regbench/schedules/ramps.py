@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from regbench.config.fields import build, choice, declared, hyper_names, number
+from regbench.config.fields import build, choice, hyper_fields, number
 from regbench.errors import ConfigError, suggest
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
         if name not in regularizers:
             raise ConfigError(f"{WHERE}.{name}: this regularizer is not selected; {suggest(name, regularizers)}")
         cls = type(regularizers[name])
-        facts = declared(cls)
-        possible = [h for h in hyper_names(cls) if facts[h].off is not None and math.isfinite(facts[h].off)]
+        possible = [h for h, fact in hyper_fields(cls).items() if fact.off is not None and math.isfinite(fact.off)]
         for field in fields:
             if field not in possible:
                 raise ConfigError(
@@ -91,10 +90,10 @@ def ramp_regularizers(
 
 
 def _ramped(regularizer: Regularizer, fields: Mapping[str, Ramp], progress: float) -> Regularizer:
-    facts = declared(type(regularizer))
+    facts = hyper_fields(type(regularizer))
     values: dict[str, Hyper] = {}
     for field, ramp in fields.items():
-        off, full = float(facts[field].off), getattr(regularizer, field)
+        off, full = facts[field].off or 0.0, getattr(regularizer, field)
         values[field] = off + (full - off) * ramp.rise(progress)
     return replace(regularizer, **values)
 

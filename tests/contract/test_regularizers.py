@@ -12,7 +12,9 @@ import pytest
 import torch
 import yaml
 
-from regbench.config.fields import declared
+from regbench.config import kinds
+from regbench.config.containers import declared
+from regbench.config.fields import hyper_fields
 from regbench.config.paths import config_dir
 from regbench.regularizers import registry
 from regbench.regularizers.base import Regularizer
@@ -30,11 +32,10 @@ def spread(cls: type[Regularizer], count: int) -> list[Regularizer]:
     made = []
     for place in range(count):
         values: dict[str, Any] = {}
-        for name, fact in declared(cls).items():
-            if fact.kind == "hyper" and fact.search:
-                low, high = fact.search
-                share = (place + 0.5) / count
-                values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
+        for name, fact in hyper_fields(cls).items():
+            low, high = fact.search
+            share = (place + 0.5) / count
+            values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
         made.append(cls(**values))
     return made
 
@@ -84,7 +85,7 @@ VARIANTS = [
     (name, field, option)
     for name in NAMES
     for field, fact in declared(registry.load(name)).items()
-    if fact.kind == "choice"
+    if isinstance(fact, kinds.Choice)
     for option in fact.options[1:]
 ]
 
@@ -133,8 +134,8 @@ def test_its_rank_is_named_wherever_order_matters(name: str) -> None:
 RAMPED = [
     (name, field)
     for name in NAMES
-    for field, fact in declared(registry.load(name)).items()
-    if fact.kind == "hyper" and fact.off is not None and math.isfinite(fact.off)
+    for field, fact in hyper_fields(registry.load(name)).items()
+    if fact.off is not None and math.isfinite(fact.off)
 ]
 
 
@@ -145,7 +146,7 @@ def ramp_of(name: str, field: str, begin: float = 0.2, end: float = 0.8) -> dict
 def ramped(name: str, field: str, count: int) -> list[Regularizer]:
     """Return regularizers with different values of the field, none of them off."""
     made = spread(registry.load(name), count)
-    assert all(getattr(regularizer, field) != declared(type(regularizer))[field].off for regularizer in made)
+    assert all(getattr(regularizer, field) != hyper_fields(type(regularizer))[field].off for regularizer in made)
     return made
 
 
