@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
+    from regbench.runs.fitted import Fitted
     from regbench.schedules.schedule import Schedule
     from regbench.training.spec import TrainingSpec
     from regbench.training.training_set import TrainingSet
@@ -46,6 +47,7 @@ class PreparedRun:
     checksum: str
     """Of the data, as read."""
     facts: Facts
+    fitted: Fitted
 
     def commit_record(self, threads: int) -> dict[str, Any]:
         """Return what every commit holds beside the state of training, for whoever resumes it."""
@@ -78,6 +80,7 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     """
     from regbench.data.loading import load
     from regbench.models.base import DataShape
+    from regbench.runs.fitted import collect_fitted
     from regbench.schedules.stopping import check_monitor, needs_validation
     from regbench.training.spec import make_spec
     from regbench.training.training_set import collect_facts, prepare
@@ -94,7 +97,8 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     facts = collect_facts(split, network, records.schedule)
     spec = make_spec(network, records.regularizers, records.schedule, facts)
     check_monitor(stop, spec.header)
-    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, facts)
+    fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
+    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, facts, fitted)
 
 
 def prepare_group(configs: Sequence[RunConfig]) -> PreparedRun:
@@ -203,7 +207,9 @@ def begin_run(
 ) -> None:
     """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it goes on."""
     from regbench.regularizers.stages import describe_order
+    from regbench.runs.fitted import store_fitted
 
+    store_fitted(prepared.fitted, folder.path)  # resumed too: an earlier version stored nothing
     if checkpoint is None:
         folder.write_config(config.to_yaml())
         own = {

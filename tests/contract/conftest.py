@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.base import DataShape
@@ -63,7 +64,8 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     target = y if task == "classification" else x.reshape(110, -1).sum(1) - 3.0
     parts = [Part(x[a:b], target[a:b]) for a, b in ((0, 70), (70, 90), (90, 110))]
     classes = ("a", "b", "c") if task == "classification" else ()
-    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64)
+    preprocessing = Preprocessing(task=task, layout=layout, shape=shape, classes=classes)
+    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
 
 
 MODELS: dict[str, dict[str, Any]] = {

@@ -84,8 +84,8 @@ def test_list_imports_neither_torch_nor_numpy() -> None:
 
 @pytest.mark.parametrize("option", REGULARIZERS, ids=label)
 def test_stages_read_from_the_file_are_those_of_the_class(option: Option) -> None:
-    from regbench.regularizers.stages import stages_of
     from regbench.regularizers.registry import load
+    from regbench.regularizers.stages import stages_of
 
     source, cls = option.source(), load(option.name)
     assert source is not None

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from regbench.config.fields import hyper_names
+from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Part, Split
 from regbench.models.base import DataShape
 from regbench.models.registry import build_model
@@ -71,7 +72,8 @@ def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table"
     classify = np.issubdtype(y.dtype, np.integer)
     classes = tuple(str(label) for label in range(y.max() + 1)) if classify else ()
     task = "classification" if classify else "regression"
-    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64)
+    preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes)
+    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
 
 
 def draw_classes(
