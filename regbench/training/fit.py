@@ -15,7 +15,7 @@ from regbench.regularizers.base import Regularizer
 from regbench.schedules.optimizers import AdamW
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently
 from regbench.training.cohort import Cohort, Networks
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.results import describe_results
@@ -246,7 +246,7 @@ class _Training:
         lasting = now - started >= PATIENT_SECONDS and since * COMMIT_SHARE >= self.commit_seconds
         if not requested and not lasting and since < COMMIT_SECONDS:
             return
-        together(self._commit, range(len(self.active)))
+        concurrently(self._commit, range(len(self.active)))
         self.committed_at = self.watch.clock()
         self.commit_seconds = self.committed_at - now
         if requested:
@@ -267,7 +267,7 @@ class _Training:
             parameters = name_parameters(best, slice(at * self.members, (at + 1) * self.members))
             self.jobs[self.active[place]].sink.finish(results[at], parameters)
 
-        together(store, range(len(ended)))
+        concurrently(store, range(len(ended)))
 
     def _drop(self, ended: Sequence[int]) -> None:
         stay = [place for place in range(len(self.active)) if place not in set(ended)]

@@ -227,7 +227,7 @@ def test_damaged_last_commit_falls_back_to_the_one_before(work: Path, reference:
     last = folder / "checkpoint/last.safetensors"
     last.write_bytes(last.read_bytes()[:-1])
     assert go_on(work) == reference
-    assert "going on from prev.safetensors" in (folder / "run.log").read_text()
+    assert "resuming from prev.safetensors" in (folder / "run.log").read_text()
 
 
 def test_checkpoint_of_another_configuration_is_refused(work: Path) -> None:

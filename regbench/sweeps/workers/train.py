@@ -33,7 +33,7 @@ from regbench.runs.prepare import (
     prepare_group,
 )
 from regbench.store.checkpoint import Checkpoint, CheckpointError
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently as together
 from regbench.store.run_folder import FolderInUse, RunFolder
 from regbench.sweeps.heartbeat import Beat
 from regbench.sweeps.workers.stop_requests import Orders, most_folders, prepared_process
