@@ -12,7 +12,8 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from regbench.config.run_config import NotSelectedError, shorten
+from regbench.config.run_config import NotSelectedError
+from regbench.config.values import shorten
 from regbench.errors import ConfigError, suggest
 
 NOISE = ("See https://", "Config search path", "Search path", "To append to your", "full_key", "object_type")

@@ -12,8 +12,8 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.config.run_config import shorten
 from regbench.config.sweep_settings import PARTS, build_settings
+from regbench.config.values import shorten
 from regbench.errors import ConfigError
 
 SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}

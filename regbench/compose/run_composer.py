@@ -11,7 +11,8 @@ from omegaconf import AnyNode, DictConfig, OmegaConf
 from regbench.compose.axes import Axis, Choice
 from regbench.compose.guard import declared_sweep
 from regbench.compose.loader import CheckedLoader
-from regbench.config.run_config import RunConfig, build_run, check_value, resolve
+from regbench.config.run_config import RunConfig, build_run, resolve
+from regbench.config.values import check_plain
 from regbench.errors import ConfigError
 
 Path = tuple[str, ...]
@@ -80,7 +81,7 @@ class Template:
                 node = self._values[head]
                 for place, rest in places:
                     where = ".".join((head, *rest))
-                    node = put(node, rest, check_value(choices[place].value, where))
+                    node = put(node, rest, check_plain(choices[place].value, where))
                 self._made[words] = node
             changed[head] = self._made[words]
         return {**self._values, **changed}

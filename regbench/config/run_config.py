@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.config.fields import Declared, check
 from regbench.config.sweep_settings import build_settings
+from regbench.config.values import canonical, check_plain, shorten
 from regbench.errors import ConfigError, suggest
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ GROUPS = ("dataset", "model", "schedule", "regularizer")
 SWEEP = "sweep"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DEVICE = re.compile(r"[a-z]+(:[0-9]+)?")
-LONGEST_TEXT = 300
 
 
 class NotSelectedError(ConfigError):
@@ -78,7 +78,7 @@ class RunConfig:
 
     @cached_property
     def _digest(self) -> str:
-        text = json.dumps(_canonical(self.identity()), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(canonical(self.identity()), separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def run_id(self) -> str:
@@ -159,12 +159,6 @@ def check_name(value: Any, where: str) -> None:
         )
 
 
-def shorten(value: Any) -> str:
-    """Return a value as a refusal shows it: quoted, escaped, at most 60 characters."""
-    shown = repr(value)
-    return shown if len(shown) <= 60 else f"{shown[:57]}..."
-
-
 def _members(node: Any) -> dict[str, Mapping[str, Any]]:
     """Return the selected regularizers by name, sorted; a member nobody selected has settings but no name."""
     members = _mapping(node if node is not None else {}, "regularizer")
@@ -215,7 +209,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{error.full_key} must be given; it has no default") from error
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error.msg).splitlines()[0]}") from error
-    return {str(key): check_value(item, str(key)) for key, item in values.items()} if isinstance(values, dict) else {}
+    return {str(key): check_plain(item, str(key)) for key, item in values.items()} if isinstance(values, dict) else {}
 
 
 def _refuse_resolvers(value: Any, where: str) -> None:
@@ -231,35 +225,3 @@ def _refuse_resolvers(value: Any, where: str) -> None:
             f"{where}={shorten(value)} is not allowed; a value may refer to another key (${{seed}}) "
             "but not call a resolver: results must hold no secrets and depend on nothing else"
         )
-
-
-def check_value(value: Any, where: str) -> Any:
-    """Return a resolved value as plain mappings, lists, texts and numbers, or refuse what a run cannot be told by."""
-    if isinstance(value, dict):
-        for key in value:
-            _check_text(str(key), where)
-            if re.fullmatch(r"_\w+_", str(key)):
-                raise ConfigError(f"{where}.{key} is not allowed; a configuration names techniques, never Python code")
-        return {str(key): check_value(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list):
-        return [check_value(item, f"{where}[{place}]") for place, item in enumerate(value)]
-    if isinstance(value, str):
-        _check_text(value, where)
-    elif value is not None and not isinstance(value, (bool, int, float)):
-        raise ConfigError(f"{where} is a {type(value).__name__}; it takes a text, number, true, false, null or list")
-    return value
-
-
-def _check_text(value: str, where: str) -> None:
-    if not value.isprintable():
-        raise ConfigError(f"{where}={shorten(value)} is not allowed; it holds a control character")
-    if len(value) > LONGEST_TEXT:
-        raise ConfigError(f"{where}={shorten(value)} is not allowed; it has {len(value)} of {LONGEST_TEXT} characters")
-
-
-def _canonical(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _canonical(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_canonical(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

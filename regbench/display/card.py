@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.config.catalogue import Option
 from regbench.config.fields import Declared, declared
+from regbench.config.values import spell
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -94,8 +95,8 @@ def make_settings_table(settings: list[tuple[str, Declared, Any]]) -> Table:
         table.add_column("tuned in", max_width=12)
     table.add_column("meaning, and what is allowed", ratio=1)
     for name, fact, value in settings:
-        row = [name, write_value(value)]
-        row += [write_value(fact.off) if fact.off is not None else ""] if switched else []
+        row = [name, spell(value)]
+        row += [spell(fact.off) if fact.off is not None else ""] if switched else []
         row += [_write_search(fact)] if searched else []
         table.add_row(*row, "; ".join(part for part in (fact.help, fact.allowed()) if part))
     return table
@@ -117,25 +118,6 @@ def make_facts_table(option: Option, cls: Any, source: str) -> Table:
     if source:
         table.add_row("reference", source)
     return table
-
-
-def write_value(value: Any) -> str:
-    """Write a value as a person types it on the command line.
-
-    >>> [write_value(v) for v in (None, True, 1e-4, 64, (64, 64), "relu", {}, "???")]
-    ['null', 'true', '0.0001', '64', '[64,64]', 'relu', '{}', 'required']
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (tuple, list)):
-        return f"[{','.join(write_value(item) for item in value)}]"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{write_value(item)}" for key, item in value.items()) + "}"
-    return "required" if value == "???" else str(value)
 
 
 def _write_search(fact: Declared) -> str:

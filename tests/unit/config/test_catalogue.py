@@ -14,7 +14,7 @@ from regbench.cli.catalogue import list_groups, show
 from regbench.config.catalogue import Option, list_options, stages_of_source
 from regbench.config.fields import choice, declared, hyper, integer, nested, text
 from regbench.config.paths import config_dir
-from regbench.display.card import iterate_settings, refill, split_docstring, write_value
+from regbench.display.card import iterate_settings, refill, split_docstring
 from regbench.errors import ConfigError
 
 OPTIONS = list_options()
@@ -167,15 +167,6 @@ def test_the_yaml_goes_before_the_class_also_inside_a_setting() -> None:
     changed = {name: value for name, _, value in iterate_settings(Outer, {"inner": {"seed": 5}, "kind": "b"})}
     assert changed == {"inner.seed": 5, "kind": "b", "path": "???", "strength": 1e-4}
     assert set(declared(Outer)) == {"inner", "kind", "path", "strength"}
-
-
-def test_values_are_written_as_they_are_typed() -> None:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    for value in (None, True, False, 7, 0.25, 1e-07, (64, 64), (), "relu", {}):
-        parsed = OverridesParser.create().parse_override(f"key={write_value(value)}").value()
-        assert parsed == (list(value) if isinstance(value, tuple) else value)
-    assert write_value("???") == "required"
 
 
 def test_paragraphs_are_refilled_and_formulas_keep_their_lines() -> None:
