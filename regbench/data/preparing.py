@@ -50,7 +50,7 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
         features=features,
         target_scale=scale,
         target_mean=mean,
-        checksum=compute_checksum(parts, (raw.classes, features)),
+        checksum=compute_checksum(parts, (raw.classes, features, (raw.task, raw.layout, mean.hex(), scale.hex()))),
     )
 
 

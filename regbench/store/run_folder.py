@@ -127,9 +127,12 @@ class RunFolder:
         """Return the content of `run.json`; None where there is none.
 
         Raises:
-            StorageError: it cannot be read, or is of a later schema.
+            CheckpointError: it cannot be read, or is of a later schema.
         """
-        return read_run(self.path / "run.json")
+        try:
+            return read_run(self.path / "run.json")
+        except StorageError as error:
+            raise CheckpointError(str(error)) from error
 
     def recorded_config(self) -> bytes | None:
         """Return the content of `config.yaml`; None where there is none."""

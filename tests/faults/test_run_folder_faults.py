@@ -236,7 +236,9 @@ def test_checkpoint_of_another_configuration_is_refused(work: Path) -> None:
     for name in LAST_FILES:
         shutil.copy(other / "checkpoint" / name, folder / "checkpoint" / name)
     before = contents(folder)
-    assert "belongs to configuration" in refused(work, *WORDS, code=1)
+    line = refused(work, *WORDS, code=2)
+    assert "belongs to another configuration" in line
+    assert f", not {folder.name[-10:]}; add resume=fresh" in line
     assert contents(folder) == before
 
 

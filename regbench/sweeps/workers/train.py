@@ -20,16 +20,14 @@ from typing import TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
     Records,
     Task,
-    begin_run,
     build_records,
     check_techniques,
     is_out_of_memory,
-    open_run,
     prepare_group,
 )
 from regbench.store.checkpoint import Checkpoint, CheckpointError
