@@ -29,7 +29,8 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
     from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
     from regbench.compose.sweep_runs import plan_sweep
     from regbench.display.run_progress import open_progress
-    from regbench.runs.prepare import FolderSink, build_records, prepare_run
+    from regbench.runs.lifecycle import FolderSink
+    from regbench.runs.prepare import build_records, prepare_run
     from regbench.store.run_folder import RunFolder
     from regbench.training.cohort_run import Observer, make_run
     from regbench.training.fit import fit

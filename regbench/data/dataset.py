@@ -48,3 +48,19 @@ class Dataset(ABC):
         Raises:
             ConfigError: the source cannot be read, or not as the settings say.
         """
+
+    def files(self) -> tuple[str, ...] | None:
+        """Return the paths of all files that `read` reads, as the settings name them.
+
+        A finished run is reused only while its data are the same. For that it is enough to look at these files; of a
+        data set that does not name them (None, the default), all rows are read again and compared.
+        """
+        return None
+
+
+class Computed(Dataset):
+    """Base of data sets that read no file of a person's: settings and installed packages decide every row."""
+
+    def files(self) -> tuple[str, ...]:
+        """Return no paths."""
+        return ()

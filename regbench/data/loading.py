@@ -69,8 +69,19 @@ def load(values: Mapping[str, object]) -> Split:
     Raises:
         ConfigError: a setting is not allowed, or the data cannot be used as the settings say.
     """
-    from regbench.data.dataset import REQUIRED
     from regbench.data.preparing import prepare
+
+    dataset = build_dataset(values)
+    return prepare(dataset, dataset.read())
+
+
+def build_dataset(values: Mapping[str, object]) -> Dataset:
+    """Turn the `dataset` mapping of a configuration, with the data set's `name`, into a record; nothing is read.
+
+    Raises:
+        ConfigError: a setting is not allowed.
+    """
+    from regbench.data.dataset import REQUIRED
 
     name = values.get("name")
     if not isinstance(name, str):
@@ -81,7 +92,7 @@ def load(values: Mapping[str, object]) -> Split:
         if getattr(dataset, field.name) == REQUIRED:
             noun = "COLUMN" if field.name == "target" else "FILE"
             raise ConfigError(f"dataset.{field.name} is required: dataset.{field.name}={noun}")
-    return prepare(dataset, dataset.read())
+    return dataset
 
 
 def _read_names(source: type[Dataset], values: Mapping[str, object]) -> dict[str, object]:

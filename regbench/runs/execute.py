@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from regbench.config.run_config import RunConfig
 from regbench.display.run_progress import open_progress
 from regbench.display.run_summary import print_already_done, print_result
 from regbench.errors import RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, finished_result, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
     PreparedRun,
-    begin_run,
     build_records,
     choose_threads,
-    draw_curves,
     is_out_of_memory,
-    open_run,
     prepare_run,
 )
+from regbench.runs.reuse import PresentData
 from regbench.signals import asked_to_stop
 from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
 
 
 def run_one(config: RunConfig) -> int:
-    """Train one run, or go on with it, or say that it is done; return the exit code.
+    """Train one run, or resume it, or say that it is done; return the exit code.
 
     0 is complete; a diverged run is complete too, and its result says so.
 
@@ -56,13 +55,14 @@ def _is_done(config: RunConfig, folder: RunFolder) -> bool:
     """Say that a complete run is complete, unless it is to start over."""
     if config.resume == "fresh":
         return False
-    result = folder.whole_result()
-    if result is None:
+    found = finished_result(config, folder, PresentData())
+    if found is None:
         return False
-    if not (folder.path / "curves.svg").exists():
-        draw_curves(folder, result)
+    result, note = found
     if not config.quiet:
         print_already_done(result, config.folder())
+    if note is not None:
+        print(f"regbench: note: {note}", file=sys.stderr)
     return True
 
 

@@ -1,4 +1,4 @@
-"""What every run needs before its first epoch and leaves behind after its last, alone or in a cohort."""
+"""From a configuration to the data and the specification of a training, for a run alone or in a cohort."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError
-from regbench.store.checkpoint import Checkpoint, CheckpointError
-from regbench.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from regbench.data.fingerprint import FileRecord
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
     from regbench.runs.fitted import Fitted
@@ -46,11 +43,13 @@ class PreparedRun:
     data: TrainingSet
     checksum: str
     """Of the data, as read."""
+    data_files: tuple[FileRecord, ...] | None
+    """Files that the data were read from; None where they are not known."""
     facts: Facts
     fitted: Fitted
 
     def commit_record(self, threads: int) -> dict[str, Any]:
-        """Return what every commit holds beside the state of training, for whoever resumes it."""
+        """Return what every commit holds besides the state of training, for whoever resumes it."""
         return {"data_checksum": self.checksum, "threads": threads}
 
 
@@ -78,14 +77,18 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     Raises:
         ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
     """
-    from regbench.data.loading import load
+    from regbench.data.fingerprint import read_recorded
+    from regbench.data.loading import build_dataset
+    from regbench.data.preparing import prepare as prepare_split
     from regbench.models.base import DataShape
     from regbench.runs.fitted import collect_fitted
     from regbench.schedules.stopping import check_monitor, needs_validation
     from regbench.training.spec import make_spec
     from regbench.training.training_set import collect_facts, prepare
 
-    split = load(config.dataset)
+    dataset = build_dataset(config.dataset)
+    raw, data_files = read_recorded(dataset)
+    split = prepare_split(dataset, raw)
     stop = records.schedule.stop
     if needs_validation(stop) and len(split.val.y) == 0:
         raise ConfigError(
@@ -98,7 +101,7 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     spec = make_spec(network, records.regularizers, records.schedule, facts)
     check_monitor(stop, spec.header)
     fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
-    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, facts, fitted)
+    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, data_files, facts, fitted)
 
 
 def prepare_group(configs: Sequence[RunConfig]) -> PreparedRun:
@@ -154,72 +157,3 @@ def choose_threads(prepared: PreparedRun, cores: int) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether the machine's memory was exhausted; torch raises RuntimeError for it."""
     return isinstance(error, MemoryError) or "allocate memory" in str(error)
-
-
-class FolderSink:
-    """Takes what training says of one run into its folder."""
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-
-    def append(self, metrics: Mapping[str, object], timing: Mapping[str, object]) -> None:
-        """Take one epoch's row."""
-        self.folder.append(metrics, timing)
-
-    def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Make everything so far durable."""
-        self.folder.commit(tensors, facts)
-
-    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
-        """Take the result and the best weights; the picture comes before the result, which marks a whole folder."""
-        draw_curves(self.folder, result)
-        self.folder.log(f"{result['status']}: {result['stopping']['reason']}")
-        self.folder.finish(result, best)
-
-
-def draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:
-    """Draw the loss curves of a run that has ended."""
-    from regbench.plots.loss_curves import draw_loss_curves
-
-    folder.write_curves(draw_loss_curves(folder.path / "metrics.csv", result))
-
-
-def open_run(config: RunConfig, prepared: PreparedRun, folder: RunFolder) -> Checkpoint | None:
-    """Open a run's tables at its last commit and return it; None where there is none yet.
-
-    Raises:
-        CheckpointError: what is there cannot be gone on from, or the data have changed since.
-    """
-    checkpoint = folder.resume(config.config_hash(), prepared.spec.header)
-    if checkpoint is not None and checkpoint.facts.get("data_checksum", prepared.checksum) != prepared.checksum:
-        raise CheckpointError(
-            f"{folder.path}: the data have changed since its last commit; put them back, or add resume=fresh"
-        )
-    return checkpoint
-
-
-def begin_run(
-    config: RunConfig,
-    prepared: PreparedRun,
-    folder: RunFolder,
-    checkpoint: Checkpoint | None,
-    environment: Mapping[str, Any],
-) -> None:
-    """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it goes on."""
-    from regbench.regularizers.stages import describe_order
-    from regbench.runs.fitted import store_fitted
-
-    store_fitted(prepared.fitted, folder.path)  # resumed too: an earlier version stored nothing
-    if checkpoint is None:
-        folder.write_config(config.to_yaml())
-        own = {
-            "overrides": list(config.overrides),
-            "data_checksum": prepared.checksum,
-            "stages": describe_order(prepared.spec.stages),
-        }
-        folder.write_run({**environment, **own})
-        folder.log("training")
-        return
-    host, versions, threads = (environment[key] for key in ("host", "versions", "threads"))
-    folder.log(f"resumed on {host} with {versions}, {threads} threads")
-    folder.log(f"training from epoch {checkpoint.facts['track']['epoch'] + 1}")

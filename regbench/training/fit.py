@@ -13,7 +13,7 @@ from regbench.regularizers.base import Moment
 from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently
 from regbench.training.cohort import Cohort, Member, Networks
 from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
@@ -202,7 +202,7 @@ class _Training:
         lasting = now - started >= PATIENT_SECONDS and since * COMMIT_SHARE >= self.commit_seconds
         if not requested and not lasting and since < COMMIT_SECONDS:
             return
-        together(self._commit, range(len(self.active)))
+        concurrently(self._commit, range(len(self.active)))
         self.committed_at = self.observer.clock()
         self.commit_seconds = self.committed_at - now
         if requested:
@@ -226,7 +226,7 @@ class _Training:
             parameters = name_parameters(best, self._rows_of(at))
             self.runs[self.active[place]].sink.finish(results[at], parameters)
 
-        together(store, range(len(ended)))
+        concurrently(store, range(len(ended)))
 
     def _drop(self, ended: Sequence[int]) -> None:
         stay = [place for place in range(len(self.active)) if place not in set(ended)]

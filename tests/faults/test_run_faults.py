@@ -19,8 +19,8 @@ import pytest
 
 from regbench.cli import run as compose
 from regbench.config.run_config import RunConfig
-from regbench.data import loading
-from regbench.runs import execute, prepare
+from regbench.data import fingerprint as files
+from regbench.runs import execute, lifecycle
 from regbench.runs.execute import run_one
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
@@ -139,7 +139,7 @@ def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> 
 
 
 MOMENTS: dict[str, tuple[object, str, int]] = {
-    "loading the data": (loading, "load", 1),
+    "loading the data": (files, "read_recorded", 1),
     "claiming the folder": (durable, "lock", 1),
     "the first step": (Cohort, "step", 1),
     "a later step": (Cohort, "step", 8),
@@ -147,7 +147,7 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
     "the last evaluation": (fit, "measure_epoch", 3),
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
-    "the picture": (prepare, "draw_curves", 1),
+    "the picture": (lifecycle, "draw_curves", 1),
     "the report": (execute, "print_result", 1),
 }
 

@@ -20,20 +20,18 @@ from typing import TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
     PreparedRun,
     Records,
-    begin_run,
     build_records,
     check_regularizers,
     is_out_of_memory,
-    open_run,
     prepare_group,
 )
 from regbench.store.checkpoint import Checkpoint, CheckpointError
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently as together
 from regbench.store.run_folder import FolderInUse, RunFolder
 from regbench.sweeps.heartbeat import Beat
 from regbench.sweeps.workers.stop_requests import Orders, most_folders, prepared_process

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from regbench.losses import row_losses
-from regbench.models.network import Site
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Context, Params, Regularizer, Rows, State, Update
+from regbench.regularizers.base import Context, Regularizer, Rows
 from regbench.training import fit
 from regbench.training.cohort import Cohort
 from tests.unit.training.small_runs import Settings, train_alone
@@ -27,7 +26,7 @@ from tests.unit.training.torch_peer import (
     torch_mlp,
     train_torch,
 )
-from tests.unit.training.toys import BATCH, assert_cohort_equals_alone, make_toy_setting
+from tests.unit.training.toys import assert_cohort_equals_alone, make_toy_setting
 
 NOISY: dict[str, Settings | Regularizer] = {
     "dropout": {"rate": 0.4, "input_rate": 0.2},
@@ -51,7 +50,7 @@ class Passing(Regularizer):
 
 
 def figures(act: Act, **regularizers: Settings | Regularizer) -> list[float]:
-    """Return what a further pass comes to in each epoch, of one run alone and of three in a cohort, which must agree."""
+    """Return what a further pass comes to in each epoch of three runs, which must be the same alone and in a cohort."""
     setting = make_toy_setting(passing=Passing(act=act), schedule={"precision": "float64"}, **regularizers)
     return [row["passing.figure"] for sink in assert_cohort_equals_alone(setting) for row in sink.rows]
 
@@ -263,63 +262,3 @@ def test_such_a_penalty_in_a_cohort_equals_it_alone(others: tuple[str, ...]) -> 
     optimizer = {"name": "adam", "lr": 0.01, "eps": 1e-4}
     schedule = {"precision": "float64", "optimizer": optimizer}
     assert_cohort_equals_alone(make_toy_setting(input_gradient=InputGradient(), schedule=schedule, **regularizers))
-
-
-# -- other stages ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trespassing(Regularizer):
-    """Makes a further pass at a stage that has none."""
-
-    site_kinds: ClassVar[tuple[str, ...]] = ("hidden",)
-    stage: str
-
-    def _try(self, stage: str, ctx: Context) -> None:
-        if stage == self.stage:
-            ctx.forward(torch.zeros(BATCH, 5))
-
-    def training_data(self, rows: Rows, ctx: Context) -> Rows:
-        self._try("training_data", ctx)
-        return rows
-
-    def begin(self, weights: Params, rows: Rows, ctx: Context) -> State:
-        self._try("begin", ctx)
-        return {}
-
-    def batch(self, batch: Rows, ctx: Context) -> Rows:
-        self._try("batch", ctx)
-        return batch
-
-    def activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
-        self._try("activations", ctx)
-        return h
-
-    def site_penalty(self, site: Site, raw: Tensor, h: Tensor, batch: Rows, ctx: Context) -> float:
-        self._try("site_penalty", ctx)
-        return 0.0
-
-    def batch_loss(self, loss: Tensor, ctx: Context) -> Tensor:
-        self._try("batch_loss", ctx)
-        return loss
-
-    def penalty(self, weights: Params, ctx: Context) -> float:
-        self._try("penalty", ctx)
-        return 0.0
-
-    def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:
-        self._try("gradients", ctx)
-        return gradients
-
-    def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
-        self._try("after_update", ctx)
-        return update.weights, {}
-
-
-STAGES = ("training_data", "begin", "batch", "activations", "site_penalty", "batch_loss", "penalty", "gradients")
-
-
-@pytest.mark.parametrize("stage", [*STAGES, "after_update"])
-def test_other_stages_have_no_further_passes(stage: str) -> None:
-    with pytest.raises(LookupError, match="belong to the stage row_loss"):
-        train_alone(make_toy_setting(trespassing=Trespassing(stage=stage)))

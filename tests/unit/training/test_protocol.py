@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -183,6 +184,17 @@ def test_the_state_is_what_the_last_update_left_at_every_stage() -> None:
         seen = {stage: ctx.state["updates"].item() for stage, _, ctx in step}
         assert seen == {stage: update + (stage == "average") for stage in IN_A_STEP}
     assert sink.final["state.witness.updates"].item() == EPOCHS * STEPS
+
+
+def test_further_passes_belong_to_the_loss_of_the_rows_alone() -> None:
+    witness, setting, _ = watch()
+    x = setting.data.rows.x[:2]
+    for stage, _, ctx in witness.seen:
+        if stage == "row_loss":
+            assert ctx.forward(x).shape == (2, 3)
+            continue
+        with pytest.raises(LookupError, match="belong to the stage row_loss"):
+            ctx.forward(x)
 
 
 # -- numbers and constants of rows -----------------------------------------------------------------------------------
