@@ -115,10 +115,10 @@ def make_facts_table(option: Option, cls: type, source: str) -> Table:
     table.add_column()
     if option.group == "regularizer":
         from regbench.regularizers.base import Regularizer
-        from regbench.regularizers.stages import stages_of
+        from regbench.regularizers.stages import describe_stages
 
         if issubclass(cls, Regularizer):
-            table.add_row("stages", ", ".join(stages_of(cls)) or "none")
+            table.add_row("stages", describe_stages(cls) or "none")
             table.add_row("conflicts", ", ".join(cls.conflicts) or "none")
             table.add_row("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
     if source:

@@ -85,6 +85,16 @@ def stages_of(regularizer: Regularizer | type[Regularizer]) -> tuple[str, ...]:
     return tuple(stage for method, stage in STAGES.items() if overrides(regularizer, method))
 
 
+def describe_stages(regularizer: Regularizer | type[Regularizer]) -> str:
+    """Return the stages at which a regularizer acts with its rank at each that has ranks: `batch (mask)`."""
+    words = []
+    for method, stage in STAGES.items():
+        if overrides(regularizer, method):
+            ranks = RANKS.get(method)
+            words.append(f"{stage} ({ranks[rank_of(regularizer, method)]})" if ranks else stage)
+    return ", ".join(words)
+
+
 def describe_order(stages: Stages) -> list[dict[str, object]]:
     """Return the stages at which something acts, each with its regularizers in order, for run.json."""
     return [

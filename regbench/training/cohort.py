@@ -258,7 +258,9 @@ class Cohort:
 
     def _over(self, function: Callable[[Run, Given], Done], run: Run, given: Given) -> Done:
         """Apply a function of one network, and of what is given for it, to all networks."""
-        run = run._replace(weights={}, buffers={})  # what is given has the new ones
+        # Weights and norm statistics are what is given; states are those that the stage before this one left.
+        states = self.states if self.size > 1 else stacking.first(self.states)
+        run = run._replace(weights={}, buffers={}, states=states)
         if self.size > 1:
             return stacking.stacked(function)(run, given)
         return stacking.stack_one(function(run, stacking.first(given)))
