@@ -34,6 +34,10 @@ class Npz(Dataset):
     split: SplitRule = nested(SplitRule(test=None))
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
+    def files(self) -> tuple[str, ...]:
+        """Return the path of the archive."""
+        return (self.path,)
+
     def read(self) -> Raw:
         """Return the arrays, the test part last where the file has one."""
         arrays = parse_npz(read_file(self.path, "dataset.path"), self.path)

@@ -82,7 +82,7 @@ class Split:
     after the first are: `[D]`, `[C, L]` or `[C, H, W]`.
     `classes` names the class numbers and is empty for regression; `features` names the columns of a table.
     `target_mean` and `target_scale` undo a standardised target: raw = y * scale + mean; 0 and 1 where it is untouched.
-    `checksum` is the sha256 of every array and name above, in hex: equal sums are equal data.
+    `checksum` is the sha256 of everything above, in hex: equal sums are equal data.
     `preprocessing` made the arrays from the source's rows.
     """
 
@@ -99,9 +99,9 @@ class Split:
     preprocessing: Preprocessing
 
 
-def compute_checksum(parts: tuple[Part, Part, Part], names: tuple[tuple[str, ...], ...]) -> str:
-    """Return the sha256 of the arrays (type, shape and bytes, in little-endian order) and the names, in hex."""
-    digest = hashlib.sha256(json.dumps(names).encode())
+def compute_checksum(parts: tuple[Part, Part, Part], texts: tuple[tuple[str, ...], ...]) -> str:
+    """Return the sha256 of the arrays (type, shape and bytes, in little-endian order) and of texts, in hex."""
+    digest = hashlib.sha256(json.dumps(texts).encode())
     for part in parts:
         for array in (part.x, part.y):
             plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))

@@ -37,6 +37,10 @@ class Table(Dataset):
     drop: tuple[str, ...] = texts((), help="columns to leave out, such as row numbers and names")
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
+    def files(self) -> tuple[str, ...]:
+        """Return the path of the file."""
+        return (self.path,)
+
     def convert(self, frame: pd.DataFrame) -> Raw:
         """Return the rows of a frame, target and features apart.
 

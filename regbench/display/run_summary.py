@@ -103,7 +103,7 @@ def describe(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"parameters  {parameters:,}")
     if result.get("seconds") is not None:
         lines.append(f"time        {format_seconds(result['seconds'])}")
-    for name, effects in (result.get("techniques") or {}).items():
+    for name, effects in (result.get("effects") or {}).items():
         shown = ", ".join(f"{effect} {_effect(value)}" for effect, value in (effects or {}).items())
         if shown:
             lines.append(f"{name:<11} {shown}")

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from regbench.config.run_config import RunConfig
 from regbench.display.run_progress import open_progress
 from regbench.display.run_summary import print_already_done, print_result
 from regbench.errors import RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, finished_result, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
-    Task,
-    begin_run,
+    PreparedRun,
     build_records,
     choose_threads,
-    draw_curves,
     is_out_of_memory,
-    open_run,
-    prepare_task,
+    prepare_run,
 )
+from regbench.runs.reuse import PresentData
 from regbench.signals import asked_to_stop
 from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
 
 
 def run_one(config: RunConfig) -> int:
-    """Train one run, or go on with it, or say that it is done; return the exit code.
+    """Train one run, or resume it, or say that it is done; return the exit code.
 
     0 is complete; a diverged run is complete too, and its result says so.
 
@@ -37,12 +36,12 @@ def run_one(config: RunConfig) -> int:
         with RunFolder.claim(config.folder()) as folder:
             if _is_done(config, folder):
                 return 0
-    task = prepare_task(config, build_records(config))
+    prepared = prepare_run(config, build_records(config))
     with RunFolder.claim(config.folder()) as folder:
         if _is_done(config, folder):  # by another process, since the first look
             return 0
         try:
-            return _train(config, task, folder)
+            return _train(config, prepared, folder)
         except (CheckpointError, BrokenPipeError):
             raise  # a refusal to touch what is there, or nobody reads any more: the run itself has not failed
         except Exception as error:
@@ -56,41 +55,43 @@ def _is_done(config: RunConfig, folder: RunFolder) -> bool:
     """Say that a complete run is complete, unless it is to start over."""
     if config.resume == "fresh":
         return False
-    result = folder.whole_result()
-    if result is None:
+    found = finished_result(config, folder, PresentData())
+    if found is None:
         return False
-    if not (folder.path / "curves.svg").exists():
-        draw_curves(folder, result)
+    result, note = found
     if not config.quiet:
         print_already_done(result, config.folder())
+    if note is not None:
+        print(f"regbench: note: {note}", file=sys.stderr)
     return True
 
 
-def _train(config: RunConfig, task: Task, folder: RunFolder) -> int:
+def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder) -> int:
     import torch
 
     from regbench.runs.provenance import describe_environment
-    from regbench.training.fit import Interrupted, Watch, fit, make_job
+    from regbench.training.cohort_run import Interrupted, Observer, make_run
+    from regbench.training.fit import fit
 
     if config.resume == "fresh":
         folder.discard()
-    plan, epochs = task.plan, task.plan.schedule.epochs
-    checkpoint = open_run(config, task, folder)
+    spec, epochs = prepared.spec, prepared.spec.schedule.epochs
+    checkpoint = open_run(config, prepared, folder)
     before = {} if checkpoint is None else checkpoint.facts
     # A resumed run keeps its number of threads, for sums are rounded differently with another.
-    threads = config.threads or before.get("threads") or choose_threads(task, len(os.sched_getaffinity(0)))
+    threads = config.threads or before.get("threads") or choose_threads(prepared, len(os.sched_getaffinity(0)))
     torch.set_num_threads(threads)
-    begin_run(config, task, folder, checkpoint, describe_environment(config.device))
+    begin_run(config, prepared, folder, checkpoint, describe_environment(config.device))
     first = 1 if checkpoint is None else int(before["track"]["epoch"]) + 1
-    job = make_job(plan, config.seed, FolderSink(folder), task.commit_facts(threads), checkpoint)
+    run = make_run(spec, config.seed, FolderSink(folder), prepared.commit_record(threads), checkpoint)
     try:
         with (
             torch.no_grad(),
             asked_to_stop() as stop,
-            open_progress(quiet=config.quiet, epochs=epochs, start=first, metric=plan.metric) as progress,
+            open_progress(quiet=config.quiet, epochs=epochs, start=first, metric=spec.metric.name) as progress,
         ):
             progress.begin(config.run_id(), epochs, first)
-            result = fit(plan, [job], task.data, Watch(epoch=progress.epoch, stop_requested=stop.requested))[0]
+            result = fit(spec, [run], prepared.data, Observer(epoch=progress.epoch, stop_requested=stop.requested))[0]
             progress.end()
     except Interrupted:
         folder.log("interrupted; everything up to the last commit is kept")

@@ -57,7 +57,7 @@ def export_onnx(model: TrainedModel, path: Path) -> Exported:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise ConfigError(f"export needs {error.name}; install the extra: pip install 'regbench[onnx]'") from None
-    if model.plan.compute_dtype is not None:
+    if model.spec.compute_dtype is not None:
         raise ConfigError("schedule.precision=bfloat16 cannot be exported; onnxruntime does not compute in it")
     graph = _trace(model)
     told = json.dumps(describe_inputs(model.preprocessing), ensure_ascii=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from regbench.config.run_config import RunConfig, build_run
 from regbench.errors import ConfigError, RegbenchError, escape
 from regbench.runs.fitted import read_fitted
 from regbench.runs.prepare import build_records
-from regbench.runs.rebuild import order_weights, rebuild_plan
+from regbench.runs.rebuild import order_weights, rebuild_spec
 from regbench.runs.trained_model import PredictionWarning, TrainedModel
+from regbench.schedules.ramps import ramp_regularizers
 from regbench.statuses import RunState, read_state
 from regbench.store.checkpoint import CheckpointError, read_checkpoint
+from regbench.training.spec import TrainingSpec
 
 
 def load_model(folder: str | Path) -> TrainedModel:
@@ -37,12 +41,20 @@ def load_model(folder: str | Path) -> TrainedModel:
     best = read_checkpoint(path / "checkpoint" / "best.safetensors")
     if best.facts.get("config_hash") != config.config_hash():
         raise CheckpointError(f"{path}: config.yaml is not the one that the weights were trained with; put it back")
-    plan = rebuild_plan(records, fitted)
+    spec = _as_of(rebuild_spec(records, fitted), result)
     if read_state(result["status"]) == RunState.DIVERGED:
         epoch = result.get("best_epoch")
         told = f"{path}: the run diverged; these are its weights of epoch {epoch}"
         warnings.warn(told, PredictionWarning, stacklevel=2)
-    return TrainedModel(plan, fitted.preprocessing, order_weights(plan, best.tensors))
+    return TrainedModel(spec, fitted.preprocessing, order_weights(spec, best.tensors))
+
+
+def _as_of(spec: TrainingSpec, result: Mapping[str, Any]) -> TrainingSpec:
+    """Return the specification with its ramped hyper-parameters as they were at the run's best epoch."""
+    schedule = spec.schedule
+    progress = float(result.get("best_epoch") or 0) / schedule.epochs
+    regularizers = ramp_regularizers(spec.regularizers, schedule.ramp, progress)
+    return replace(spec, regularizers=regularizers, schedule=replace(schedule, ramp={}))
 
 
 def _read_result(path: Path) -> dict[str, Any]:

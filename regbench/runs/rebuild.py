@@ -15,12 +15,14 @@ from regbench.regularizers.base import Facts
 from regbench.runs.fitted import Fitted
 from regbench.runs.prepare import Records
 from regbench.store.checkpoint import check_tensors
-from regbench.training.cohort import Layout, Networks
+from regbench.tasks import Task
+from regbench.training.cohort import Member, Networks
 from regbench.training.evaluation import compute_outputs
-from regbench.training.spec import Plan, make_plan
+from regbench.training.layout import Layout
+from regbench.training.spec import TrainingSpec, make_spec
 
 
-def rebuild_plan(records: Records, fitted: Fitted) -> Plan:
+def rebuild_spec(records: Records, fitted: Fitted) -> TrainingSpec:
     """Return what the run was trained with: the network as built for its data, regularizers and schedule.
 
     Raises:
@@ -31,28 +33,30 @@ def rebuild_plan(records: Records, fitted: Fitted) -> Plan:
     outputs = len(fitted.preprocessing.classes) or 1
     data = DataShape(fitted.preprocessing.task, fitted.preprocessing.layout, shape, outputs, inputs)
     network = records.model.build(data)
-    return make_plan(network, records.techniques, records.schedule, Facts(**fitted.facts, sites=network.sites))
+    facts = Facts(**{**fitted.facts, "task": Task(fitted.preprocessing.task), "sites": network.sites})
+    return make_spec(network, records.regularizers, records.schedule, facts)
 
 
-def order_weights(plan: Plan, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def order_weights(spec: TrainingSpec, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a run's weights and buffers in the order of its network; an ensemble's have one more axis in front.
 
     Raises:
         CheckpointError: a tensor is missing, unknown, or of another shape or type.
     """
-    expected = plan.network.initial_weights(Randomness(0), plan.dtype) | plan.network.initial_buffers(plan.dtype)
-    size = plan.ensemble[0]
+    expected = spec.network.initial_weights(Randomness(0), spec.dtype) | spec.network.initial_buffers(spec.dtype)
+    size = spec.ensemble_size
     check_tensors({k: v.expand(size, *v.shape) if size > 1 else v for k, v in expected.items()}, tensors)
     return {name: tensors[name] for name in expected}
 
 
-def rebuild_networks(plan: Plan, tensors: Mapping[str, Tensor]) -> Networks:
+def rebuild_networks(spec: TrainingSpec, tensors: Mapping[str, Tensor]) -> Networks:
     """Return the networks of one run with these weights and buffers by name, as evaluation takes them."""
-    size = plan.ensemble[0]
+    size = spec.ensemble_size
     stacked = dict(tensors) if size > 1 else {name: tensor.unsqueeze(0) for name, tensor in tensors.items()}
-    buffers = {name: stacked.pop(name) for name in plan.network.initial_buffers(plan.dtype)}
+    buffers = {name: stacked.pop(name) for name in spec.network.initial_buffers(spec.dtype)}
     layout = Layout({name: weight[0] for name, weight in stacked.items()})
-    return Networks(plan, layout, [plan.techniques] * size, layout.flatten(stacked, stacked=True), buffers)
+    member = Member(0, spec.regularizers, spec.schedule.optimizer)
+    return Networks(spec, layout, [member] * size, layout.flatten(stacked, stacked=True), buffers)
 
 
 def predict_in_one_pass(networks: Networks, x: Tensor) -> Tensor:
@@ -60,10 +64,11 @@ def predict_in_one_pass(networks: Networks, x: Tensor) -> Tensor:
 
     Rows are not cut into blocks, and an ensemble's members are not stacked but computed one after the other.
     """
-    size, combining = networks.plan.ensemble
-    if combining is None or size == 1:
+    spec = networks.spec
+    if spec.ensemble_size == 1:
         return compute_outputs(networks, x)[0]
-    members = [networks.select(torch.tensor([member])) for member in range(size)]
+    members = [networks.select(number) for number in torch.arange(spec.ensemble_size).split(1)]
     outputs = torch.stack([compute_outputs(member, x)[0] for member in members])
-    task = networks.plan.task
-    return combining.combine(log_probabilities(outputs) if task == "classification" else outputs, task)
+    (_, combining), *_ = spec.stages["ensemble_size"]
+    classify = spec.facts.task == Task.CLASSIFICATION
+    return combining.combine(log_probabilities(outputs) if classify else outputs, spec.facts)

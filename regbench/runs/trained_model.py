@@ -20,7 +20,7 @@ from regbench.losses import log_probabilities
 from regbench.runs.rebuild import rebuild_networks
 from regbench.training.cohort import Networks
 from regbench.training.evaluation import predict
-from regbench.training.spec import Plan
+from regbench.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,11 +42,11 @@ class TrainedModel(nn.Module):
     `best.safetensors`, an ensemble's with an axis of its members in front; gradients are off until they are asked for.
     """
 
-    def __init__(self, plan: Plan, preprocessing: Preprocessing, weights: Mapping[str, Tensor]) -> None:
+    def __init__(self, spec: TrainingSpec, preprocessing: Preprocessing, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self.plan, self.preprocessing = plan, preprocessing
+        self.spec, self.preprocessing = spec, preprocessing
         self._names = tuple(weights)
-        buffers = plan.network.initial_buffers(plan.dtype)
+        buffers = spec.network.initial_buffers(spec.dtype)
         for name, tensor in weights.items():
             _register(self, name, tensor, trained=name not in buffers)
         self.eval()
@@ -138,7 +138,7 @@ class TrainedModel(nn.Module):
     def networks(self) -> Networks:
         """Return the networks with their present weights, as evaluation takes them."""
         tensors = self.state_dict(keep_vars=True)
-        return rebuild_networks(self.plan, {name: tensors[name] for name in self._names})
+        return rebuild_networks(self.spec, {name: tensors[name] for name in self._names})
 
     def extra_repr(self) -> str:
         """Say what goes in and what comes out."""

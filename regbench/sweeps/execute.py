@@ -18,7 +18,7 @@ from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.prepare import WORKER_LOST
 from regbench.signals import INTERRUPTED, StopSignal, asked_to_stop
 from regbench.store import durable
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently as together
 from regbench.store.durable import StorageError
 from regbench.store.run_folder import RunFolder
 from regbench.sweeps.backends import Backend, LocalProcesses, open_backend

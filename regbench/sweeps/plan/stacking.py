@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from regbench.config.fields import hyper_names
 from regbench.config.run_config import RunConfig
@@ -41,8 +40,9 @@ def describe_static(config: RunConfig) -> str:
     """
     from regbench.regularizers.registry import load  # imports torch
 
-    optimizer = config.schedule.get("optimizer", {})
-    free = hyper_names(OPTIMIZERS[optimizer["name"]]) if "name" in optimizer else ()
+    given = config.schedule.get("optimizer")
+    optimizer: Mapping[str, object] = given if isinstance(given, Mapping) else {}
+    free = hyper_names(OPTIMIZERS[str(optimizer["name"])]) if "name" in optimizer else ()
     static = {
         "dataset": config.dataset,
         "model": config.model,
@@ -60,5 +60,5 @@ def label_group(config: RunConfig) -> str:
     return f"{config.dataset['name']} {config.model['name']} {techniques}"
 
 
-def _without(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def _without(mapping: Mapping[str, object], keys: Sequence[str]) -> dict[str, object]:
     return {key: value for key, value in mapping.items() if key not in keys}

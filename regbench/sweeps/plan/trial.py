@@ -51,25 +51,25 @@ def measure_group(trial: Trial) -> TrialReport:
 def _measure(trial: Trial) -> Measurement:
     import torch
 
-    from regbench.training.fit import Job, make_job
+    from regbench.training.cohort_run import CohortRun, make_run
     from regbench.training.timing import NoSink, count_steps, estimate_bytes, evaluation_share, time_step
 
-    task = prepare_group(trial.runs)
-    runs = [config for config in trial.runs if fits(build_records(config), task.facts)]
+    prepared = prepare_group(trial.runs)
+    runs = [config for config in trial.runs if fits(build_records(config), prepared.facts)]
     torch.set_num_threads(runs[0].threads or 1)
 
-    def job(config: RunConfig) -> Job:
+    def make(config: RunConfig) -> CohortRun:
         records = build_records(config)
-        plan = replace(task.plan, techniques=records.techniques, schedule=records.schedule)
-        return make_job(plan, config.seed, NoSink())
+        spec = replace(prepared.spec, regularizers=records.regularizers, schedule=records.schedule)
+        return make_run(spec, config.seed, NoSink())
 
-    bytes_per_run, available = estimate_bytes(task.plan, task.data), available_memory()
+    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data), available_memory()
     samples: list[Sample] = []
     for size in sizes_to_try(trial.sizes, len(runs)):
         if samples and not (worth_climbing(samples) and 2 * size * bytes_per_run < available):
             break
         try:
-            seconds = time_step(task.plan, [job(config) for config in runs[:size]], task.data)
+            seconds = time_step(prepared.spec, [make(config) for config in runs[:size]], prepared.data)
         except Exception:
             if not samples:
                 raise
@@ -77,8 +77,8 @@ def _measure(trial: Trial) -> Measurement:
         samples.append(Sample(size, seconds))
     return Measurement(
         samples=tuple(samples),
-        steps=count_steps(task.plan, task.data),
-        overhead=EVERYTHING_ELSE + evaluation_share(task.plan, task.data),
+        steps=count_steps(prepared.spec, prepared.data),
+        overhead=EVERYTHING_ELSE + evaluation_share(prepared.spec, prepared.data),
         bytes_per_run=bytes_per_run,
         available=available,
     )

@@ -20,20 +20,18 @@ from typing import TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
+    PreparedRun,
     Records,
-    Task,
-    begin_run,
     build_records,
-    check_techniques,
+    check_regularizers,
     is_out_of_memory,
-    open_run,
     prepare_group,
 )
 from regbench.store.checkpoint import Checkpoint, CheckpointError
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently as together
 from regbench.store.run_folder import FolderInUse, RunFolder
 from regbench.sweeps.heartbeat import Beat
 from regbench.sweeps.workers.stop_requests import Orders, most_folders, prepared_process
@@ -95,7 +93,7 @@ class Opened:
 
 def train_assignment(assignment: Assignment) -> Outcome:
     """Train the runs of an assignment, `size` at a time, and say what came of them."""
-    from regbench.training.fit import Interrupted
+    from regbench.training.cohort_run import Interrupted
 
     outcome = Outcome(assignment.number)
     with (
@@ -156,19 +154,19 @@ def _train_together(
         if not claimed:
             return
         try:
-            task = prepare_group([claim.config for claim in claimed])
+            prepared = prepare_group([claim.config for claim in claimed])
         except ConfigError as refusal:  # of the data or the model, which all have in common
             for claim in claimed:
                 outcome.errors[claim.config.run_id()] = _refuse(claim, refusal)
             return
         cohorts: dict[int, list[Opened]] = {}
-        for claim, opened in zip(claimed, together(lambda claim: _open(claim, task), claimed), strict=True):
+        for claim, opened in zip(claimed, together(lambda claim: _open(claim, prepared), claimed), strict=True):
             if isinstance(opened, Opened):
                 cohorts.setdefault(opened.epoch, []).append(opened)
             else:
                 outcome.errors[claim.config.run_id()] = str(opened)
         for _, cohort in sorted(cohorts.items()):
-            _fit(cohort, task, orders, tell)
+            _fit(cohort, prepared, orders, tell)
 
 
 @dataclass(frozen=True)
@@ -209,13 +207,13 @@ def _is_to_train(claim: Claim, outcome: Outcome) -> bool:
     return False
 
 
-def _open(claim: Claim, task: Task) -> Opened | RegbenchError:
+def _open(claim: Claim, prepared: PreparedRun) -> Opened | RegbenchError:
     """Check one run against the data and open its folder, or return why not; a refusal is this run's alone."""
     assert isinstance(claim.folder, RunFolder)
     try:
         records = build_records(claim.config)
-        check_techniques(records, task.facts)
-        return Opened(claim.config, records, claim.folder, open_run(claim.config, task, claim.folder))
+        check_regularizers(records, prepared.facts)
+        return Opened(claim.config, records, claim.folder, open_run(claim.config, prepared, claim.folder))
     except CheckpointError as refusal:
         return refusal  # to touch what is there: nothing is written
     except ConfigError as refusal:
@@ -223,25 +221,28 @@ def _open(claim: Claim, task: Task) -> Opened | RegbenchError:
         return refusal
 
 
-def _fit(cohort: Sequence[Opened], task: Task, orders: Orders, tell: Callable[[int, int, int], None]) -> None:
+def _fit(
+    cohort: Sequence[Opened], prepared: PreparedRun, orders: Orders, tell: Callable[[int, int, int], None]
+) -> None:
     import torch
 
     from regbench.runs.provenance import describe_environment
-    from regbench.training.fit import Watch, fit, make_job
+    from regbench.training.cohort_run import Observer, make_run
+    from regbench.training.fit import fit
 
     checkpoint = cohort[0].checkpoint
     before = {} if checkpoint is None else checkpoint.facts
     threads = cohort[0].config.threads or before.get("threads") or 1
     torch.set_num_threads(threads)
     environment = describe_environment(cohort[0].config.device)
-    together(lambda run: begin_run(run.config, task, run.folder, run.checkpoint, environment), cohort)
-    facts, epochs = task.commit_facts(threads), task.plan.schedule.epochs
-    jobs = [
-        make_job(
-            replace(task.plan, techniques=run.records.techniques, schedule=run.records.schedule),
+    together(lambda run: begin_run(run.config, prepared, run.folder, run.checkpoint, environment), cohort)
+    record, epochs = prepared.commit_record(threads), prepared.spec.schedule.epochs
+    runs = [
+        make_run(
+            replace(prepared.spec, regularizers=run.records.regularizers, schedule=run.records.schedule),
             run.config.seed,
             FolderSink(run.folder),
-            facts,
+            record,
             run.checkpoint,
         )
         for run in cohort
@@ -252,7 +253,7 @@ def _fit(cohort: Sequence[Opened], task: Task, orders: Orders, tell: Callable[[i
 
     progress(cohort[0].epoch, len(cohort))
     with torch.no_grad():
-        fit(task.plan, jobs, task.data, Watch(progress=progress, stop_requested=orders.stop))
+        fit(prepared.spec, runs, prepared.data, Observer(progress=progress, stop_requested=orders.stop))
 
 
 def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> None:

@@ -45,9 +45,9 @@ def test_every_run_has_a_row_whatever_became_of_it(tmp_path: Path) -> None:
         "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds", "error",
     ]  # fmt: skip
     assert [row["run_id"] for row in rows] == [entry.run_id for entry in entries]
-    assert [row["status"] for row in rows] == ["finished", "finished", "diverged", "failed", "waiting", "waiting"]
+    assert [row["status"] for row in rows] == ["complete", "complete", "diverged", "failed", "waiting", "waiting"]
     assert list(rows[0].values())[1:] == [
-        "none", "", "0", "finished", "7", "9", "0.1", "0.95", "0.5", "0.9", "0.6", "0.8", "1.5", "",
+        "none", "", "0", "complete", "7", "9", "0.1", "0.95", "0.5", "0.9", "0.6", "0.8", "1.5", "",
     ]  # fmt: skip
     assert (rows[3]["error"], rows[3]["val_accuracy"], rows[3]["regularizer.l2.strength"]) == ("no\\nmore", "", "0.1")
 
@@ -130,7 +130,7 @@ def test_no_line_of_the_table_is_wider_than_the_terminal(
             result(0.5 + seed / 10, status=status),
         )
         for name in ("none", "dropout+elastic_net+mixup")
-        for seed, status in enumerate(("finished", "finished", "diverged"))
+        for seed, status in enumerate(("complete", "complete", "diverged"))
     ]
     text = printed(tmp_path, runs, capsys)
     assert "\x1b" not in text

@@ -30,7 +30,7 @@ def configure(
 
 
 def result(
-    val: float | None = 0.9, test: float | None = 0.8, *, status: str = "finished", metric: str = "accuracy"
+    val: float | None = 0.9, test: float | None = 0.8, *, status: str = "complete", metric: str = "accuracy"
 ) -> dict[str, Any]:
     """The content of a complete run's result.json with these metrics; `val=None` has no validation part."""
     figures = {

@@ -27,7 +27,7 @@ def test_every_state_is_told(tmp_path: Path) -> None:
     standings = survey(tmp_path, ENTRIES)
     assert [s.entry for s in standings] == ENTRIES
     assert [s.state for s in standings] == ["done", "done", "done", "failed", "waiting"]
-    assert [s.status for s in standings] == ["finished", "stopped_early", "diverged", "failed", "waiting"]
+    assert [s.status for s in standings] == ["complete", "stopped_early", "diverged", "failed", "waiting"]
     assert [s.error for s in standings] == [None, None, None, "no", None]
     assert standings[0].figures("val") == {"loss": 0.5, "accuracy": 0.9}
 
@@ -63,8 +63,8 @@ def test_an_unchanged_failure_is_not_read_again(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"status": "finished"}', b'{"status": "odd", "best": {}}',
-     b'{"status": ["finished"], "best": {}}', b'{"status": "finished", "best": 3}', b" " * (1 << 24) + b"{}"],
+    [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b'{"status": "complete"}', b'{"status": "odd", "best": {}}',
+     b'{"status": ["complete"], "best": {}}', b'{"status": "complete", "best": 3}', b" " * (1 << 24) + b"{}"],
 )  # fmt: skip
 def test_a_broken_result_is_a_failure_with_its_reason(tmp_path: Path, content: bytes) -> None:
     put_result(tmp_path, ENTRIES[0], content)
