@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.onnx_graph import Graph, describe_inputs, draw_rows, make_inputs
 from regbench.runs.trained_model import TrainedModel
 from regbench.store import durable
+from regbench.tasks import Task
 
 if TYPE_CHECKING:
     import onnx
@@ -98,16 +100,19 @@ def _trace(model: TrainedModel) -> onnx.ModelProto:
     given = make_inputs(model.preprocessing, draw_rows(model.preprocessing, TRACED_ROWS))
     tensors = tuple(torch.from_numpy(given[name]) for name in graph.inputs)
     rows = torch.export.Dim("N", min=1)
-    with torch.no_grad(), _silenced():
-        program = torch.onnx.export(
-            graph,
-            tensors,
-            dynamo=True,
-            verbose=False,
-            input_names=list(graph.inputs),
-            output_names=["prediction" if model.task == "regression" else "probabilities"],
-            dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
-        )
+    try:
+        with torch.no_grad(), _silenced():
+            program = torch.onnx.export(
+                graph,
+                tensors,
+                dynamo=True,
+                verbose=False,
+                input_names=list(graph.inputs),
+                output_names=["prediction" if model.task == Task.REGRESSION else "probabilities"],
+                dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ConfigError("cannot be exported: the network computes what torch's exporter cannot follow") from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     return proto
@@ -115,11 +120,11 @@ def _trace(model: TrainedModel) -> onnx.ModelProto:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep torch's exporter from warning of its own use of torch, and of packages that it would not need."""
+    """Keep torch's exporter from warning of its own use of torch, and from printing what it could not follow."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -129,7 +134,7 @@ def _silenced() -> Iterator[None]:
 def _compare(model: TrainedModel, raw: Columns | Floats, found: np.ndarray) -> float:
     """Return the largest difference between onnxruntime's predictions and the model's own."""
     expected = model.finish(model.evaluate_rows(raw)).numpy()
-    if model.task == "classification":
+    if model.task == Task.CLASSIFICATION:
         return float(np.abs(found - expected).max())
     fitted = model.preprocessing
     centred = np.abs(expected - fitted.target_mean) / fitted.target_scale

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -59,16 +59,20 @@ def rebuild_networks(spec: TrainingSpec, tensors: Mapping[str, Tensor]) -> Netwo
     return Networks(spec, layout, [member] * size, layout.flatten(stacked, stacked=True), buffers)
 
 
-def predict_in_one_pass(networks: Networks, x: Tensor) -> Tensor:
+def split_members(networks: Networks) -> list[Networks]:
+    """Return the networks of one run, each by itself."""
+    return [networks.select(number) for number in torch.arange(networks.spec.ensemble_size).split(1)]
+
+
+def predict_in_one_pass(members: Sequence[Networks], x: Tensor) -> Tensor:
     """Return what `predict` does for one run, `[N, C]`, for tools that follow a computation of any number of rows.
 
-    Rows are not cut into blocks, and an ensemble's members are not stacked but computed one after the other.
+    Rows are not cut into blocks, and the networks of an ensemble are computed one after the other, not stacked.
     """
-    spec = networks.spec
-    if spec.ensemble_size == 1:
-        return compute_outputs(networks, x)[0]
-    members = [networks.select(number) for number in torch.arange(spec.ensemble_size).split(1)]
+    spec = members[0].spec
     outputs = torch.stack([compute_outputs(member, x)[0] for member in members])
+    if spec.ensemble_size == 1:
+        return outputs[0]
     (_, combining), *_ = spec.stages["ensemble_size"]
     classify = spec.facts.task == Task.CLASSIFICATION
     return combining.combine(log_probabilities(outputs) if classify else outputs, spec.facts)

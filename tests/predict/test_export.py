@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from torch import Tensor
 
 import regbench
 from regbench.cli.main import main
-from regbench.runs import export_onnx
+from regbench.runs import export_onnx, onnx_graph
 from tests.predict.trained import Trained, read_source, train, write_table
 
 onnx = pytest.importorskip("onnx")
@@ -135,6 +136,19 @@ def test_what_onnxruntime_cannot_compute_is_refused(
     assert err.startswith(f"regbench: {line}")
     assert len(err.splitlines()) == 1
     assert not (tmp_path / "model.onnx").exists()
+
+
+def test_what_the_exporter_cannot_follow_is_refused(
+    people: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def forward(self: onnx_graph.Graph, *tensors: Tensor) -> Tensor:
+        return tensors[0] if tensors[0].sum().item() > 0 else -tensors[0]
+
+    monkeypatch.setattr(onnx_graph.Graph, "forward", forward)
+    assert main(["export", str(people.folder), str(tmp_path / "model.onnx")]) == 2
+    line = "regbench: cannot be exported: the network computes what torch's exporter cannot follow\n"
+    assert capsys.readouterr().err == line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_extra_it_is_named(people: Trained, tmp_path: Path) -> None:
