@@ -53,13 +53,14 @@ def measure_peak() -> float:
 
 def time_cohort(technique: str, size: int) -> float:
     """Return the seconds of one step of `size` stacked runs."""
-    from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-    from regbench.compose.sweep_runs import plan_sweep
+    from regbench.compose.loader import PRIMARY, open_loader
+    from regbench.compose.sweep_runs import compose_sweep
     from regbench.runs.prepare import build_records, prepare_task
     from regbench.training.fit import make_job
     from regbench.training.timing import NoSink, time_step
 
-    configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, make_words(technique, size))
+    with open_loader(None, None, warn=print) as loader:
+        configs = compose_sweep(loader, PRIMARY, [make_words(technique, size)])
     task = prepare_task(configs[0], build_records(configs[0]))
     return time_step(task.plan, [make_job(task.plan, config.seed, NoSink()) for config in configs], task.data)
 

@@ -48,7 +48,7 @@ class Task:
     facts: Facts
 
     def commit_facts(self, threads: int) -> dict[str, Any]:
-        """Return what every commit holds beside the state of training, for whoever goes on from it."""
+        """Return what every commit holds besides the state of training, for whoever resumes from it."""
         return {"data_checksum": self.checksum, "threads": threads}
 
 
@@ -95,23 +95,41 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     return Task(plan, prepare(split, plan.dtype), split.checksum, facts)
 
 
-def prepare_group(configs: Sequence[RunConfig]) -> Task:
-    """Return what runs of one group have in common, as the first of them has it whose techniques fit.
+def build_all(configs: Sequence[RunConfig]) -> list[Records]:
+    """Return the records of every run; runs that differ only in the seed or the data share theirs.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed; it is the first in the order of the runs.
+    """
+    built: dict[str, Records] = {}
+    records = []
+    for config in configs:
+        settings = repr((config.device, config.schedule, config.model, config.regularizers))  # 1, 1.0 and True differ
+        if settings not in built:
+            built[settings] = build_records(config)
+        records.append(built[settings])
+    return records
+
+
+def prepare_stack(configs: Sequence[RunConfig], records: Sequence[Records]) -> Task:
+    """Return what runs of one stack have in common, as the first of them has it whose techniques fit.
 
     A technique's check may depend on a value in which the runs differ, so one refusal says nothing of the others.
 
+    Args:
+        configs: the runs.
+        records: those of each run.
+
     Raises:
-        ConfigError: no run of the group can be trained; it says why the first cannot.
+        ConfigError: no run of the stack can be trained; it says why the first cannot.
     """
-    first = build_records(configs[0])
     try:
-        return prepare_task(configs[0], first)
+        return prepare_task(configs[0], records[0])
     except ConfigError as refusal:
-        facts = prepare_task(configs[0], replace(first, techniques={})).facts
-        for config in configs[1:]:
-            records = build_records(config)
-            if fits(records, facts):
-                return prepare_task(config, records)
+        facts = prepare_task(configs[0], replace(records[0], techniques={})).facts
+        for config, own in zip(configs[1:], records[1:], strict=True):
+            if fits(own, facts):
+                return prepare_task(config, own)
         raise refusal
 
 
@@ -182,7 +200,7 @@ def open_run(config: RunConfig, task: Task, folder: RunFolder) -> Checkpoint | N
     """Open a run's tables at its last commit and return it; None where there is none yet.
 
     Raises:
-        CheckpointError: what is there cannot be gone on from, or the data have changed since.
+        CheckpointError: what is there cannot be resumed, or the data have changed since.
     """
     checkpoint = folder.resume(config.config_hash(), task.plan.header)
     if checkpoint is not None and checkpoint.facts.get("data_checksum", task.checksum) != task.checksum:
@@ -195,7 +213,7 @@ def open_run(config: RunConfig, task: Task, folder: RunFolder) -> Checkpoint | N
 def begin_run(
     config: RunConfig, task: Task, folder: RunFolder, checkpoint: Checkpoint | None, environment: Mapping[str, Any]
 ) -> None:
-    """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it goes on."""
+    """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it resumes."""
     if checkpoint is None:
         folder.write_config(config.to_yaml())
         own = {"overrides": list(config.overrides), "data_checksum": task.checksum, "plan": task.plan.describe()}

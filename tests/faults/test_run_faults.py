@@ -17,10 +17,14 @@ from typing import Any
 
 import pytest
 
-from regbench.cli import run as compose
+from regbench.compose.loader import PRIMARY, open_loader
+from regbench.compose.single_run import compose_run
 from regbench.config.run_config import RunConfig
 from regbench.data import loading
-from regbench.runs import execute, prepare
+from regbench.display import run_summary
+from regbench.display.run_progress import open_progress
+from regbench.display.run_summary import print_result
+from regbench.runs import prepare
 from regbench.runs.execute import run_one
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
@@ -59,11 +63,14 @@ def go_on(work: Path, *words: str, before: tuple[Act, ...] = (commit_every_epoch
 @pytest.fixture(scope="module")
 def config(warm: None) -> RunConfig:
     """The run of `WORDS` composed already: composing is most of a short run, and writes nothing."""
-    parsed: list[RunConfig] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "run_one", lambda config: parsed.append(config) or 0)
-        compose.run(WORDS)
-    return parsed[0]
+    with open_loader(None, None, warn=pytest.fail) as loader:
+        return compose_run(loader, PRIMARY, WORDS)
+
+
+def train(config: RunConfig) -> int:
+    """Train a run, followed as the command follows it."""
+    print_result(run_one(config, open_progress()))
+    return 0
 
 
 def count_steps(config: RunConfig, work: Path) -> int:
@@ -71,7 +78,7 @@ def count_steps(config: RunConfig, work: Path) -> int:
     numbers: list[int] = []
 
     def run() -> int:
-        code = run_one(config)
+        code = train(config)
         Path("steps").write_text(str(numbers[-1]))
         return code
 
@@ -85,12 +92,12 @@ def count_steps(config: RunConfig, work: Path) -> int:
 
 def die(config: RunConfig, work: Path, step: int) -> int:
     """Run until SIGKILL in place of a durable step, and return how the process ended."""
-    return fork(work, lambda: run_one(config), commit_every_epoch, dying_at(step)).wait().code
+    return fork(work, lambda: train(config), commit_every_epoch, dying_at(step)).wait().code
 
 
 def finish(config: RunConfig, work: Path) -> Mapping[str, Any]:
     """Run to the end, and return what the folder has then."""
-    ended = fork(work, lambda: run_one(config), commit_every_epoch).wait()
+    ended = fork(work, lambda: train(config), commit_every_epoch).wait()
     assert ended.code == 0, ended.err
     return fingerprint(run_folder(work))
 
@@ -148,7 +155,7 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
     "the picture": (prepare, "draw_curves", 1),
-    "the report": (execute, "print_result", 1),
+    "the report": (run_summary, "print_result", 1),
 }
 
 
@@ -162,7 +169,7 @@ def test_signal_ends_the_command_and_loses_nothing(
     ended = command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
     assert ended.code == code, ended.err
     word = "terminated" if code == 143 else "interrupted"
-    assert ended.line == f"regbench: {word}; the same command goes on from here"
+    assert ended.line == f"regbench: {word}; the same command resumes from here"
     assert go_on(work) == reference
 
 
@@ -241,7 +248,7 @@ def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, un
         wait_for(trains)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert (process.returncode, err) == (130, "regbench: interrupted; the same command goes on from here\n")
+    assert (process.returncode, err) == (130, "regbench: interrupted; the same command resumes from here\n")
     folder = run_folder(work)
     committed = read_checkpoint(folder / "checkpoint/last.safetensors").facts
     assert committed["metrics_bytes"] == (folder / "metrics.csv").stat().st_size, "an epoch was not committed"

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from regbench.regularizers.l2 import L2
 from regbench.runs.prepare import OUT_OF_MEMORY
+from regbench.sweeps.plan import measure
+from regbench.sweeps.plan.trial import TrialReport
 from regbench.training import fit
 from regbench.training.cohort import Cohort
 from tests.sweep.commands import (
@@ -177,9 +179,7 @@ def test_a_cohort_that_memory_does_not_hold_is_halved_and_goes_on(
 
 def measure_nothing() -> None:
     """Let this process plan without a trial."""
-    from regbench.sweeps import planning, sizing
-
-    setattr(planning, "measure_group", lambda trial: sizing.TrialReport(trial.number))  # noqa: B010
+    setattr(measure, "measure_stack", lambda trial: TrialReport(trial.number))  # noqa: B010
 
 
 def test_runs_that_memory_does_not_hold_alone_fail_with_a_line_that_says_so(work: Path) -> None:
