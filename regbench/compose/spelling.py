@@ -39,7 +39,7 @@ def spell_value(value: object) -> str:
     ['null', 'true', '0.001', 'relu', "'a, b'", "[8,'x y']", '{fc1:0.5}']
 
     Raises:
-        TypeError: it is not a text, path, number, bool, None, or a list or mapping of these.
+        TypeError: it is not a text, path, number, bool, None, or a list or mapping of these by name.
     """
     if value is None or isinstance(value, bool):
         return json.dumps(value)
@@ -52,9 +52,16 @@ def spell_value(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{','.join(spell_value(item) for item in value)}]"
     if isinstance(value, Mapping):
-        return f"{{{','.join(f'{spell_value(key)}:{spell_value(item)}' for key, item in value.items())}}}"
+        return f"{{{','.join(f'{_spell_key(key)}:{spell_value(item)}' for key, item in value.items())}}}"
     kind = type(value).__name__
     raise TypeError(f"a {kind} is not allowed; a setting takes a text, path, number, bool, None, list or mapping")
+
+
+def _spell_key(key: object) -> str:
+    # Hydra's grammar has no quotes for the keys of a mapping.
+    if isinstance(key, str) and BARE.fullmatch(key):
+        return key
+    raise TypeError(f"the key {shorten(key)} is not allowed; a mapping's keys are names without spaces and signs")
 
 
 def _spell_text(text: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -64,14 +65,19 @@ class RunResult:
         """The run's `metrics.csv` as a DataFrame: a row an epoch, every figure to its last digit.
 
         Raises:
-            ConfigError: the file is not there any more.
+            ConfigError: the file is not there any more, or damaged.
         """
-        from pandas import read_csv
+        from pandas import DataFrame
 
+        path = self.folder / "metrics.csv"
         try:
-            return read_csv(self.folder / "metrics.csv", float_precision="round_trip")
-        except OSError as error:
-            raise ConfigError(f"{self.folder / 'metrics.csv'} cannot be read: {error.strerror}") from error
+            with path.open(newline="", encoding="utf-8") as lines:
+                header, *rows = csv.reader(lines)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is empty'}") from error
+        # Python's own conversion: pandas' may be off by the last bit.
+        columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(header, ())
+        return DataFrame({name: _parse_column(name, cells) for name, cells in columns.items()})
 
     @cached_property
     def config(self) -> Mapping[str, object]:
@@ -167,6 +173,12 @@ def _read_figures(parts: Mapping[str, object]) -> Figures:
         for part, own in parts.items()
         if isinstance(own, Mapping)
     }
+
+
+def _parse_column(name: str, cells: Sequence[str]) -> list[float] | list[int]:
+    if name == "epoch":
+        return [int(cell) for cell in cells]
+    return [float(cell) if cell else math.nan for cell in cells]
 
 
 def _mapping(value: object) -> Mapping[str, object]:
