@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NoReturn, TypeAlias
 
 Handler: TypeAlias = Callable[[int, FrameType | None], object] | int | None
-"""What `signal.getsignal` returns: a function, SIG_DFL or SIG_IGN, or None for a handler that C code installed."""
+"""A value of `signal.getsignal`: a function, SIG_DFL or SIG_IGN, or None for a handler that C code installed."""
 
 
 class StopSignal:

@@ -1,4 +1,4 @@
-"""What a configuration may not make Hydra do: write files, set the environment, run code, or lose a regularizer.
+"""Refusals of what a configuration may not make Hydra do: write files, set the environment, run code, lose a choice.
 
 Any configuration file may reach Hydra's own node (`# @package _global_`), so the composed node is compared with what
 regbench ships, whichever file or override a difference came from, before Hydra acts on it.
@@ -29,7 +29,7 @@ FIXED: dict[str, tuple[Any, ...]] = {
     "job.env_set": ({},),
     "job.chdir": (None, False),
 }
-"""What regbench ships for each of Hydra's settings that could write or execute: nothing happens."""
+"""The shipped value of each of Hydra's settings that could write or execute: nothing happens."""
 
 CHOSEN = re.compile(r"[+~]*(dataset|model|schedule|regularizer|experiment|study)(/[\w/]+)?(@[^=]*)?=(.*)")
 ABSOLUTE = re.compile(r"(^|[,\[('\"])\s*/")

@@ -1,4 +1,4 @@
-"""Which runs a sweep has: the product of its words, or of the words of each of its parts, one part after another."""
+"""The runs of a sweep: the product of its words, or of the words of each of its parts, one part after another."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ WIDTHS = (9, 9, 9, 9, 9, 5, 8, 7)
 
 
 class Painter(Protocol):
-    """Where and how often rows appear."""
+    """The place where rows appear, and how often."""
 
     def start(self, start: RunStart) -> None:
         """Announce the run."""
@@ -74,7 +74,7 @@ class Display:
         self.painter.start(start)
 
     def epoch(self, row: Row) -> None:
-        """Take note of a finished epoch, and show it if it is time to."""
+        """Take note of an epoch, and show it if it is time to."""
         number, loss = _epoch_of(row), row.get("val_loss")
         if loss is not None and (self.best is None or loss < self.best[0]):
             self.best = (loss, number)

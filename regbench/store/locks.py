@@ -12,7 +12,7 @@ from pathlib import Path
 from regbench.store import durable
 
 TRIES = 20
-"""How often a lock is tried, 1 ms apart: `lock_is_taken` holds that of a dead process for some microseconds."""
+"""Times that a lock is tried, 1 ms apart: `lock_is_taken` holds that of a dead process for some microseconds."""
 
 
 @contextlib.contextmanager

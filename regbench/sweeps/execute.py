@@ -1,4 +1,4 @@
-"""A whole sweep: find what is left, cut it into cohorts, have workers train them, and return what came of it."""
+"""A whole sweep: find the runs that are left, cut them into cohorts, have workers train them, and return the result."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ WAIT_TICKS = 10
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What a sweep would train: nothing of it was begun."""
+    """The runs that a sweep would train, and how; nothing of it was begun."""
 
     runs: tuple[RunConfig, ...]
     left: int

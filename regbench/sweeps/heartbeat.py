@@ -28,7 +28,7 @@ INTERVAL = 0.5
 LARGEST_HEARTBEAT = 1 << 16
 WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 TRIES = 100
-"""How often a lock is tried, 10 ms apart: a reader that removes leftovers holds it for some microseconds."""
+"""Times that a lock is tried, 10 ms apart: a reader that removes leftovers holds it for some microseconds."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class SeedGroup:
 
     @property
     def data(self) -> tuple[tuple[str, str], ...]:
-        """What tells its data set from the others of the sweep; only groups of one data set can be compared."""
+        """Settings that tell its data set from the others of the sweep; only groups of one data set can be compared."""
         return tuple((key, spell(self.values[key])) for key in self.keys if is_data(key) and key in self.values)
 
 

@@ -27,7 +27,7 @@ class Best:
     data: Mapping[str, str]
     """Settings that tell its data set from the others of the sweep; empty where there is one."""
     overrides: list[str]
-    """What trains it again, besides what all runs of the sweep share."""
+    """The settings that train it again, besides those that all runs of the sweep share."""
     metric: str
     validation: Score
     """Mean over the seeds with its standard error."""
@@ -38,7 +38,7 @@ class Best:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class SweepResult:
-    """What became of the runs of a sweep, in their order."""
+    """The runs of a sweep in their order, each with its state and result."""
 
     folder: Path
     statuses: tuple[RunStatus, ...]

@@ -18,7 +18,11 @@ import pytest
 import regbench
 from regbench import ConfigError, RunState
 from regbench.cli.main import main
+from regbench.config.run_config import RunConfig
+from regbench.runs import prepare
+from regbench.runs.prepare import build_records
 from regbench.store import read_checkpoint
+from regbench.sweeps.workers import train
 from regbench.training import fit
 from regbench.training.cohort import Cohort
 
@@ -119,6 +123,7 @@ def test_settings_need_no_quotes(tmp_path: Path) -> None:
         "dataset.target": "the class",
         "model.widths": (4, 4),
         "schedule.epochs": 2,
+        "schedule.batch_size": 10,
         "threads": None,
         "quiet": True,
     }
@@ -225,6 +230,21 @@ def test_parts_are_sweeps_of_their_own() -> None:
     swept = regbench.sweep([*SMALL, "seed=0,1"], parts=parts)
     assert list(swept.frame["regularizer"]) == ["none"] * 2 + ["dropout"] * 4
     assert list(swept.frame["regularizer.dropout.rate"].fillna(-1)) == [-1, -1, 0.1, 0.3, 0.1, 0.3]
+
+
+def test_records_are_built_once_to_check_once_to_measure_and_once_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[float] = []
+
+    def count(config: RunConfig) -> prepare.Records:
+        built.append(config.regularizers["l2"]["strength"])
+        return build_records(config)
+
+    monkeypatch.setattr(prepare, "build_records", count)
+    monkeypatch.setattr(train, "build_records", count)
+    strengths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    words = ["regularizer=l2", f"regularizer.l2.strength={','.join(map(str, strengths))}", "sweep.workers=1"]
+    regbench.sweep([*SMALL, *words])
+    assert sorted(built) == sorted(strengths * 3)
 
 
 def test_a_run_that_fails_is_named_and_the_others_count() -> None:

@@ -26,6 +26,7 @@ from regbench.display.run_progress import open_progress
 from regbench.display.run_summary import print_result
 from regbench.runs import prepare
 from regbench.runs.execute import run_one
+from regbench.statuses import RunState, read_state
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
 from regbench.training.cohort import Cohort
@@ -233,7 +234,8 @@ def test_sixteen_processes_execute_a_sweep_once(warm: None, work: Path) -> None:
     assert set(codes) <= {0, 1, 2}  # 1 and 2: a run was in use by another of the sixteen
     logs = [path.read_text() for path in work.glob("*/*/run.log")]
     assert [log.count(" training\n") for log in logs] == [1, 1]
-    assert [json.loads(path.read_text())["status"] for path in work.glob("*/*/result.json")] == ["finished"] * 2
+    states = [read_state(json.loads(path.read_text())["status"]) for path in work.glob("*/*/result.json")]
+    assert states == [RunState.COMPLETE] * 2
 
 
 def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, undisturbed: Undisturbed) -> None:

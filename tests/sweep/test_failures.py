@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,7 @@ def test_a_run_that_raises_fails_alone_and_is_tried_again(work: Path, undisturbe
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
     assert "Traceback" not in ended.err + ended.out
-    assert statuses(work) == ["failed"] + ["finished"] * 5
+    assert statuses(work) == ["failed"] + ["complete"] * 5
     (failed,) = [name for name, result in results(work).items() if result["status"] == "failed"]
     assert results(work)[failed]["error"] == "ValueError: a defect"
     for folder in folders(work):
@@ -70,7 +69,7 @@ def test_a_run_that_raises_fails_alone_and_is_tried_again(work: Path, undisturbe
     assert "of two lines" in log_of(work / "runs/default" / failed)
     rows = read_table(work / "runs/default/sweep.csv")
     assert [(row["status"], row["error"]) for row in rows] == [
-        ("failed", "ValueError: a defect") if row["run_id"] == failed else ("finished", "") for row in rows
+        ("failed", "ValueError: a defect") if row["run_id"] == failed else ("complete", "") for row in rows
     ]
     assert rows[3]["run_id"] == failed
     others = {name: (work / "runs/default" / name / "result.json").stat().st_mtime_ns for name in results(work)}
@@ -102,10 +101,10 @@ def test_a_run_that_diverges_is_complete_and_stays_out_of_the_means(work: Path) 
         HERE,
     )
     assert ended.code == 0, ended.err
-    assert statuses(work) == ["diverged"] * 2 + ["finished"] * 4
+    assert statuses(work) == ["diverged"] * 2 + ["complete"] * 4
     assert "diverged" in ended.out
     rows = read_table(work / "runs/default/sweep.csv")
-    assert [row["status"] for row in rows] == ["finished"] * 4 + ["diverged"] * 2
+    assert [row["status"] for row in rows] == ["complete"] * 4 + ["diverged"] * 2
     for row in rows:
         metrics = read_table(work / "runs/default" / row["run_id"] / "metrics.csv")
         assert len(metrics) == 6 or row["status"] == "diverged"
@@ -127,7 +126,7 @@ def test_others_are_bit_equal_next_to_a_run_that_diverges(work: Path, tmp_path: 
 def test_a_technique_that_does_not_fit_fails_alone(work: Path, order: str) -> None:
     ended = sweep(work, *SMALL[1:], "model=linear", f"regularizer={order}", "seed=0,1", HERE)
     assert ended.code == 1, ended
-    assert statuses(work) == ["failed", "failed", "finished", "finished"]
+    assert statuses(work) == ["failed", "failed", "complete", "complete"]
     assert {r["error"] for r in results(work).values() if "error" in r} == {
         "regularizer dropout: the model has no hidden layer; set input_rate to drop inputs"
     }
@@ -138,7 +137,7 @@ def test_a_value_that_its_technique_refuses_fails_alone(work: Path, strengths: s
     words = ("regularizer=input_noise", "regularizer.input_noise.distribution=salt_and_pepper")
     ended = sweep(work, *SMALL, *words, f"regularizer.input_noise.strength={strengths}", HERE)
     assert ended.code == 1, ended
-    assert statuses(work) == ["failed", "finished", "finished"]
+    assert statuses(work) == ["failed", "complete", "complete"]
     assert beginnings(work).count(0) == 1, "the run that was refused must not have been trained"
 
 
@@ -198,7 +197,7 @@ def test_a_run_whose_folder_cannot_be_used_fails_alone(work: Path, undisturbed: 
     ended = sweep(work, *STRENGTHS, HERE)
     assert ended.code == 1, ended
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
-    assert statuses(work) == ["finished"] * 5
+    assert statuses(work) == ["complete"] * 5
     assert spoilt.read_text() == "mine"
 
 
@@ -211,4 +210,4 @@ def test_a_damaged_result_fails_alone_and_is_kept(work: Path, undisturbed: Path)
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
     assert damaged.read_text() == "{"
     assert sweep(work, *STRENGTHS, HERE, "resume=fresh").code == 0
-    assert json.loads(damaged.read_bytes())["status"] == "finished"
+    assert statuses(work) == ["complete"] * 6

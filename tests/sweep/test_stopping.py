@@ -220,7 +220,7 @@ def test_identical_sweeps_started_at_once_share_the_work(
     for ended in rivals(count, *SMALL, "regularizer=l2,dropout", "seed=0,1,2", "sweep.cohort=2", HERE):
         assert (ended.code, ended.out, ended.err) == (0, "regbench: 6 complete, 0 failed\n", "")
     assert beginnings(work) == [1] * 6
-    assert statuses(work) == ["finished"] * 6
+    assert statuses(work) == ["complete"] * 6
 
 
 def test_sweeps_that_overlap_share_the_work(work: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Backend(Protocol):
     """Starts workers and hands them work."""
 
     workers: int
-    """How many pieces of work are done at once."""
+    """Pieces of work that are done at once."""
     local: bool
     """Whether workers are children of this process, or threads in it."""
 

@@ -13,11 +13,11 @@ from regbench.runs.prepare import build_records, prepare_task
 from regbench.sweeps.backends.base import Done, Work, WorkersLost, first_line
 
 IDLE_SECONDS = 20
-"""How long a process waits for work, and so how long it outlives a command that was killed."""
+"""Time that a process waits for work, and so that it outlives a command that was killed."""
 
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=2147483648"
-"""How glibc keeps memory in a worker: in large pages, and without giving freed memory back to the system, which a step
-would ask for again at once. It saves a tenth of the time; read once, when a process starts."""
+"""Settings with which glibc keeps a worker's memory in large pages and does not give freed memory back to the system,
+which a step would ask for again at once. It saves a tenth of the time; read once, when a process starts."""
 
 
 class LocalProcesses:

@@ -22,7 +22,7 @@ from regbench.sweeps.backends.base import Done, Work, WorkersLost, first_line, m
 CONNECT_SECONDS = 5
 
 RETRIES = 1
-"""How often Ray itself tries a piece again whose process died, before the command looks at what was lost."""
+"""Times that Ray itself tries a piece again whose process died, before the command looks at what was lost."""
 
 SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}

@@ -29,7 +29,7 @@ JOBS = 16
 DEFAULTS = {"timeout_min": 60, "name": "regbench"}
 
 OURS = {"nodes", "tasks_per_node", "ntasks_per_node", "array_parallelism", "job_name", "time", "num_gpus"}
-"""What a person cannot set: one job is one process on one node; and second names of what they can."""
+"""Parameters that a person cannot set, because one job is one process on one node, and second names of others."""
 
 
 class SubmititJobs:

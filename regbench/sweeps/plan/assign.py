@@ -20,11 +20,10 @@ PIECES_PER_WORKER = 4
 """Small cohorts are handed out in bundles, so many to each worker: enough to even out, few enough to cost nothing."""
 
 TOLERATED_LOSSES = 3
-"""How often the process of a single run may be lost before the run counts as failed."""
-
+"""Losses of the process of a single run after which the run counts as failed."""
 
 DOUBTFUL_LOSSES = 2
-"""How often a piece may be lost before it is halved and goes alone."""
+"""Losses of a piece after which it is halved and handed out alone."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def estimate_seconds(plans: Sequence[StackPlan], workers: int) -> float | None:
 def assign_again(
     before: Sequence[Assignment], returned: Mapping[int, object], lost: bool, workers: int, open_: Callable[[str], bool]
 ) -> tuple[list[Assignment], list[RunConfig]]:
-    """Return what is still to do after a round, and the runs to give up.
+    """Return the work that is left after a round, and the runs to give up.
 
     A lost process says nothing about what it was doing. Work is handed out in order, so the first `workers` pieces that
     did not come back were being done: when that happens to a piece again it is halved, in case its memory was the

@@ -19,7 +19,7 @@ WORTH = 0.97
 
 
 COHORT_SECONDS = 0.3
-"""What a cohort costs however large it is: reading the data, opening and closing folders, an epoch's own work."""
+"""Seconds that a cohort of any size costs: reading the data, opening and closing folders, an epoch's own work."""
 
 
 @dataclass(frozen=True)

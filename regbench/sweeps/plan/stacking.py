@@ -1,4 +1,4 @@
-"""Which runs can be trained as one stacked computation: those that differ only in seed and hyper-parameters."""
+"""Stacks: runs that differ only in seed and hyper-parameters, and so can be trained as one stacked computation."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ EVERYTHING_ELSE = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """What a worker needs to measure one stack: the sizes to try, and some of its runs, enough for the largest."""
+    """The task of measuring one stack: the sizes to try, and some of its runs, enough for the largest."""
 
     number: int
     runs: tuple[RunConfig, ...]
@@ -30,7 +30,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What a trial showed, or why the stack cannot be trained at all."""
+    """The result of a trial, or why the stack cannot be trained at all."""
 
     number: int
     measured: Measurement | None = None

@@ -21,7 +21,7 @@ class Round(Generic[Done]):
 
     results: list[Done]
     lost: str | None = None
-    """Why some are missing: a worker was lost."""
+    """The reason why some are missing: a worker was lost."""
 
 
 def work_on(

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 LOOK_SECONDS = 0.3
-"""How often a worker looks whether it is to stop."""
+"""Pause between two looks of a worker for a request to stop."""
 
 OPEN_FILES, SPARE_FILES = 4, 100
 """Files that each run in training has open, with one to spare, and files for everything else."""

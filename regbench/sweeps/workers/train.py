@@ -62,7 +62,7 @@ class Assignment:
     parent: int | None
     """Process without which a worker on this machine stops; None elsewhere."""
     attempts: int = 0
-    """How often the process that had these runs was lost."""
+    """Times that the process which had these runs was lost."""
 
     @property
     def folder(self) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from regbench.config.run_config import RunConfig
 from regbench.statuses import RunState, read_state
-from regbench.sweeps.manifest import PlannedRun
+from regbench.sweeps.manifest import PlannedRun, describe
 from regbench.sweeps.run_status import RunStatus, StatusReader
 
 DATASET = {"name": "digits", "layout": "table", "split": {"seed": 0, "val": 0.2}, "train_size": None}
@@ -69,3 +69,12 @@ def make_status(
     state = left if content is None else read_state(content["status"])
     assert state is not None
     return RunStatus(PlannedRun(run_id, values), state, content, (content or {}).get("error"))
+
+
+def small_sweep(folder: Path) -> list[PlannedRun]:
+    """Six runs: two complete, one diverged, one failed, two missing."""
+    runs = describe([configure(t, seed) for t in ({}, {"l2": {"strength": 0.1}}) for seed in range(3)])
+    contents = (result(0.9), result(0.7), result(status="diverged"), {"status": "failed", "error": "no\nmore"})
+    for run, content in zip(runs, contents, strict=False):
+        put_result(folder, run, content)
+    return runs
