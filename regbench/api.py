@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from regbench.compose.loader import PRIMARY, open_loader, shadowed
+from regbench.compose.loader import PRIMARY, CheckedLoader, open_loader, shadowed
 from regbench.compose.single_run import compose_run
 from regbench.compose.spelling import spell_override
 from regbench.compose.sweep_runs import compose_sweep
@@ -42,9 +43,7 @@ def run(overrides: Sequence[str] = (), /, *, progress: bool = False, **settings:
         RegbenchError: the run cannot be trained: a full disk, or too little memory.
     """
     words = _list_overrides(overrides, settings)
-    with open_loader(None, None, LOGGER.warning) as loader:
-        for line in shadowed(loader, PRIMARY, words):
-            LOGGER.warning(line)
+    with _open_loader(words) as loader:
         config = compose_run(loader, PRIMARY, words)
     if not progress:
         return run_one(config, SILENT_RUN)
@@ -81,9 +80,7 @@ def sweep(
         RegbenchError: the sweep cannot be executed: a full disk, or a cluster that has gone.
     """
     words = _list_overrides(overrides, settings)
-    with open_loader(None, None, LOGGER.warning) as loader:
-        for line in shadowed(loader, PRIMARY, words):
-            LOGGER.warning(line)
+    with _open_loader(words) as loader:
         configs = compose_sweep(loader, PRIMARY, [words, *(_list_overrides(part, {}) for part in parts)])
     if progress:
         from regbench.display.sweep_progress import open_sweep_view
@@ -94,6 +91,15 @@ def sweep(
     if result.signal is not None:
         deliver(result.signal)
     return result
+
+
+@contextmanager
+def _open_loader(words: list[str]) -> Iterator[CheckedLoader]:
+    """Provide a loader of configurations that has warned of those it will not read."""
+    with open_loader(None, None, LOGGER.warning) as loader:
+        for line in shadowed(loader, PRIMARY, words):
+            LOGGER.warning(line)
+        yield loader
 
 
 def _list_overrides(overrides: Sequence[str], settings: dict[str, object]) -> list[str]:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, QuotedString, Transformer
@@ -25,7 +24,7 @@ class Choice:
     """One value of one word: the word as a run alone would be given it, and the value that Hydra reads from it."""
 
     word: str
-    value: Any = None
+    value: object = None
 
 
 @dataclass(frozen=True)

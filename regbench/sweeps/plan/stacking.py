@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from regbench.config.fields import hyper_names
 from regbench.config.run_config import RunConfig
@@ -60,5 +59,5 @@ def label_stack(config: RunConfig) -> str:
     return f"{config.dataset['name']} {config.model['name']} {techniques}"
 
 
-def _without(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def _without(mapping: Mapping[str, object], keys: Sequence[str]) -> dict[str, object]:
     return {key: value for key, value in mapping.items() if key not in keys}
