@@ -61,7 +61,7 @@ def test_a_run_that_raises_fails_alone_and_is_tried_again(work: Path, undisturbe
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
     assert "Traceback" not in ended.err + ended.out
-    assert statuses(work) == ["failed"] + ["complete"] * 5
+    assert statuses(work) == [*["complete"] * 5, "failed"]
     (failed,) = [name for name, result in results(work).items() if result["status"] == "failed"]
     assert results(work)[failed]["error"] == "ValueError: a defect"
     for folder in folders(work):
@@ -101,7 +101,7 @@ def test_a_run_that_diverges_is_complete_and_stays_out_of_the_means(work: Path) 
         HERE,
     )
     assert ended.code == 0, ended.err
-    assert statuses(work) == ["diverged"] * 2 + ["complete"] * 4
+    assert statuses(work) == [*["complete"] * 4, *["diverged"] * 2]
     assert "diverged" in ended.out
     rows = read_table(work / "runs/default/sweep.csv")
     assert [row["status"] for row in rows] == ["complete"] * 4 + ["diverged"] * 2
@@ -126,7 +126,7 @@ def test_others_are_bit_equal_next_to_a_run_that_diverges(work: Path, tmp_path: 
 def test_a_technique_that_does_not_fit_fails_alone(work: Path, order: str) -> None:
     ended = sweep(work, *SMALL[1:], "model=linear", f"regularizer={order}", "seed=0,1", HERE)
     assert ended.code == 1, ended
-    assert statuses(work) == ["failed", "failed", "complete", "complete"]
+    assert statuses(work) == ["complete", "complete", "failed", "failed"]
     assert {r["error"] for r in results(work).values() if "error" in r} == {
         "regularizer dropout: the model has no hidden layer; set input_rate to drop inputs"
     }
@@ -137,7 +137,7 @@ def test_a_value_that_its_technique_refuses_fails_alone(work: Path, strengths: s
     words = ("regularizer=input_noise", "regularizer.input_noise.distribution=salt_and_pepper")
     ended = sweep(work, *SMALL, *words, f"regularizer.input_noise.strength={strengths}", HERE)
     assert ended.code == 1, ended
-    assert statuses(work) == ["failed", "complete", "complete"]
+    assert statuses(work) == ["complete", "complete", "failed"]
     assert beginnings(work).count(0) == 1, "the run that was refused must not have been trained"
 
 
