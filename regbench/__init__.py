@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from regbench.config.fields import Hyper, choice, flag, hyper, integer, number
     from regbench.errors import ConfigError, RegbenchError
     from regbench.regularizers.base import Regularizer
+    from regbench.runs.load_model import load_model
     from regbench.runs.result import RunResult, load_run
     from regbench.statuses import RunState
     from regbench.sweeps.result import SweepResult
@@ -31,6 +32,7 @@ _MODULES = {
     "flag": "regbench.config.fields",
     "hyper": "regbench.config.fields",
     "integer": "regbench.config.fields",
+    "load_model": "regbench.runs.load_model",
     "load_run": "regbench.runs.result",
     "number": "regbench.config.fields",
     "run": "regbench.api",
@@ -50,6 +52,7 @@ __all__ = [
     "flag",
     "hyper",
     "integer",
+    "load_model",
     "load_run",
     "number",
     "run",

@@ -13,6 +13,8 @@ regbench: which regularization does this network need, on this data, and how muc
 usage:
   regbench run [flags] [overrides]   train one network, or with -m one for each combination
   regbench status FOLDER             a sweep, running or not: how many runs are complete, failed, missing, and the best
+  regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
+  regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
   regbench list [group]              what there is: regularizers, data sets, models, schedules
   regbench show NAME                 one technique: formula, settings, reference
   regbench --version | --help
@@ -102,11 +104,19 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.completion import answer
 
         return answer(rest)
+    if command == "predict":
+        from regbench.cli.predict import predict
+
+        return predict(rest)
+    if command == "export":
+        from regbench.cli.export import export
+
+        return export(rest)
     if command in USAGE:
         return _report(command, rest)
     from regbench.errors import ConfigError, suggest
 
-    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', *USAGE))}")
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'predict', 'export', *USAGE))}")
 
 
 def _report(command: str, rest: Sequence[str]) -> int:

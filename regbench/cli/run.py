@@ -54,15 +54,16 @@ def _answer(args: Namespace, loader: CheckedLoader, name: str) -> int:
 
 
 def _train(config: RunConfig) -> int:
-    from regbench.runs.execute import run_one
-
-    if config.quiet:
-        run_one(config)
-        return 0
     from regbench.display.run_progress import open_progress
     from regbench.display.run_summary import print_result
+    from regbench.runs.execute import run_one
+    from regbench.runs.observer import SILENT_RUN
 
-    print_result(run_one(config, open_progress()))
+    result = run_one(config, SILENT_RUN if config.quiet else open_progress())
+    if not config.quiet:
+        print_result(result)
+    if result.note is not None:
+        print(f"regbench: note: {result.note}", file=sys.stderr)
     return 0
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from regbench.config.run_config import shorten
 from regbench.config.sweep_settings import PARTS, build_settings
+from regbench.config.values import shorten
 from regbench.errors import ConfigError
 
 SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}
-FIXED: dict[str, tuple[Any, ...]] = {
+FIXED: dict[str, tuple[object, ...]] = {
     "run.dir": (".",),
     "sweep.dir": (".",),
     "sweep.subdir": (".",),
@@ -117,7 +117,7 @@ def check_groups(cfg: DictConfig) -> None:
             raise ConfigError(f"{key}={shorten(node)} is not allowed; to choose an option write {group}=OPTION")
 
 
-def declared_sweep(cfg: DictConfig) -> tuple[dict[str, Any], list[list[str]]]:
+def declared_sweep(cfg: DictConfig) -> tuple[dict[str, object], list[list[str]]]:
     """Return the sweep that an experiment declares: `hydra.sweeper.params` and `sweep.parts`, empty without one.
 
     Both are left unresolved: OmegaConf would replace `${oc.env:X}` by the secret before it is refused.

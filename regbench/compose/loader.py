@@ -135,17 +135,17 @@ def shadowed(loader: CheckedLoader, name: str, overrides: list[str]) -> Iterator
                 yield f"{source.path}/{file} is ignored because regbench has one of that name; choose another name"
 
 
-def _open_empty(node: Any) -> None:
+def _open_empty(node: object) -> None:
     """Let overrides add keys to the empty mappings inside a node, such as `layers: {}`, whose keys are a person's own.
 
     Hydra refuses every key that the composed configuration lacks. The node itself stays closed: `regularizer: {}`
     means that none is selected.
     """
-    if not OmegaConf.is_dict(node) or node._is_none() or node._is_missing() or node._is_interpolation():
+    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
         return
     for key in node:
         child = node._get_node(key)
-        if OmegaConf.is_dict(child) and not child._is_none() and not child._is_interpolation() and not len(child):
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not len(child):
             OmegaConf.set_struct(child, False)
         _open_empty(child)
 

@@ -1,9 +1,8 @@
-"""From one word of each axis to a run: composed by Hydra, or copied from a run that differs in plain values only."""
+"""Composition of the runs of a sweep: by Hydra, or copied from a run that differs in plain values only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hydra.types import RunMode
 from omegaconf import AnyNode, DictConfig, OmegaConf
@@ -11,7 +10,8 @@ from omegaconf import AnyNode, DictConfig, OmegaConf
 from regbench.compose.axes import Axis, Choice
 from regbench.compose.guard import declared_sweep
 from regbench.compose.loader import CheckedLoader
-from regbench.config.run_config import RunConfig, build_run, check_value, resolve
+from regbench.config.run_config import RunConfig, build_run, resolve
+from regbench.config.values import check_plain
 from regbench.errors import ConfigError
 
 Path = tuple[str, ...]
@@ -53,23 +53,22 @@ class RunComposer:
         if self._plain and fixed not in self._templates:
             self._templates[fixed] = template = Template(values, self._paths) if can_copy(cfg, self._paths) else None
             if template is not None:
-                values = template.fill(
-                    [choices[place] for place in self._plain]
-                )  # the same, but shared with the others
+                # the same values, but shared with the others
+                values = template.fill([choices[place] for place in self._plain])
         return build_run(values, words)
 
 
 class Template:
     """The resolved values of one run, to be filled with the plain values of others; what is equal is shared."""
 
-    def __init__(self, values: Mapping[str, Any], paths: Sequence[Path]) -> None:
+    def __init__(self, values: Mapping[str, object], paths: Sequence[Path]) -> None:
         self._values = values
         self._by_head: dict[str, list[tuple[int, Path]]] = {}
         for place, (head, *rest) in enumerate(paths):
             self._by_head.setdefault(head, []).append((place, tuple(rest)))
-        self._made: dict[tuple[str, ...], Any] = {}
+        self._made: dict[tuple[str, ...], object] = {}
 
-    def fill(self, choices: Sequence[Choice]) -> dict[str, Any]:
+    def fill(self, choices: Sequence[Choice]) -> dict[str, object]:
         """Return the values of the run that has these choices, one for each path.
 
         Raises:
@@ -82,15 +81,23 @@ class Template:
                 node = self._values[head]
                 for place, rest in places:
                     where = ".".join((head, *rest))
-                    node = put(node, rest, check_value(choices[place].value, where))
+                    node = put(node, rest, check_plain(choices[place].value, where))
                 self._made[words] = node
             changed[head] = self._made[words]
         return {**self._values, **changed}
 
 
-def put(node: Any, path: Path, value: Any) -> Any:
-    """Return a copy of nested mappings with another value at a path; everything else is shared."""
-    return {**node, path[0]: put(node[path[0]], path[1:], value)} if path else value
+def put(node: object, path: Path, value: object) -> object:
+    """Return a copy of nested mappings with another value at a path; everything off the path is shared.
+
+    Raises:
+        LookupError: the path does not lead through mappings.
+    """
+    if not path:
+        return value
+    if not isinstance(node, Mapping):
+        raise LookupError(path[0])
+    return {**node, path[0]: put(node[path[0]], path[1:], value)}
 
 
 def can_copy(cfg: DictConfig, paths: Sequence[Path]) -> bool:
@@ -99,15 +106,15 @@ def can_copy(cfg: DictConfig, paths: Sequence[Path]) -> bool:
     They may differ if anything refers to another key, or if a node has a type of its own and so changes or refuses
     what it is given.
     """
-    raw: Any = OmegaConf.to_container(cfg, resolve=False)
-    if "${" in repr([value for key, value in raw.items() if key != "hydra"]):
+    raw = OmegaConf.to_container(cfg, resolve=False)
+    if not isinstance(raw, dict) or "${" in repr([value for key, value in raw.items() if key != "hydra"]):
         return False
     groups = {str(group).replace("/", ".") for group in cfg.hydra.runtime.choices}
     return all(".".join(path) not in groups and _is_untyped(cfg, path) for path in paths)
 
 
 def _is_untyped(cfg: DictConfig, path: Path) -> bool:
-    node: Any = cfg
+    node: object = cfg
     for key in path:
         if type(node) is not DictConfig or node._is_none() or not all(isinstance(name, str) for name in node):
             return False

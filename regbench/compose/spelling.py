@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from numbers import Integral, Real
 
-from regbench.config.run_config import shorten
+from regbench.config.values import shorten
 from regbench.errors import ConfigError
 
 BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+-]*")

@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -31,7 +30,7 @@ class Master:
 
     overrides: tuple[Override, ...]
     axes: tuple[Axis, ...]
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     """`hydra.sweeper.params`"""
     parts: Sequence[Sequence[str]]
     """`sweep.parts`"""

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from regbench.config.fields import choice, flag
-from regbench.data.dataset import Dataset
+from regbench.data.dataset import Computed
 from regbench.data.records import Raw
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digits(Dataset):
+class Digits(Computed):
     """Handwritten digits: 1,797 images of 8 x 8 pixels, 10 classes; pixels 0 to 16 are divided by 16.
 
     Source: Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits (UCI), its test part.
@@ -42,7 +42,7 @@ class Digits(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BreastCancer(Dataset):
+class BreastCancer(Computed):
     """Breast cancer Wisconsin (diagnostic): 569 rows, 30 measurements, 2 classes (Street et al. 1993)."""
 
     def read(self) -> Raw:
@@ -53,7 +53,7 @@ class BreastCancer(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wine(Dataset):
+class Wine(Computed):
     """Wine recognition: 178 rows, 13 chemical measurements, 3 growers (Aeberhard and Forina 1991)."""
 
     def read(self) -> Raw:
@@ -64,7 +64,7 @@ class Wine(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iris(Dataset):
+class Iris(Computed):
     """Iris: 150 rows, 4 lengths and widths in cm, 3 species (Fisher 1936)."""
 
     def read(self) -> Raw:
@@ -75,7 +75,7 @@ class Iris(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Diabetes(Dataset):
+class Diabetes(Computed):
     """Diabetes progression after one year: 442 rows, 10 measurements, regression (Efron et al. 2004).
 
     The measurements are read in their own units: the usual scaled form is standardised over all rows, test included.

@@ -6,10 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from regbench.config.fields import amount, flag, integer, nested, number
+from regbench.config.values import REQUIRED as REQUIRED
 from regbench.data.records import Raw
-
-REQUIRED = "???"
-"""The value of a setting that a person must give; OmegaConf writes and prints it the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +48,19 @@ class Dataset(ABC):
         Raises:
             ConfigError: the source cannot be read, or not as the settings say.
         """
+
+    def files(self) -> tuple[str, ...] | None:
+        """Return the paths of all files that `read` reads, as the settings name them.
+
+        A finished run is reused only while its data are the same. For that it is enough to look at these files; of a
+        data set that does not name them (None, the default), all rows are read again and compared.
+        """
+        return None
+
+
+class Computed(Dataset):
+    """Base of data sets that read no file of a person's: settings and installed packages decide every row."""
+
+    def files(self) -> tuple[str, ...]:
+        """Return no paths."""
+        return ()

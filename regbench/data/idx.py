@@ -34,6 +34,11 @@ class Idx(Dataset):
     split: SplitRule = nested(SplitRule(val=0.1, test=None))
     standardize: bool = flag(False, help="pixels are scaled to [0, 1] already")
 
+    def files(self) -> tuple[str, ...]:
+        """Return the paths of the training files and, where there are any, the test files."""
+        paths = (self.train_images, self.train_labels, self.test_images, self.test_labels)
+        return tuple(path for path in paths if path is not None)
+
     def read(self) -> Raw:
         """Return x `[N, 1, H, W]` or `[N, H · W]` in [0, 1], the rows of the test files last."""
         if (self.test_images is None) != (self.test_labels is None):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from regbench.config.fields import flag, integer, nested
-from regbench.data.dataset import Dataset, SplitRule
+from regbench.data.dataset import Computed, SplitRule
 from regbench.data.records import Floats, Raw
 
 ROWS, TEST_ROWS, LENGTH = 5000, 1000, 40
@@ -32,7 +32,7 @@ TEMPLATES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mnist1d(Dataset):
+class Mnist1d(Computed):
     """MNIST-1D: 5,000 signals of 40 points, 10 classes, the last 1,000 of them the published test part.
 
     Each signal is a digit's stroke of 12 points, padded, stretched, scaled, shifted round, filled with smooth noise

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regbench.config.fields import flag, integer, nested, number, numbers
-from regbench.data.dataset import Dataset, SplitRule
+from regbench.config.fields import Bounds, flag, integer, nested, number, numbers
+from regbench.data.dataset import Computed, SplitRule
 from regbench.data.records import Floats, Raw
 from regbench.errors import ConfigError
 
-SEEDS = {"low": 0, "high": 2**32 - 1}
+SEEDS: Bounds = {"low": 0, "high": 2**32 - 1}
 TURNS = 1.5
 INNER_RADIUS = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Polynomial(Dataset):
+class Polynomial(Computed):
     """The articles' worked example: 30 points of y = 20 x³ - 15 x² + 10 x + 5 + 2 · N(0, 1), x evenly in [0, 1].
 
     With the defaults it is the published sample and the published split into 24 training and 6 test points: both are
@@ -52,7 +52,7 @@ class Polynomial(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moons(Dataset):
+class Moons(Computed):
     """Two interleaved half circles of radius 1 with Gaussian noise, 2 classes (scikit-learn's `make_moons`)."""
 
     n: int = integer(500, low=10, high=10**6, help="points")
@@ -68,7 +68,7 @@ class Moons(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Circles(Dataset):
+class Circles(Computed):
     """Two circles around 0, of radius 1 and ½, with Gaussian noise, 2 classes (scikit-learn's `make_circles`)."""
 
     n: int = integer(500, low=10, high=10**6, help="points")
@@ -84,7 +84,7 @@ class Circles(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spirals(Dataset):
+class Spirals(Computed):
     """Arms that wind 1.5 times around 0 from radius 0.1 to 1, turned against each other by 2π/arms; a class per arm.
 
     Point i is on arm a = i mod arms at r = 0.1 + 0.9 u, u ~ U(0, 1), at the angle 2π (1.5 u + a/arms), plus Gaussian

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, finished_result, open_run
 from regbench.runs.observer import SILENT_RUN, RunObserver, RunStart
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
-    Task,
-    begin_run,
+    PreparedRun,
     build_records,
     choose_threads,
-    draw_curves,
     is_out_of_memory,
-    open_run,
-    prepare_task,
+    prepare_run,
 )
 from regbench.runs.result import RunResult, read_result
+from regbench.runs.reuse import PresentData
 from regbench.runs.threads import torch_threads
 from regbench.signals import StopSignal, deliver, stop_requests
 from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from regbench.training.fit import Job
+    from regbench.training.cohort_run import CohortRun
 
 
 def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
@@ -49,13 +48,13 @@ def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
             result = _find_result(config, folder)
         if result is not None:
             return result
-    task = prepare_task(config, build_records(config))
+    prepared = prepare_run(config, build_records(config))
     with RunFolder.claim(config.folder()) as folder:
         result = _find_result(config, folder)  # of another process, since the first look
         if result is not None:
             return result
         try:
-            return _train(config, task, folder, observer)
+            return _train(config, prepared, folder, observer)
         except (CheckpointError, BrokenPipeError):
             raise  # a refusal to touch what is there, or nobody reads any more: the run itself has not failed
         except Exception as error:
@@ -69,36 +68,36 @@ def _find_result(config: RunConfig, folder: RunFolder) -> RunResult | None:
     """Return the result of a run that has ended, unless it is to start over.
 
     Raises:
+        StaleRunError: the result belongs to other data or other code than those of now.
         StorageError: what is there is not a result.
     """
     if config.resume == "fresh":
         return None
-    values = folder.whole_result()
-    if values is None:
+    found = finished_result(config, folder, PresentData())
+    if found is None:
         return None
-    if not (folder.path / "curves.svg").exists():
-        draw_curves(folder, values)
-    return read_result(config.folder(), values, reused=True)
+    values, note = found
+    return replace(read_result(config.folder(), values), reused=True, note=note)
 
 
-def _train(config: RunConfig, task: Task, folder: RunFolder, observer: RunObserver) -> RunResult:
+def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder, observer: RunObserver) -> RunResult:
     from regbench.runs.provenance import describe_environment
-    from regbench.training.fit import Interrupted, make_job
+    from regbench.training.cohort_run import Interrupted, make_run
 
     if config.resume == "fresh":
         folder.discard()
-    checkpoint = open_run(config, task, folder)
+    checkpoint = open_run(config, prepared, folder)
     before = {} if checkpoint is None else checkpoint.facts
     # A resumed run keeps its number of threads: sums are rounded differently with another.
-    threads = config.threads or before.get("threads") or choose_threads(task, len(os.sched_getaffinity(0)))
+    threads = config.threads or before.get("threads") or choose_threads(prepared, len(os.sched_getaffinity(0)))
     with torch_threads(threads), stop_requests() as stop:
-        begin_run(config, task, folder, checkpoint, describe_environment(config.device))
-        job = make_job(task.plan, config.seed, FolderSink(folder), task.commit_facts(threads), checkpoint)
+        begin_run(config, prepared, folder, checkpoint, describe_environment(config.device))
+        run = make_run(prepared.spec, config.seed, FolderSink(folder), prepared.commit_record(threads), checkpoint)
         first = 1 if checkpoint is None else int(before["track"]["epoch"]) + 1
-        start = RunStart(config.run_id(), task.plan.schedule.epochs, first, task.plan.metric)
+        start = RunStart(config.run_id(), prepared.spec.schedule.epochs, first, prepared.spec.metric.name)
         values: Mapping[str, object] | None = None
         try:
-            values = _fit(task, job, observer, start, stop)
+            values = _fit(prepared, run, observer, start, stop)
         except Interrupted:
             folder.log("interrupted; everything up to the last commit is kept")
     if stop.number is not None:
@@ -107,16 +106,19 @@ def _train(config: RunConfig, task: Task, folder: RunFolder, observer: RunObserv
     return read_result(config.folder(), values)
 
 
-def _fit(task: Task, job: Job, observer: RunObserver, start: RunStart, stop: StopSignal) -> Mapping[str, object]:
+def _fit(
+    prepared: PreparedRun, run: CohortRun, observer: RunObserver, start: RunStart, stop: StopSignal
+) -> Mapping[str, object]:
     """Train the run and return its result, followed by the observer."""
     import torch
 
-    from regbench.training.fit import Watch, fit
+    from regbench.training.cohort_run import Observer
+    from regbench.training.fit import fit
 
     try:
         observer.begin(start)
         with torch.no_grad():
-            watch = Watch(epoch=observer.epoch, stop_requested=stop.requested)
-            return fit(task.plan, [job], task.data, watch)[0]
+            told = Observer(epoch=observer.epoch, stop_requested=stop.requested)
+            return fit(prepared.spec, [run], prepared.data, told)[0]
     finally:
         observer.end()

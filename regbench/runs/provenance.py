@@ -1,27 +1,129 @@
-"""What a result depends on beside its configuration: versions, machine, threads, the state of the sources."""
+"""What a result depends on besides its configuration: data, code, versions, machine; recorded in `run.json`."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TypedDict
 
 import regbench
+from regbench.config.run_config import RunConfig
+from regbench.data.fingerprint import FileRecord, read_file_record
+from regbench.runs.sources import Source, describe_sources, read_sources
+from regbench.store.run_files import RUN_SCHEMA
 
-SCHEMA = 1
-PACKAGES = ("torch", "numpy", "hydra-core", "omegaconf", "scikit-learn", "safetensors")
+DATA_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+"""Packages that decide what rows a data set has: they read it, make it or split it."""
+
+PACKAGES = (*DATA_PACKAGES, "torch", "imbalanced-learn", "hydra-core", "omegaconf", "safetensors")
 
 
-def describe_environment(device: str) -> dict[str, Any]:
-    """Return the content of run.json that depends on neither the run nor its data."""
+class Environment(TypedDict):
+    """What surrounds a training: the same for all runs of a process."""
+
+    schema: int
+    versions: Mapping[str, str]
+    git_commit: str | None
+    host: str
+    machine: str
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Data and code that made a result; what a run of an earlier regbench did not record is None or absent."""
+
+    config_hash: str | None = None
+    data_checksum: str | None = None
+    """Of the rows as prepared: equal checksums are equal data."""
+    data_files: tuple[FileRecord, ...] | None = None
+    """Files that the rows were read from; none for a data set that settings and packages decide."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """By `dataset NAME`, `model NAME`, `regularizer NAME`."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of regbench, Python and the packages in `PACKAGES`."""
+
+    def to_json(self) -> dict[str, object]:
+        """Return what `run.json` records of it."""
+        files = None if self.data_files is None else [record.to_json() for record in self.data_files]
+        return {
+            "config_hash": self.config_hash,
+            "data_checksum": self.data_checksum,
+            "data_files": files,
+            "sources": {name: source.to_json() for name, source in self.sources.items()},
+            "versions": dict(self.versions),
+        }
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How the origins of two results differ; what only one of them records does not count."""
+
+    data: bool = False
+    sources: tuple[str, ...] = ()
+    """Classes whose code differs, such as `regularizer l2`."""
+    versions: tuple[tuple[str, str, str], ...] = ()
+    """Package, its version in the first, its version in the second."""
+
+    def __bool__(self) -> bool:
+        return self.data or bool(self.sources) or bool(self.versions)
+
+
+def describe_origin(run_json: Mapping[str, object]) -> Origin:
+    """Return the origin that `run.json` records; an entry that cannot be read counts as not recorded."""
+    versions = run_json.get("versions")
+    known = versions if isinstance(versions, Mapping) else {}
+    own = {str(name): number for name, number in known.items() if isinstance(number, str)}
+    if run_json.get("schema") != RUN_SCHEMA:  # its checksum covers less, so that it equals none of today
+        return Origin(versions=own)
+    return Origin(
+        config_hash=_text(run_json.get("config_hash")),
+        data_checksum=_text(run_json.get("data_checksum")),
+        data_files=_files(run_json.get("data_files")),
+        sources=read_sources(run_json.get("sources")),
+        versions=own,
+    )
+
+
+def present_origin(config: RunConfig) -> Origin:
+    """Return the code that would train a run now; of its data, nothing is read."""
+    return Origin(config_hash=config.config_hash(), sources=describe_sources(config), versions=read_versions())
+
+
+def differences(one: Origin, other: Origin) -> Differences:
+    """Compare the data and the code that made two results."""
+    checksums = {origin.data_checksum for origin in (one, other)} - {None}
+    both = [name for name in one.sources if name in other.sources]
+    return Differences(
+        data=len(checksums) > 1,
+        sources=tuple(name for name in both if one.sources[name] != other.sources[name]),
+        versions=tuple(_differing_versions(one.versions, other.versions)),
+    )
+
+
+def read_versions() -> dict[str, str]:
+    """Return the versions of regbench, Python and the packages that a result depends on, where they are installed."""
+    found = {"regbench": regbench.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_environment(device: str) -> Environment:
+    """Return the content of `run.json` that depends on neither the run nor its data."""
+    import torch
+
     return {
-        "schema": SCHEMA,
-        "versions": {"regbench": regbench.__version__, "python": platform.python_version()}
-        | {name: version(name) for name in PACKAGES},
+        "schema": RUN_SCHEMA,
+        "versions": read_versions(),
         "git_commit": find_commit(Path(regbench.__file__).parent),
         "host": platform.node(),
         "machine": platform.machine(),
@@ -39,3 +141,19 @@ def find_commit(folder: Path) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def _differing_versions(one: Mapping[str, str], other: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name, number in one.items():
+        if other.get(name, number) != number:
+            yield name, number, other[name]
+
+
+def _files(facts: object) -> tuple[FileRecord, ...] | None:
+    records = [read_file_record(entry) for entry in facts] if isinstance(facts, list) else [None]
+    sound = tuple(record for record in records if record is not None)
+    return sound if len(sound) == len(records) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -6,7 +6,7 @@ import csv
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -53,6 +53,8 @@ class RunResult:
     """Last figures that each regularizer reported, by its name."""
     reused: bool = field(default=False, compare=False)
     """Whether the run had ended before, so that nothing was trained now."""
+    note: str | None = field(default=None, compare=False)
+    """Something to know of a reused run, such as the version of regbench that made it."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ class RunResult:
         return f"<RunResult {self.status}: {best}; {self.folder}>"
 
 
-def read_result(folder: Path, values: Mapping[str, object], *, reused: bool = False) -> RunResult:
+def read_result(folder: Path, values: Mapping[str, object]) -> RunResult:
     """Return the result that a run's `result.json` holds.
 
     Raises:
@@ -133,9 +135,8 @@ def read_result(folder: Path, values: Mapping[str, object], *, reused: bool = Fa
             str(name): {
                 str(key): value if isinstance(value, (int, float)) else None for key, value in _mapping(own).items()
             }
-            for name, own in _mapping(values.get("techniques")).items()
+            for name, own in _mapping(values.get("effects", values.get("techniques"))).items()
         },
-        reused=reused,
     )
 
 
@@ -151,7 +152,7 @@ def load_run(folder: str | os.PathLike[str]) -> RunResult:
         values = read_json(path / "result.json", LARGEST_RESULT)
         if isinstance(values, Mapping) and read_state(values.get("status")) is RunState.FAILED:
             raise ConfigError(f"{where}: this run failed: {escape(str(values.get('error') or 'no reason given'))}")
-        return read_result(path, values if isinstance(values, Mapping) else {}, reused=True)
+        return replace(read_result(path, values if isinstance(values, Mapping) else {}), reused=True)
     except FileNotFoundError:
         raise ConfigError(f"{where} {_explain_missing(path)}") from None
     except ValueError as error:

@@ -37,7 +37,7 @@ HEADER_LIMIT = 16 * 2**20
 
 
 class CheckpointError(RegbenchError):
-    """A run cannot go on from what its folder holds."""
+    """A run cannot be resumed from what its folder holds."""
 
 
 class DamagedCheckpointError(CheckpointError):
@@ -46,7 +46,7 @@ class DamagedCheckpointError(CheckpointError):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on: tensors by name, and facts (JSON values; infinities and NaN are kept)."""
+    """State that a run is resumed from: tensors by name, and facts (JSON values; infinities and NaN are kept)."""
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any]

@@ -1,7 +1,7 @@
-"""Waiting for the disk once instead of once for each run.
+"""Many writes at a time: the disk is waited for once instead of once for each run.
 
-Making a file durable is waiting: some milliseconds each, in which neither this process nor the disk has much to do. A
-cohort of 128 runs would wait for seconds. Asked for together, file systems make many files durable in one go.
+Making a file durable takes some milliseconds in which neither this process nor the disk has much to do. A cohort of 128
+runs would wait for seconds. Asked for at the same time, file systems make many files durable in one go.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Item = TypeVar("Item")
 Done = TypeVar("Done")
 
 
-def together(function: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
-    """Apply a function that mostly waits for the disk to all items side by side; return its results in their order.
+def concurrently(function: Callable[[Item], Done], items: Iterable[Item]) -> list[Done]:
+    """Apply a function that mostly waits for the disk to all items at once; return its results in their order.
 
     Raises:
-        Exception: what it raised for the first item for which it did; it was applied to all others all the same.
+        Exception: what it raised for the first item for which it did; it was still applied to all others.
     """
     given = list(items)
     if len(given) < 2:

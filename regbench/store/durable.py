@@ -56,7 +56,7 @@ def replace(path: Path, *parts: Data, keep: Path | None = None) -> None:
         path: the file; it need not exist.
         parts: the content, in pieces.
         keep: where the present content of `path`, if any, is kept. It is durable there before `path` changes, and
-            neither file is touched before the new content is durable beside them.
+            neither file is touched before the new content is durable in the same folder.
 
     Raises:
         StorageError: a step failed; `path` has its old or its new content, and no temporary file is left.
@@ -293,4 +293,4 @@ def _forget(path: Path) -> None:
 
 def _failure(what: str, error: OSError) -> StorageError:
     reason = error.strerror or str(error)
-    return StorageError(f"{what}: {reason}; what was committed before is intact, the same command goes on from there")
+    return StorageError(f"{what}: {reason}; what was committed before is intact, the same command resumes from there")

@@ -57,7 +57,7 @@ class Table:
 
     @classmethod
     def reopen_unverified(cls, path: Path, length: int) -> Table:
-        """Open a table that is no part of the result: keep the whole lines of its first `length` bytes."""
+        """Open a table that is not part of the result: keep the whole lines of its first `length` bytes."""
         kept = _read(path, length) or b""
         kept = kept[: kept.rfind(b"\n") + 1]
         return cls(path, durable.open_appending(path), _parse_header(kept) if kept else None, kept)
@@ -75,7 +75,7 @@ class Table:
         """Add one row; a column without a value stays empty.
 
         Raises:
-            ValueError: the row has a key that is no column.
+            ValueError: the row has a key that is not a column.
             StorageError: the row could not be written; it was taken back.
         """
         first = self._header is None

@@ -9,8 +9,6 @@ at most what came after its last commit, bit for bit. `result.json`, written las
 from __future__ import annotations
 
 import errno
-import json
-import math
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import ConfigError, RegbenchError
+from regbench.statuses import ENDED, read_state
 from regbench.store import durable
 from regbench.store.checkpoint import (
     FRESH,
@@ -32,12 +31,12 @@ from regbench.store.checkpoint import (
 from regbench.store.durable import StorageError
 from regbench.store.locks import take_lock
 from regbench.store.metrics_csv import Table
+from regbench.store.run_files import format_json, format_result, read_optional, read_result, read_run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-COMPLETE = ("finished", "stopped_early", "diverged")
-STATUSES = (*COMPLETE, "failed")
+COMPLETE = ENDED
 RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256", "timing_bytes")
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -53,6 +52,7 @@ class RunFolder:
         self.path = path
         self._lock = lock
         self._config_hash = ""
+        self._newest: tuple[Checkpoint | None, DamagedCheckpointError | None] | None = None
         self._metrics: Table | None = None
         self._timing: Table | None = None
         self._last = path / "checkpoint" / "last.safetensors"
@@ -103,26 +103,19 @@ class RunFolder:
             durable.unlock(lock)
 
     def result(self) -> dict[str, Any] | None:
-        """Return the result of a complete run; None when there is none yet, or when the last attempt failed.
+        """Return the result of a run that has ended; None when there is none yet, or when the last attempt failed.
 
         Raises:
-            StorageError: `result.json` cannot be read or is not a result.
+            StorageError: `result.json` cannot be read, is not a result, or is one of a later schema.
         """
-        try:
-            result = json.loads(self._result.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, RecursionError) as error:
-            raise StorageError(f"{self._result} cannot be read as a result; put it back, {FRESH}") from error
-        if not isinstance(result, dict) or result.get("status") not in STATUSES:
-            raise StorageError(f"{self._result} has no status of {', '.join(STATUSES)}; put it back, {FRESH}")
-        return result if result["status"] in COMPLETE else None
+        result = read_result(self._result)
+        return result if result is not None and result["status"] in ENDED else None
 
     def whole_result(self) -> dict[str, Any] | None:
-        """Return the result of a complete run whose folder is whole; None when there is none yet.
+        """Return the result of a run that has ended and whose folder is whole; None when there is none yet.
 
         Raises:
-            StorageError: what is there is no result, or not the whole run.
+            StorageError: what is there is not a result, or not the whole run.
         """
         result = self.result()
         if result is None:
@@ -130,6 +123,31 @@ class RunFolder:
         if not isinstance(result.get("best"), dict) or not (self.path / "metrics.csv").exists():
             raise StorageError(f"{self.path} holds a result but not the whole run; put it back, {FRESH}")
         return result
+
+    def recorded_run(self) -> dict[str, object] | None:
+        """Return the content of `run.json`; None where there is none.
+
+        Raises:
+            CheckpointError: it cannot be read, or is of a later schema.
+        """
+        try:
+            return read_run(self.path / "run.json")
+        except StorageError as error:
+            raise CheckpointError(str(error)) from error
+
+    def recorded_config(self) -> bytes | None:
+        """Return the content of `config.yaml`; None where there is none."""
+        return read_optional(self.path / "config.yaml")
+
+    def newest_commit(self) -> Checkpoint | None:
+        """Return the newest intact commit, or None when nothing was committed yet. It is read once; nothing changes.
+
+        Raises:
+            CheckpointError: no generation is intact, or it is of another schema version.
+        """
+        if self._newest is None:
+            self._newest = self._read_newest()
+        return self._newest[0]
 
     def resume(self, config_hash: str, header: Sequence[str]) -> Checkpoint | None:
         """Open the tables at the newest intact commit and return it; None when nothing was committed yet.
@@ -145,7 +163,8 @@ class RunFolder:
                 or set of columns, or committed rows were edited. Nothing was changed.
         """
         self._config_hash = config_hash
-        commit, damage = self._newest_commit()
+        commit, (_, damage) = self.newest_commit(), self._newest or (None, None)
+        self._newest = None  # its tensors are the caller's from here on
         if commit is None:
             self._metrics = Table.start(self.path / "metrics.csv", header)
             self._timing = Table.start(self.path / "timing.csv", None)
@@ -158,7 +177,7 @@ class RunFolder:
             self._metrics = Table.reopen(self.path / "metrics.csv", header, length, sha256)
             self._timing = Table.reopen_unverified(self.path / "timing.csv", facts["timing_bytes"])
             if damage is not None:
-                self.log(f"warning: {damage}; going on from {self._prev.name}, the commit before")
+                self.log(f"warning: {damage}; resuming from {self._prev.name}, the commit before")
                 durable.duplicate(self._prev, self._last)  # before the rows after it are gone
             self._metrics.cut()
             self._timing.cut()
@@ -171,6 +190,7 @@ class RunFolder:
 
         A kill in between leaves a folder that resumes or refuses, never one that passes for complete.
         """
+        self._newest = None
         tables = (self.path / "metrics.csv", self.path / "timing.csv")
         durable.remove(self._result, self._last, self._prev, self._best, self.path / "curves.svg", *tables)
 
@@ -179,7 +199,7 @@ class RunFolder:
         durable.replace(self.path / "config.yaml", yaml_text.encode())
 
     def write_run(self, facts: Mapping[str, Any]) -> None:
-        """Store what the run depends on besides its configuration (versions, device, checksums) as `run.json`."""
+        """Store what the run depends on besides its configuration (data, code, versions, device) as `run.json`."""
         durable.replace(self.path / "run.json", format_json(facts))
 
     def write_curves(self, svg: bytes) -> None:
@@ -190,7 +210,7 @@ class RunFolder:
         """Add one epoch's row to `metrics.csv` and `timing.csv`; it counts from the next commit on.
 
         Raises:
-            ValueError: a key is no column.
+            ValueError: a key is not a column.
             StorageError: the disk refused it.
         """
         table, clock = self._tables()
@@ -198,11 +218,11 @@ class RunFolder:
         clock.append(timing)
 
     def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Make everything up to here durable: whatever happens from now on, the run goes on from this point.
+        """Make everything up to here durable: whatever happens from now on, the run resumes from this point.
 
         Args:
-            tensors: all tensors that the run needs to go on.
-            facts: all else that it needs, as JSON values; the names in `RESERVED` are the folder's own.
+            tensors: all tensors that the run is resumed from.
+            facts: all else that it is resumed from, as JSON values; the names in `RESERVED` are the folder's own.
 
         Raises:
             StorageError: nothing was committed; the commits before are intact. The run must end.
@@ -222,18 +242,18 @@ class RunFolder:
         write_checkpoint(self._last, tensors, {**facts, **record}, keep=self._prev)
 
     def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
-        """Mark the run as complete: the best epoch's tensors first, `result.json` last.
+        """Mark the run as ended: the best epoch's tensors first, `result.json` last.
 
         Raises:
-            ValueError: the status is not one of `COMPLETE`.
-            StorageError: the disk refused; the run is not complete and goes on from its last commit.
+            ValueError: the status is not that of a run that has ended.
+            StorageError: the disk refused; the run has not ended and resumes from its last commit.
         """
-        if result.get("status") not in COMPLETE:
-            raise ValueError(f"status is {result.get('status')!r}, not one of {', '.join(COMPLETE)}")
+        if read_state(result.get("status")) not in ENDED:
+            raise ValueError(f"status is {result.get('status')!r}, not one of {', '.join(ENDED)}")
         for table in self._tables():
             table.sync()
         write_checkpoint(self._best, best, {"config_hash": self._config_hash})
-        durable.replace(self._result, format_json(result))
+        durable.replace(self._result, format_result(result))
 
     def fail(self, error: BaseException) -> None:
         """Record a failure: traceback into `run.log`, one line into `result.json`; the same command tries again.
@@ -246,13 +266,13 @@ class RunFolder:
         with suppress(StorageError):  # also raised by a result that is not readable, which stays for inspection
             if self.result() is None:
                 first = line.strip().splitlines()[:1]
-                durable.replace(self._result, format_json({"status": "failed", "error": "".join(first)}))
+                durable.replace(self._result, format_result({"status": "failed", "error": "".join(first)}))
 
     def log(self, line: str) -> None:
         """Append to `run.log`, with the time."""
         durable.append_text(self.path / "run.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
 
-    def _newest_commit(self) -> tuple[Checkpoint | None, DamagedCheckpointError | None]:
+    def _read_newest(self) -> tuple[Checkpoint | None, DamagedCheckpointError | None]:
         """Return the newest intact commit, and what is wrong with `last` if it is not that one."""
         if not self._last.exists() and not self._prev.exists():
             return None, None
@@ -271,27 +291,11 @@ class RunFolder:
 
 
 def _read_commit(path: Path) -> Checkpoint:
-    """Read a checkpoint that is a commit record: `best.safetensors` under another name is none."""
+    """Read a checkpoint that is a commit record, which `best.safetensors` under another name is not."""
     commit = read_checkpoint(path)
     facts = commit.facts
     lengths = [facts.get(name) for name in ("metrics_bytes", "timing_bytes")]
     texts = [facts.get(name) for name in ("config_hash", "metrics_sha256")]
     if not (all(type(n) is int and n >= 0 for n in lengths) and all(isinstance(text, str) for text in texts)):
-        raise DamagedCheckpointError(f"{path} is a checkpoint, but not one to go on from")
+        raise DamagedCheckpointError(f"{path} is a checkpoint, but not one to resume from")
     return commit
-
-
-def format_json(facts: Mapping[str, Any]) -> bytes:
-    """Return indented JSON with sorted keys, in which NaN and infinities are null."""
-    text = json.dumps(_finite(facts), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode("utf-8", "backslashreplace")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value

@@ -16,7 +16,7 @@ from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.prepare import WORKER_LOST
 from regbench.signals import StopSignal, deliver, stop_requests
 from regbench.store import durable
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently
 from regbench.store.durable import StorageError
 from regbench.store.run_folder import RunFolder
 from regbench.sweeps.backends import Backend, LocalProcesses, open_backend
@@ -154,8 +154,8 @@ def _begin(tracker: SweepTracker, fresh: bool) -> None:
     if not fresh:
         return
     begun = [config.folder() for config in tracker.configs.values() if config.folder().exists()]
-    together(_claim_and_release, begun)  # all of them, before anything is removed
-    together(_discard, begun)
+    concurrently(_claim_and_release, begun)  # all of them, before anything is removed
+    concurrently(_discard, begun)
 
 
 def _claim_and_release(folder: Path) -> None:

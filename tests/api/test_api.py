@@ -24,7 +24,7 @@ from regbench.runs.prepare import build_records
 from regbench.store import read_checkpoint
 from regbench.sweeps.workers import train
 from regbench.training import fit
-from regbench.training.cohort import Cohort
+from regbench.training.train_step import train_step
 
 SMALL = ["model.widths=[8]", "dataset.train_size=200", "schedule.epochs=4", "schedule.optimizer.lr=0.01", "threads=1"]
 
@@ -266,14 +266,14 @@ def test_several_data_sets_have_a_best_each() -> None:
 
 def before_step(number: int, action: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let something happen before the n-th training step from now."""
-    real, steps = Cohort.step, iter(range(1, 1 << 30))
+    steps = iter(range(1, 1 << 30))
 
-    def step(cohort: Cohort, *arguments: Any) -> Any:
+    def step(*arguments: Any) -> Any:
         if next(steps) == number:
             action()
-        return real(cohort, *arguments)
+        return train_step(*arguments)
 
-    monkeypatch.setattr(Cohort, "step", step)
+    monkeypatch.setattr(fit, "train_step", step)
 
 
 def send(number: int) -> Callable[[], None]:
@@ -315,7 +315,7 @@ def test_ctrl_c_in_a_sweep_commits_and_raises(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(fit, "COMMIT_SECONDS", 1e9)
     words = [*SMALL, "schedule/stop=none", "seed=0,1,2", "sweep.workers=1", "sweep.cohort=1"]
     words[2] = "schedule.epochs=40"
-    before_step(90, send(signal.SIGINT), monkeypatch)  # those of the trial are among them
+    before_step(90, send(signal.SIGINT), monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         regbench.sweep(words)
     assert any(Path("runs").glob("*/*/checkpoint/last.safetensors"))
@@ -326,12 +326,12 @@ def test_ctrl_c_in_a_sweep_commits_and_raises(monkeypatch: pytest.MonkeyPatch) -
 def test_sigterm_ends_a_program_without_a_handler_once_all_is_committed() -> None:
     program = (
         "import os, signal, sys, regbench\n"
-        "from regbench.training.cohort import Cohort\n"
-        "real, steps = Cohort.step, iter(range(1, 1 << 30))\n"
+        "from regbench.training import fit\n"
+        "real, steps = fit.train_step, iter(range(1, 1 << 30))\n"
         "def step(*arguments):\n"
         "    if next(steps) == 10: os.kill(os.getpid(), signal.SIGTERM)\n"
         "    return real(*arguments)\n"
-        "Cohort.step = step\n"
+        "fit.train_step = step\n"
         "regbench.run(sys.argv[1:])\n"
     )
     end = python(program, *SMALL)

@@ -20,16 +20,15 @@ import pytest
 from regbench.compose.loader import PRIMARY, open_loader
 from regbench.compose.single_run import compose_run
 from regbench.config.run_config import RunConfig
-from regbench.data import loading
+from regbench.data import fingerprint as files
 from regbench.display import run_summary
 from regbench.display.run_progress import open_progress
 from regbench.display.run_summary import print_result
-from regbench.runs import prepare
+from regbench.runs import lifecycle
 from regbench.runs.execute import run_one
 from regbench.statuses import RunState, read_state
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
-from regbench.training.cohort import Cohort
 from tests.faults.children import (
     Child,
     before_call,
@@ -139,7 +138,7 @@ def test_run_killed_at_random_moments_ends_the_same(work: Path, undisturbed: Und
 
 
 def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> None:
-    kill = before_call(Cohort, "step", 2 * 3 + 2, send(signal.SIGKILL))
+    kill = before_call(fit, "train_step", 2 * 3 + 2, send(signal.SIGKILL))
     command(work, *WORDS, before=[commit_every_epoch, kill]).wait()
     ended = command(work, *WORDS).wait()
     assert "3/3" in ended.out
@@ -147,15 +146,15 @@ def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> 
 
 
 MOMENTS: dict[str, tuple[object, str, int]] = {
-    "loading the data": (loading, "load", 1),
+    "loading the data": (files, "read_recorded", 1),
     "claiming the folder": (durable, "lock", 1),
-    "the first step": (Cohort, "step", 1),
-    "a later step": (Cohort, "step", 8),
+    "the first step": (fit, "train_step", 1),
+    "a later step": (fit, "train_step", 8),
     "an evaluation": (fit, "measure_epoch", 2),
     "the last evaluation": (fit, "measure_epoch", 3),
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
-    "the picture": (prepare, "draw_curves", 1),
+    "the picture": (lifecycle, "draw_curves", 1),
     "the report": (run_summary, "print_result", 1),
 }
 
@@ -176,7 +175,7 @@ def test_signal_ends_the_command_and_loses_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_in_training_commits_the_epochs_so_far(work: Path, number: int) -> None:
-    strike = before_call(Cohort, "step", 8, send(number))
+    strike = before_call(fit, "train_step", 8, send(number))
     command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
     assert read_checkpoint(run_folder(work) / "checkpoint/last.safetensors").facts["track"]["epoch"] == 3
 
@@ -185,7 +184,7 @@ def test_signal_in_training_commits_the_epochs_so_far(work: Path, number: int) -
 def test_second_signal_ends_the_command_at_once(
     work: Path, reference: Mapping[str, Any], number: int, code: int
 ) -> None:
-    strike = before_call(Cohort, "step", 8, send(number, number))
+    strike = before_call(fit, "train_step", 8, send(number, number))
     ended = command(work, *WORDS, before=[commit_every_epoch, strike]).wait()
     assert ended.code == code
     assert len(ended.line) > 0
@@ -194,7 +193,7 @@ def test_second_signal_ends_the_command_at_once(
 
 
 def test_long_epoch_is_not_waited_for(work: Path, reference: Mapping[str, Any]) -> None:
-    strike = before_call(Cohort, "step", 8, send(signal.SIGTERM))
+    strike = before_call(fit, "train_step", 8, send(signal.SIGTERM))
     before = [commit_every_epoch, lambda: setattr(fit, "PATIENT_SECONDS", 0.0), strike]
     assert command(work, *WORDS, before=before).wait().code == 143
     assert read_checkpoint(run_folder(work) / "checkpoint/last.safetensors").facts["track"]["epoch"] == 2
@@ -203,7 +202,7 @@ def test_long_epoch_is_not_waited_for(work: Path, reference: Mapping[str, Any]) 
 
 def halted_in_training(work: Path) -> Child:
     """Return a run that has stopped itself in its third epoch and holds its folder."""
-    child = command(work, *WORDS, before=[commit_every_epoch, before_call(Cohort, "step", 7, send(signal.SIGSTOP))])
+    child = command(work, *WORDS, before=[commit_every_epoch, before_call(fit, "train_step", 7, send(signal.SIGSTOP))])
     child.wait_until_halted()
     return child
 

@@ -227,7 +227,7 @@ def test_damaged_last_commit_falls_back_to_the_one_before(work: Path, reference:
     last = folder / "checkpoint/last.safetensors"
     last.write_bytes(last.read_bytes()[:-1])
     assert go_on(work) == reference
-    assert "going on from prev.safetensors" in (folder / "run.log").read_text()
+    assert "resuming from prev.safetensors" in (folder / "run.log").read_text()
 
 
 def test_checkpoint_of_another_configuration_is_refused(work: Path) -> None:
@@ -236,7 +236,9 @@ def test_checkpoint_of_another_configuration_is_refused(work: Path) -> None:
     for name in LAST_FILES:
         shutil.copy(other / "checkpoint" / name, folder / "checkpoint" / name)
     before = contents(folder)
-    assert "belongs to configuration" in refused(work, *WORDS, code=1)
+    line = refused(work, *WORDS, code=2)
+    assert "belongs to another configuration" in line
+    assert f", not {folder.name[-10:]}; add resume=fresh" in line
     assert contents(folder) == before
 
 

@@ -51,7 +51,7 @@ def train(path: Path, until: int = EPOCHS, config_hash: str = "c0ffee") -> dict[
             if epoch % EVERY == 0:
                 folder.commit({"w": weights}, {"epoch": epoch, "best": float("inf")})
         if until == EPOCHS:
-            folder.finish({"status": "finished", "loss": weights[0].item()}, {"w": weights})
+            folder.finish({"status": "complete", "loss": weights[0].item()}, {"w": weights})
         return folder.result()
 
 
@@ -349,7 +349,7 @@ def test_a_damaged_last_is_noticed_and_prev_takes_over(interrupted: Path, refere
         (path / "checkpoint/last.safetensors").write_bytes(data)
         train(path)
         assert fingerprint(path) == reference, name
-        assert "going on from prev.safetensors" in (path / "run.log").read_text(), name
+        assert "resuming from prev.safetensors" in (path / "run.log").read_text(), name
         shutil.rmtree(path)
 
 

@@ -130,7 +130,7 @@ def shape(folder: Path) -> dict[str, Any]:
         "timing": (folder / "timing.csv").read_text().splitlines()[0],
         "rows": len((folder / "metrics.csv").read_text().splitlines()),
         "run": sorted(run),
-        "plan": run["plan"],
+        "stages": run["stages"],
         "checksum": run["data_checksum"],
         "result": sorted(result),
         "end": {key: result[key] for key in ("status", "epochs", "best_epoch", "parameters", "stopping")},

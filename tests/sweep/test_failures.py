@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from torch import Tensor
 
 from regbench.regularizers.l2 import L2
 from regbench.runs.prepare import OUT_OF_MEMORY
 from regbench.sweeps.plan import measure
 from regbench.sweeps.plan.trial import TrialReport
-from regbench.training import fit
+from regbench.training import fit, timing
 from regbench.training.cohort import Cohort
+from regbench.training.train_step import train_step
 from tests.sweep.commands import (
     HERE,
     SMALL,
@@ -37,14 +37,13 @@ def l2_breaks_at(strength: float) -> Callable[[], None]:
     """Return what lets a cohort fail in which some run has this strength."""
 
     def prepare() -> None:
-        real = Cohort.step
-
         def step(cohort: Cohort, *arguments: Any) -> Any:
-            if any(techniques["l2"] == L2(strength=strength) for techniques in cohort.members):
+            if any(member.regularizers["l2"] == L2(strength=strength) for member in cohort.members):
                 raise ValueError("a defect\nof two lines")
-            return real(cohort, *arguments)
+            return train_step(cohort, *arguments)
 
-        setattr(Cohort, "step", step)  # noqa: B010
+        for module in (fit, timing):
+            setattr(module, "train_step", step)  # noqa: B010
 
     return prepare
 
@@ -145,14 +144,15 @@ def memory_holds(runs: int, error: Exception, first: int = 1) -> Callable[[], No
     """Return what lets every step of a larger cohort fail, from the `first` step of the process on."""
 
     def prepare() -> None:
-        real, counter = Cohort.step, itertools.count(1)
+        counter = itertools.count(1)
 
-        def step(cohort: Cohort, *arguments: Any) -> tuple[Tensor, Any]:
+        def step(cohort: Cohort, *arguments: Any) -> Any:
             if cohort.size > runs and next(counter) >= first:
                 raise error
-            return real(cohort, *arguments)
+            return train_step(cohort, *arguments)
 
-        setattr(Cohort, "step", step)  # noqa: B010
+        for module in (fit, timing):
+            setattr(module, "train_step", step)  # noqa: B010
         fit.COMMIT_SECONDS = 0.0
 
     return prepare

@@ -9,7 +9,7 @@ from contextlib import suppress
 from threading import Thread
 
 from regbench.config.run_config import RunConfig
-from regbench.runs.prepare import build_records, prepare_task
+from regbench.runs.prepare import build_records, prepare_run
 from regbench.sweeps.backends.base import Done, Work, WorkersLost, first_line
 
 IDLE_SECONDS = 20
@@ -90,4 +90,4 @@ def import_trainer(first: RunConfig) -> None:
     import regbench.training.timing  # noqa: F401
 
     with suppress(Exception):  # whatever is wrong with it is reported when it is checked
-        prepare_task(first, build_records(first))
+        prepare_run(first, build_records(first))

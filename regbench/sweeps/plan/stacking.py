@@ -40,8 +40,9 @@ def describe_static(config: RunConfig) -> str:
     """
     from regbench.regularizers.registry import load  # imports torch
 
-    optimizer = config.schedule.get("optimizer", {})
-    free = hyper_names(OPTIMIZERS[optimizer["name"]]) if "name" in optimizer else ()
+    given = config.schedule.get("optimizer")
+    optimizer: Mapping[str, object] = given if isinstance(given, Mapping) else {}
+    free = hyper_names(OPTIMIZERS[str(optimizer["name"])]) if "name" in optimizer else ()
     static = {
         "dataset": config.dataset,
         "model": config.model,

@@ -50,24 +50,24 @@ def measure_stack(trial: Trial) -> TrialReport:
 
 
 def _measure(trial: Trial) -> Measurement:
-    from regbench.training.fit import make_job
+    from regbench.training.cohort_run import make_run
     from regbench.training.timing import NoSink, count_steps, estimate_bytes, evaluation_share, time_step
 
     records = build_all(trial.runs)
-    task = prepare_stack(trial.runs, records)
-    fitting = [(run, own) for run, own in zip(trial.runs, records, strict=True) if fits(own, task.facts)]
-    jobs = [
-        make_job(replace(task.plan, techniques=own.techniques, schedule=own.schedule), run.seed, NoSink())
+    prepared = prepare_stack(trial.runs, records)
+    fitting = [(run, own) for run, own in zip(trial.runs, records, strict=True) if fits(own, prepared.facts)]
+    cohort = [
+        make_run(replace(prepared.spec, regularizers=own.regularizers, schedule=own.schedule), run.seed, NoSink())
         for run, own in fitting
     ]
-    bytes_per_run, available = estimate_bytes(task.plan, task.data), available_memory()
+    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data), available_memory()
     samples: list[Sample] = []
     with torch_threads(fitting[0][0].threads or 1):
-        for size in sizes_to_try(trial.sizes, len(jobs)):
+        for size in sizes_to_try(trial.sizes, len(cohort)):
             if samples and not (worth_climbing(samples) and 2 * size * bytes_per_run < available):
                 break
             try:
-                seconds = time_step(task.plan, jobs[:size], task.data)
+                seconds = time_step(prepared.spec, cohort[:size], prepared.data)
             except Exception:
                 if not samples:
                     raise
@@ -75,8 +75,8 @@ def _measure(trial: Trial) -> Measurement:
             samples.append(Sample(size, seconds))
     return Measurement(
         samples=tuple(samples),
-        steps=count_steps(task.plan, task.data),
-        overhead=EVERYTHING_ELSE + evaluation_share(task.plan, task.data),
+        steps=count_steps(prepared.spec, prepared.data),
+        overhead=EVERYTHING_ELSE + evaluation_share(prepared.spec, prepared.data),
         bytes_per_run=bytes_per_run,
         available=available,
     )

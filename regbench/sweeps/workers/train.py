@@ -20,27 +20,25 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
+from regbench.runs.lifecycle import FolderSink, begin_run, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
-    FolderSink,
+    PreparedRun,
     Records,
-    Task,
-    begin_run,
     build_records,
-    check_techniques,
+    check_regularizers,
     is_out_of_memory,
-    open_run,
     prepare_stack,
 )
 from regbench.runs.threads import torch_threads
 from regbench.store.checkpoint import Checkpoint, CheckpointError
-from regbench.store.concurrently import together
+from regbench.store.concurrently import concurrently
 from regbench.store.run_folder import FolderInUse, RunFolder
 from regbench.sweeps.heartbeat import HeartbeatWriter
 from regbench.sweeps.workers.stop_requests import StopRequests, most_folders, prepared_process
 
 if TYPE_CHECKING:
-    from regbench.training.fit import Job
+    from regbench.training.cohort_run import CohortRun
 
 Report: TypeAlias = Callable[[str, int, int, int], None]
 """Reports what a worker trains: label, runs, epoch, epochs."""
@@ -106,7 +104,7 @@ class Opened:
 
 def train_assignment(assignment: Assignment) -> Outcome:
     """Train the runs of an assignment, `size` at a time, and return those that did not end."""
-    from regbench.training.fit import Interrupted
+    from regbench.training.cohort_run import Interrupted
 
     outcome = Outcome(assignment.number)
     with (
@@ -165,24 +163,24 @@ def _train_together(
         Exception: whatever a run raises; all are left as of their last commits.
     """
     with ExitStack() as stack:
-        folders = together(partial(_claim_folder, stack), runs)
+        folders = concurrently(partial(_claim_folder, stack), runs)
         claims = [claim for run, folder in zip(runs, folders, strict=True) if (claim := _claim(run, folder, outcome))]
         if not claims:
             return
         try:
-            task = prepare_stack([claim.config for claim in claims], [claim.records for claim in claims])
+            prepared = prepare_stack([claim.config for claim in claims], [claim.records for claim in claims])
         except ConfigError as refusal:  # of the data or the model, which all have in common
             for claim in claims:
                 _refuse(claim.config, claim.folder, refusal, outcome)
             return
         cohorts: dict[int, list[Opened]] = {}
-        for claim, opened in zip(claims, together(lambda claim: _open(claim, task), claims), strict=True):
+        for claim, opened in zip(claims, concurrently(lambda claim: _open(claim, prepared), claims), strict=True):
             if isinstance(opened, Opened):
                 cohorts.setdefault(opened.epoch, []).append(opened)
             else:
                 outcome.errors[claim.config.run_id()] = str(opened)
         for _, cohort in sorted(cohorts.items()):
-            _fit(cohort, task, requests, report)
+            _fit(cohort, prepared, requests, report)
 
 
 def _claim_folder(stack: ExitStack, config: RunConfig) -> RunFolder | RegbenchError:
@@ -220,11 +218,11 @@ def _refuse(config: RunConfig, folder: RunFolder, refusal: RegbenchError, outcom
     outcome.errors[config.run_id()] = str(refusal)
 
 
-def _open(claim: Claim, task: Task) -> Opened | RegbenchError:
+def _open(claim: Claim, prepared: PreparedRun) -> Opened | RegbenchError:
     """Check one run against the data and open its folder, or return why not; a refusal is this run's alone."""
     try:
-        check_techniques(claim.records, task.facts)
-        return Opened(claim, open_run(claim.config, task, claim.folder))
+        check_regularizers(claim.records, prepared.facts)
+        return Opened(claim, open_run(claim.config, prepared, claim.folder))
     except CheckpointError as refusal:
         return refusal  # to touch what is there: nothing is written
     except ConfigError as refusal:
@@ -232,31 +230,38 @@ def _open(claim: Claim, task: Task) -> Opened | RegbenchError:
         return refusal
 
 
-def _fit(cohort: Sequence[Opened], task: Task, requests: StopRequests, report: Callable[[int, int, int], None]) -> None:
+def _fit(
+    cohort: Sequence[Opened], prepared: PreparedRun, requests: StopRequests, report: Callable[[int, int, int], None]
+) -> None:
     import torch
 
     from regbench.runs.provenance import describe_environment
-    from regbench.training.fit import Watch, fit
+    from regbench.training.cohort_run import Observer
+    from regbench.training.fit import fit
 
-    first, epochs = cohort[0], task.plan.schedule.epochs
+    first, epochs = cohort[0], prepared.spec.schedule.epochs
     before = {} if first.checkpoint is None else first.checkpoint.facts
     threads = first.claim.config.threads or before.get("threads") or 1
     with torch_threads(threads), torch.no_grad():
         environment = describe_environment(first.claim.config.device)
-        together(lambda run: begin_run(run.claim.config, task, run.claim.folder, run.checkpoint, environment), cohort)
-        jobs = [_make_job(run, task, threads) for run in cohort]
+        concurrently(
+            lambda run: begin_run(run.claim.config, prepared, run.claim.folder, run.checkpoint, environment), cohort
+        )
+        cohort_runs = [_make_run(run, prepared, threads) for run in cohort]
         report(len(cohort), first.epoch, epochs)
-        watch = Watch(progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested)
-        fit(task.plan, jobs, task.data, watch)
+        observer = Observer(
+            progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested
+        )
+        fit(prepared.spec, cohort_runs, prepared.data, observer)
 
 
-def _make_job(run: Opened, task: Task, threads: int) -> Job:
-    from regbench.training.fit import make_job
+def _make_run(run: Opened, prepared: PreparedRun, threads: int) -> CohortRun:
+    from regbench.training.cohort_run import make_run
 
     records = run.claim.records
-    plan = replace(task.plan, techniques=records.techniques, schedule=records.schedule)
-    return make_job(
-        plan, run.claim.config.seed, FolderSink(run.claim.folder), task.commit_facts(threads), run.checkpoint
+    spec = replace(prepared.spec, regularizers=records.regularizers, schedule=records.schedule)
+    return make_run(
+        spec, run.claim.config.seed, FolderSink(run.claim.folder), prepared.commit_record(threads), run.checkpoint
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ RESULT: dict[str, Any] = {
     },
     "parameters": 8970,
     "seconds": 187.0,
-    "techniques": {"l2": {"share": 0.25, "rows": 12, "nothing": None}, "none": {}},
+    "effects": {"l2": {"share": 0.25, "rows": 12, "nothing": None}, "none": {}},
 }
 
 
@@ -121,7 +122,7 @@ def test_brackets_in_a_reason_are_no_markup(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_finished_run_says_that_nothing_was_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(read_result(FOLDER, RESULT, reused=True))
+    print_result(replace(read_result(FOLDER, RESULT), reused=True))
     text = capsys.readouterr().out
     assert "trained already, nothing to do; stopped early: val_loss" in text
     assert cells(text, "test") == ["0.1200", "0.9500", "0.1500", "0.9300"]

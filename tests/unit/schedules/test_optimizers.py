@@ -8,7 +8,8 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from regbench.config.fields import declared, hyper_names
+from regbench.config.containers import declared
+from regbench.config.fields import hyper_names
 from regbench.errors import ConfigError
 from regbench.schedules.optimizers import OPTIMIZERS, SGD, AdamW
 

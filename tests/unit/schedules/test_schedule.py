@@ -11,7 +11,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from regbench.config.fields import declared
+from regbench.config.containers import declared
 from regbench.errors import ConfigError
 from regbench.schedules import Schedule, build_schedule
 from regbench.schedules.curves import CURVES, Cosine

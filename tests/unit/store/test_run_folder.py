@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from regbench.errors import ConfigError
 from regbench.store import RunFolder, StorageError, read_checkpoint
-from regbench.store.run_folder import format_json
+from regbench.store.run_files import RESULT_SCHEMA, RUN_SCHEMA, format_json
 
 HEADER = ("epoch", "loss")
 WEIGHTS = {"w": torch.ones(2)}
@@ -31,7 +31,7 @@ def test_the_files_of_a_run_are_those_of_the_design(tmp_path: Path) -> None:
             folder.append({"epoch": epoch, "loss": 0.5}, {"epoch": epoch, "seconds": 1.0})
             folder.commit(WEIGHTS, {"epoch": epoch})
         folder.log("a line")
-        folder.finish({"status": "finished"}, WEIGHTS)
+        folder.finish({"status": "complete"}, WEIGHTS)
     assert sorted(str(f.relative_to(folder.path)) for f in folder.path.rglob("*") if f.is_file()) == [
         ".lock",
         "checkpoint/best.safetensors",
@@ -65,16 +65,16 @@ def test_the_last_two_commits_are_kept_and_the_newest_comes_back(tmp_path: Path)
         assert math.isnan(commit.facts["best"])
 
 
-@pytest.mark.parametrize("status", ["finished", "stopped_early", "diverged"])
-def test_a_complete_run_has_a_result(tmp_path: Path, status: str) -> None:
+@pytest.mark.parametrize("status", ["complete", "stopped_early", "diverged"])
+def test_a_run_that_has_ended_has_a_result(tmp_path: Path, status: str) -> None:
     with RunFolder.claim(tmp_path) as folder:
         assert folder.result() is None
         folder.resume("abc", HEADER)
         folder.finish({"status": status, "loss": math.nan}, WEIGHTS)
-        assert folder.result() == {"status": status, "loss": None}
+        assert folder.result() == {"schema": RESULT_SCHEMA, "status": status, "loss": None}
 
 
-def test_only_complete_statuses_finish(tmp_path: Path) -> None:
+def test_only_states_of_ended_runs_finish(tmp_path: Path) -> None:
     with RunFolder.claim(tmp_path) as folder:
         folder.resume("abc", HEADER)
         with pytest.raises(ValueError, match="status is 'failed'"):
@@ -94,6 +94,47 @@ def test_a_broken_result_is_refused_by_name(tmp_path: Path, text: str) -> None:
         assert folder.result() is None
 
 
+def test_a_result_of_schema_1_is_read_in_the_words_of_today(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"status": "finished", "epochs": 3}')
+    with RunFolder.claim(tmp_path) as folder:
+        assert folder.result() == {"schema": RESULT_SCHEMA, "status": "complete", "epochs": 3}
+    assert (tmp_path / "result.json").read_text() == '{"status": "finished", "epochs": 3}', "reading changes nothing"
+
+
+@pytest.mark.parametrize("schema", [RESULT_SCHEMA + 1, 0, -1, "2", 2.0, True, None])
+def test_a_result_of_a_later_schema_is_refused_by_name(tmp_path: Path, schema: object) -> None:
+    (tmp_path / "result.json").write_text(json.dumps({"schema": schema, "status": "complete"}))
+    with RunFolder.claim(tmp_path) as folder, pytest.raises(StorageError) as refused:
+        folder.result()
+    assert f"result.json has schema {schema!r}, this regbench has {RESULT_SCHEMA}" in str(refused.value)
+
+
+def test_the_record_of_a_run_comes_back_and_a_later_one_is_refused(tmp_path: Path) -> None:
+    with RunFolder.claim(tmp_path) as folder:
+        assert folder.recorded_run() is None
+        folder.write_run({"schema": RUN_SCHEMA, "host": "here"})
+        assert folder.recorded_run() == {"schema": RUN_SCHEMA, "host": "here"}
+        folder.write_run({"schema": RUN_SCHEMA + 1})
+        with pytest.raises(StorageError, match=r"run\.json has schema 3, this regbench has 2"):
+            folder.recorded_run()
+
+
+def test_the_newest_commit_can_be_looked_at_before_anything_changes(tmp_path: Path) -> None:
+    with RunFolder.claim(tmp_path) as folder:
+        assert folder.newest_commit() is None
+        folder.resume("abc", HEADER)
+        folder.append({"epoch": 1}, {"epoch": 1})
+        folder.commit(WEIGHTS, {"epoch": 1})
+        folder.append({"epoch": 2}, {"epoch": 2})
+    before = (tmp_path / "metrics.csv").read_bytes()
+    with RunFolder.claim(tmp_path) as folder:
+        looked_at = folder.newest_commit()
+        assert looked_at is not None
+        assert (tmp_path / "metrics.csv").read_bytes() == before
+        assert folder.resume("abc", HEADER) is looked_at, "it is read once"
+        assert (tmp_path / "metrics.csv").read_text() == "epoch,loss\n1,\n"
+
+
 def test_a_failure_is_recorded_with_its_traceback(tmp_path: Path) -> None:
     with RunFolder.claim(tmp_path) as folder:
         try:
@@ -102,6 +143,7 @@ def test_a_failure_is_recorded_with_its_traceback(tmp_path: Path) -> None:
             folder.fail(error)
         assert folder.result() is None
     assert json.loads((tmp_path / "result.json").read_text()) == {
+        "schema": RESULT_SCHEMA,
         "status": "failed",
         "error": "ZeroDivisionError: a reason",
     }
@@ -119,9 +161,9 @@ def test_a_refusal_is_recorded_as_it_reads(tmp_path: Path) -> None:
 def test_a_failure_after_the_end_does_not_take_the_result_away(tmp_path: Path) -> None:
     with RunFolder.claim(tmp_path) as folder:
         folder.resume("abc", HEADER)
-        folder.finish({"status": "finished"}, WEIGHTS)
+        folder.finish({"status": "complete"}, WEIGHTS)
         folder.fail(ValueError("the picture could not be drawn"))
-        assert folder.result() == {"status": "finished"}
+        assert folder.result() == {"schema": RESULT_SCHEMA, "status": "complete"}
     assert "the picture could not be drawn" in (tmp_path / "run.log").read_text()
 
 
@@ -143,7 +185,7 @@ def test_starting_over_removes_only_what_the_run_wrote(tmp_path: Path) -> None:
         folder.resume("abc", HEADER)
         folder.commit(WEIGHTS, {})
         folder.commit(WEIGHTS, {})
-        folder.finish({"status": "finished"}, WEIGHTS)
+        folder.finish({"status": "complete"}, WEIGHTS)
         folder.discard()
     files = sorted(f.name for f in tmp_path.rglob("*") if f.is_file())
     assert files == [".lock", "config.yaml", "notes.txt"]
@@ -178,10 +220,10 @@ def test_a_closed_folder_can_be_claimed_again(tmp_path: Path) -> None:
 
 
 def test_a_complete_run_is_answered_without_torch(tmp_path: Path) -> None:
-    (tmp_path / "result.json").write_text('{"status": "finished"}')
+    (tmp_path / "result.json").write_text('{"schema": 2, "status": "complete"}')
     code = (
         "import sys; from pathlib import Path; from regbench.store import RunFolder\n"
-        f"with RunFolder.claim(Path({str(tmp_path)!r})) as folder: assert folder.result() == {{'status': 'finished'}}\n"
+        f"with RunFolder.claim(Path({str(tmp_path)!r})) as folder: assert folder.result()['status'] == 'complete'\n"
         "print(sorted({'torch', 'numpy', 'safetensors', 'pandas'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[3]

@@ -1,0 +1,154 @@
+"""Earlier runs belong to the code of their regularizer and model: another formula refuses them, and nothing is written.
+
+Oracle: the folder as it was before, and the figures of the new formula in a folder of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.children import contents, run_folder
+
+PENALTY = '''"""A penalty of a person's own."""
+
+from dataclasses import dataclass
+
+from ownreg.scale import scaled
+from regbench.config.fields import Hyper, hyper
+from regbench.regularizers.base import Regularizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogitPenalty(Regularizer):
+    """Logit penalty."""
+
+    strength: Hyper = hyper(1e-3, search=(1e-5, 1e-1), log=True, off=0.0, help="weight")
+
+    def row_loss(self, losses, outputs, batch):
+        """Return the losses with the penalty."""
+        return losses + scaled(self.strength) * outputs.FORMULA.mean(-1)
+'''
+SCALE = "def scaled(number):\n    return number * FACTOR\n"
+ENTRY = "[regbench.regularizers]\nlogit_penalty = ownreg:LogitPenalty\n"
+SETTINGS = "logit_penalty:\n  name: logit_penalty\n  strength: 0.1\n"
+COMMON = (
+    "dataset=iris",
+    "model.widths=[4]",
+    "schedule.epochs=3",
+    "threads=1",
+)
+
+
+class Plugin:
+    """A package that adds a regularizer, as pip would install it, and the command that knows it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name, text in {
+            "site/ownreg/__init__.py": "from ownreg.penalty import LogitPenalty\n",
+            "site/ownreg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: ownreg\nVersion: 1.0\n",
+            "site/ownreg-1.0.dist-info/entry_points.txt": ENTRY,
+            "conf/regularizer/logit_penalty.yaml": SETTINGS,
+        }.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
+        self.write(formula="square()", factor="1.0")
+
+    def write(self, formula: str, factor: str) -> None:
+        """Write its code."""
+        folder = self.root / "site/ownreg"
+        (folder / "penalty.py").write_text(PENALTY.replace("FORMULA", formula))
+        (folder / "scale.py").write_text(SCALE.replace("FACTOR", factor))
+
+    def run(
+        self, *words: str, regularizer: str = "logit_penalty", before: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """Give the command in a process of its own, in which `before` is executed first."""
+        code = f"import sys; {before}\nfrom regbench.cli.main import main\nsys.exit(main(sys.argv[1:]))"
+        paths = os.pathsep.join([str(self.root / "site"), *sys.path])
+        return subprocess.run(
+            [sys.executable, "-c", code, "run", *COMMON, f"regularizer={regularizer}", *words],
+            cwd=self.root,
+            env=os.environ | {"PYTHONPATH": paths, "REGBENCH_CONFIG_PATH": str(self.root / "conf")},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def refused(self, regularizer: str = "logit_penalty") -> str:
+        """Give a command that must be refused in one line and change nothing, and return the line."""
+        before = contents(self.root / "runs")
+        ended = self.run(regularizer=regularizer)
+        assert ended.returncode == 2, ended.stderr
+        assert contents(self.root / "runs") == before
+        assert len(ended.stderr.splitlines()) == 1, ended.stderr
+        assert "resume=fresh" in ended.stderr
+        return ended.stderr
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Plugin:
+    return Plugin(tmp_path)
+
+
+INTERRUPT = """
+import os
+from regbench.training import fit
+from regbench.training.cohort import Cohort
+fit.COMMIT_SECONDS = 0.0
+step, calls = Cohort.step, []
+def strike(self, *given):
+    calls.append(1)
+    return os._exit(7) if len(calls) == 5 else step(self, *given)
+Cohort.step = strike
+"""
+
+
+@pytest.mark.slow
+def test_another_formula_refuses_a_finished_run(plugin: Plugin) -> None:
+    assert plugin.run().returncode == 0
+    folder = run_folder(plugin.root)
+    first = contents(folder)
+    assert "finished already" in plugin.run().stdout
+    plugin.write(formula="abs()", factor="1.0")
+    assert "was trained by other code: regularizer logit_penalty has changed since" in plugin.refused()
+    plugin.write(formula="square()", factor="50.0")
+    assert "regularizer logit_penalty has changed since" in plugin.refused(), "a helper of its package counts"
+    assert plugin.run("name=other").returncode == 0
+    assert contents(folder) == first
+    assert plugin.run("resume=fresh").returncode == 0
+    (other,) = (plugin.root / "runs/other").iterdir()
+    assert contents(folder)["metrics.csv"] == contents(other)["metrics.csv"] != first["metrics.csv"]
+    assert "finished already" in plugin.run().stdout
+
+
+@pytest.mark.slow
+def test_another_formula_refuses_an_interrupted_run(plugin: Plugin) -> None:
+    assert plugin.run(before=INTERRUPT).returncode == 7
+    assert (run_folder(plugin.root) / "checkpoint/last.safetensors").exists()
+    plugin.write(formula="abs()", factor="1.0")
+    assert "regularizer logit_penalty has changed since" in plugin.refused()
+    plugin.write(formula="square()", factor="1.0")
+    assert plugin.run().returncode == 0
+
+
+@pytest.mark.slow
+def test_shipped_code_binds_runs_of_the_same_version_only(plugin: Plugin) -> None:
+    assert plugin.run(regularizer="l2").returncode == 0
+    path = run_folder(plugin.root) / "run.json"
+    record = json.loads(path.read_bytes())
+    record["sources"]["regularizer l2"]["sha256"] = "0" * 64
+    path.write_text(json.dumps(record))
+    assert "regularizer l2 has changed since" in plugin.refused("l2")
+    record["versions"]["regbench"] = "0.0.9"
+    path.write_text(json.dumps(record))
+    shown = plugin.run(regularizer="l2")
+    assert (shown.returncode, "finished already" in shown.stdout) == (0, True)
+    note = "this run was made by regbench 0.0.9, this is 0.1.0; the code of regularizer l2 has changed since"
+    assert shown.stderr == f"regbench: note: {note}\n"
