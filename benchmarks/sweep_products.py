@@ -53,13 +53,14 @@ def measure_peak() -> float:
 
 def time_cohort(regularizer: str, size: int) -> float:
     """Return the seconds of one step of `size` stacked runs."""
-    from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-    from regbench.compose.sweep_runs import plan_sweep
+    from regbench.compose.loader import PRIMARY, open_loader
+    from regbench.compose.sweep_runs import compose_sweep
     from regbench.runs.prepare import build_records, prepare_run
     from regbench.training.cohort_run import make_run
     from regbench.training.timing import NoSink, time_step
 
-    configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, make_words(regularizer, size))
+    with open_loader(None, None, warn=print) as loader:
+        configs = compose_sweep(loader, PRIMARY, [make_words(regularizer, size)])
     prepared = prepare_run(configs[0], build_records(configs[0]))
     runs = [make_run(prepared.spec, config.seed, NoSink()) for config in configs]
     return time_step(prepared.spec, runs, prepared.data)

@@ -116,8 +116,8 @@ def time_status(count: int, repetitions: int) -> list[float]:
 
 def fill(runs: Path, count: int) -> None:
     """Make the folder of a finished sweep without training it: every run holds the files of one that was trained."""
-    from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-    from regbench.compose.sweep_runs import plan_sweep
+    from regbench.compose.loader import PRIMARY, open_loader
+    from regbench.compose.sweep_runs import compose_sweep
     from regbench.sweeps.manifest import describe, register
 
     words = ["dataset=digits", "regularizer=dropout", "schedule.epochs=5", f"runs={runs}"]
@@ -125,7 +125,8 @@ def fill(runs: Path, count: int) -> None:
     template = next((runs / "template").glob("*/result.json")).parent
     files = {name: (template / name).read_bytes() for name in ("config.yaml", "metrics.csv", "run.log", "result.json")}
     grid = [f"regularizer.dropout.rate={','.join(map(str, DIGITS.rates))}", f"seed=range({count // len(DIGITS.rates)})"]
-    configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, [*words, *grid])
+    with open_loader(None, None, warn=print) as loader:
+        configs = compose_sweep(loader, PRIMARY, [[*words, *grid]])
     register(configs[0].folder().parent, describe(configs))
     for config in configs:
         config.folder().mkdir()

@@ -77,7 +77,7 @@ def _read_choices(override: Override) -> tuple[Choice, ...]:
         raise ConfigError(f"{line}: it decides how all runs of a sweep are executed; give it one value")
     values = list(islice(override.sweep_iterator(), MOST_RUNS + 1))
     if not values:
-        raise ConfigError(f"{line}: there is no value to run; range(START,STOP) ends before STOP")
+        raise ConfigError(f"{line}: it has no value to run; range(START,STOP) ends before STOP")
     return tuple(Choice(f"{key}={Transformer.str(value)}", value) for value in values)
 
 

@@ -1,4 +1,4 @@
-"""Composition of the jobs of a sweep: by Hydra, or copied from a job that differs in plain values only."""
+"""Composition of the runs of a sweep: by Hydra, or copied from a run that differs in plain values only."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from regbench.errors import ConfigError
 Path = tuple[str, ...]
 
 
-class JobComposer:
-    """Composes the jobs of one sweep, with Hydra once for each combination of words that are not plain values.
+class RunComposer:
+    """Composes the runs of one sweep, with Hydra once for each combination of words that are not plain values.
 
-    `declared` is the sweep that the configuration itself declares; a job in which it differs is refused.
+    `declared` is the sweep that the configuration itself declares; a run in which it differs is refused.
     """
 
     def __init__(
@@ -32,18 +32,18 @@ class JobComposer:
         self._paths = [axes[place].path for place in self._plain]
         self._templates: dict[tuple[str, ...], Template | None] = {}
 
-    def compose(self, job: Sequence[Choice]) -> RunConfig:
-        """Return the run of one job, exactly as composing it alone would.
+    def compose(self, choices: Sequence[Choice]) -> RunConfig:
+        """Return the run of these choices, one of each axis, exactly as composing it alone would.
 
         Raises:
             ConfigError: it cannot be used.
         """
-        words = [choice.word for choice in job]
+        words = [choice.word for choice in choices]
         fixed = tuple(words[place] for place in self._fixed)
         template = self._templates.get(fixed)
         if template is not None:
             try:
-                return build_run(template.fill([job[place] for place in self._plain]), words)
+                return build_run(template.fill([choices[place] for place in self._plain]), words)
             except ConfigError:
                 pass  # composed in full, below, it is refused in the same words as alone
         cfg = self._loader.load_configuration(self._name, [*self._hydra_words, *words], RunMode.RUN)
@@ -53,12 +53,13 @@ class JobComposer:
         if self._plain and fixed not in self._templates:
             self._templates[fixed] = template = Template(values, self._paths) if can_copy(cfg, self._paths) else None
             if template is not None:
-                values = template.fill([job[place] for place in self._plain])  # the same, but shared with the others
+                # the same values, but shared with the others
+                values = template.fill([choices[place] for place in self._plain])
         return build_run(values, words)
 
 
 class Template:
-    """The resolved values of one job, to be filled with the plain values of others; what is equal is shared."""
+    """The resolved values of one run, to be filled with the plain values of others; what is equal is shared."""
 
     def __init__(self, values: Mapping[str, object], paths: Sequence[Path]) -> None:
         self._values = values
@@ -68,7 +69,7 @@ class Template:
         self._made: dict[tuple[str, ...], object] = {}
 
     def fill(self, choices: Sequence[Choice]) -> dict[str, object]:
-        """Return the values of the job that has these choices, one for each path.
+        """Return the values of the run that has these choices, one for each path.
 
         Raises:
             ConfigError: a value cannot be used.
@@ -100,7 +101,7 @@ def put(node: object, path: Path, value: object) -> object:
 
 
 def can_copy(cfg: DictConfig, paths: Sequence[Path]) -> bool:
-    """Tell whether jobs that differ from a composed one in plain values at these paths differ nowhere else.
+    """Tell whether runs that differ from a composed one in plain values at these paths differ nowhere else.
 
     They may differ if anything refers to another key, or if a node has a type of its own and so changes or refuses
     what it is given.

@@ -104,23 +104,41 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, data_files, facts, fitted)
 
 
-def prepare_group(configs: Sequence[RunConfig]) -> PreparedRun:
-    """Return what runs of one group have in common, as the first of them has it whose techniques fit.
+def build_all(configs: Sequence[RunConfig]) -> list[Records]:
+    """Return the records of every run; runs that differ only in the seed or the data share theirs.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed; it is the first in the order of the runs.
+    """
+    built: dict[str, Records] = {}
+    records = []
+    for config in configs:
+        settings = repr((config.device, config.schedule, config.model, config.regularizers))  # 1, 1.0 and True differ
+        if settings not in built:
+            built[settings] = build_records(config)
+        records.append(built[settings])
+    return records
+
+
+def prepare_stack(configs: Sequence[RunConfig], records: Sequence[Records]) -> PreparedRun:
+    """Return what runs of one stack have in common, as the first of them has it whose techniques fit.
 
     A technique's check may depend on a value in which the runs differ, so one refusal says nothing of the others.
 
+    Args:
+        configs: the runs.
+        records: those of each run.
+
     Raises:
-        ConfigError: no run of the group can be trained; it says why the first cannot.
+        ConfigError: no run of the stack can be trained; it says why the first cannot.
     """
-    first = build_records(configs[0])
     try:
-        return prepare_run(configs[0], first)
+        return prepare_run(configs[0], records[0])
     except ConfigError as refusal:
-        facts = prepare_run(configs[0], replace(first, regularizers={})).facts
-        for config in configs[1:]:
-            records = build_records(config)
-            if fits(records, facts):
-                return prepare_run(config, records)
+        facts = prepare_run(configs[0], replace(records[0], regularizers={})).facts
+        for config, own in zip(configs[1:], records[1:], strict=True):
+            if fits(own, facts):
+                return prepare_run(config, own)
         raise refusal
 
 

@@ -1,4 +1,4 @@
-"""Which runs can be trained as one stacked computation: those that differ only in seed and hyper-parameters."""
+"""Stacks: runs that differ only in seed and hyper-parameters, and so can be trained as one stacked computation."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from regbench.schedules.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Runs that can be stacked, in the order of the sweep; a group equals itself alone."""
+class Stack:
+    """Runs that can be stacked, in the order of the sweep; a stack equals itself alone."""
 
     label: str
     runs: tuple[RunConfig, ...]
 
 
-def find_groups(configs: Sequence[RunConfig]) -> list[list[int]]:
-    """Return the places of each group's runs: any part of a group can be trained as one cohort."""
+def find_stacks(configs: Sequence[RunConfig]) -> list[list[int]]:
+    """Return the places of each stack's runs: any part of a stack can be trained as one cohort."""
     members: dict[str, list[int]] = {}
     for place, config in enumerate(configs):
         members.setdefault(describe_static(config), []).append(place)
     return list(members.values())
 
 
-def gather_group(configs: Sequence[RunConfig], places: Sequence[int]) -> Group:
-    """Return the group of the runs at these places."""
+def gather_stack(configs: Sequence[RunConfig], places: Sequence[int]) -> Stack:
+    """Return the stack of the runs at these places."""
     runs = tuple(configs[place] for place in places)
-    return Group(label_group(runs[0]), runs)
+    return Stack(label_stack(runs[0]), runs)
 
 
 def describe_static(config: RunConfig) -> str:
@@ -54,7 +54,7 @@ def describe_static(config: RunConfig) -> str:
     return json.dumps(static, sort_keys=True, default=dict)
 
 
-def label_group(config: RunConfig) -> str:
+def label_stack(config: RunConfig) -> str:
     """Return a name for people: data set, model and techniques."""
     techniques = "+".join(config.regularizers) or "none"
     return f"{config.dataset['name']} {config.model['name']} {techniques}"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regbench.errors import ConfigError
-from regbench.store import RunFolder, StorageError, read_checkpoint
+from regbench.store import CheckpointError, RunFolder, StorageError, read_checkpoint
 from regbench.store.run_files import RESULT_SCHEMA, RUN_SCHEMA, format_json
 
 HEADER = ("epoch", "loss")
