@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regbench.errors import ConfigError
-from regbench.store import RunFolder, StorageError, read_checkpoint
+from regbench.store import CheckpointError, RunFolder, StorageError, read_checkpoint
 from regbench.store.run_files import RESULT_SCHEMA, RUN_SCHEMA, format_json
 
 HEADER = ("epoch", "loss")
@@ -115,7 +115,7 @@ def test_the_record_of_a_run_comes_back_and_a_later_one_is_refused(tmp_path: Pat
         folder.write_run({"schema": RUN_SCHEMA, "host": "here"})
         assert folder.recorded_run() == {"schema": RUN_SCHEMA, "host": "here"}
         folder.write_run({"schema": RUN_SCHEMA + 1})
-        with pytest.raises(StorageError, match=r"run\.json has schema 3, this regbench has 2"):
+        with pytest.raises(CheckpointError, match=r"run\.json has schema 3, this regbench has 2"):
             folder.recorded_run()
 
 
