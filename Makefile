@@ -6,10 +6,10 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run sweep test reproduce lint format bench clean
+.PHONY: help install run sweep test test-all reproduce lint format bench clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(READY) ## make .venv and install regbench there, at the versions of constraints.txt
 
@@ -19,8 +19,11 @@ run: $(READY) ## train one network with an L2 penalty
 sweep: $(READY) ## a small sweep: three regularizers, two seeds, five epochs
 	$(BIN)/regbench run -m regularizer=none,l2,dropout seed=0,1 schedule.epochs=5 name=ci_sweep
 
-test: $(READY)-dev ## the whole test suite
+test: $(READY)-dev ## the test suite; where a matrix of cases grows, a fixed sample of it
 	$(BIN)/python -m pytest -n 2
+
+test-all: $(READY)-dev ## the test suite with every case of every matrix
+	$(BIN)/python -m pytest -n 2 --all-cases
 
 reproduce: $(READY)-dev ## compare with published figures (long)
 	$(BIN)/python -m pytest -m reproduce

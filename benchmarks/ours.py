@@ -26,33 +26,39 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
     """Train runs that differ in seed only; the last epoch also bears the closing evaluation, commit and result."""
     import torch
 
-    from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-    from regbench.compose.sweep_runs import plan_sweep
+    from regbench.compose.loader import PRIMARY, open_loader
+    from regbench.compose.sweep_runs import compose_sweep
     from regbench.display.run_progress import open_progress
-    from regbench.runs.prepare import build_records, prepare_task
+    from regbench.runs.lifecycle import FolderSink
+    from regbench.runs.observer import RunStart
+    from regbench.runs.prepare import build_records, prepare_run
     from regbench.store.run_folder import RunFolder
-    from regbench.training.fit import Watch, fit, make_job
+    from regbench.training.cohort_run import Observer, make_run
+    from regbench.training.fit import fit
 
     words = [*OVERRIDES, f"schedule.epochs={epochs}", f"schedule.stop.patience={epochs}", f"seed=range({runs})"]
-    configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, words)
-    task = prepare_task(configs[0], build_records(configs[0]))
-    plan, data = task.plan, task.data
+    with open_loader(None, None, warn=print) as loader:
+        configs = compose_sweep(loader, PRIMARY, [words])
+    prepared = prepare_run(configs[0], build_records(configs[0]))
+    spec, data = prepared.spec, prepared.data
     ends: list[float] = []
     with ExitStack() as stack, torch.no_grad():
         folders = [stack.enter_context(RunFolder.claim(config.folder())) for config in configs]
         for folder, config in zip(folders, configs, strict=True):
-            folder.resume(config.config_hash(), plan.header)
-        jobs = [make_job(plan, config.seed, folder) for config, folder in zip(configs, folders, strict=True)]
-        progress = open_progress(quiet=False, epochs=epochs, start=1, metric=plan.metric, stream=io.StringIO())
-        stack.enter_context(progress)
+            folder.resume(config.config_hash(), spec.header)
+        cohort = [
+            make_run(spec, config.seed, FolderSink(folder)) for config, folder in zip(configs, folders, strict=True)
+        ]
+        progress = open_progress(stream=io.StringIO())
+        stack.callback(progress.end)
 
         def note(row: Mapping[str, float | int | None]) -> None:
             progress.epoch(row)
             ends.append(time.perf_counter())
 
-        progress.begin("benchmark", epochs, 1)
+        progress.begin(RunStart("benchmark", epochs, 1, spec.metric.name))
         start = time.perf_counter()
-        results = fit(plan, jobs, data, Watch(epoch=note))
+        results = fit(spec, cohort, data, Observer(epoch=note))
         ends[-1] = time.perf_counter()
     assert all(result["epochs"] == epochs for result in results), "every run must train all epochs"
     each = [start, *ends[runs - 1 :: runs]]

@@ -20,7 +20,7 @@ GROWTH = "cost per run, 64 to 4,096 runs"
 GROWTH_EPOCHS = 20
 PRODUCTS = "cohort step, share of matrix-product peak"
 SIZES = (1, 4, 16, 64)
-TECHNIQUES = ("none", "dropout")
+REGULARIZERS = ("none", "dropout")
 STARTS = {1000: 5.0, 10_000: 40.0}
 MEMORY = 2000.0
 FINISHED = 10_000
@@ -34,9 +34,9 @@ def parts(settings: Settings) -> list[Part]:
         found.append(Part(3.0 * turns, partial(measure_growth, settings)))
     if settings.wants(PRODUCTS):
         found.append(Part(0.7 * turns, partial(measure_products, settings)))
-    for jobs, bound in STARTS.items():
-        if settings.wants(f"{jobs:,} jobs: to the first epoch, memory of the main process"):
-            count = jobs // 250 if settings.quick else jobs
+    for runs, bound in STARTS.items():
+        if settings.wants(f"{runs:,} runs: to the first epoch, memory of the main process"):
+            count = runs // 250 if settings.quick else runs
             found.append(Part(bound / 50 * turns, partial(measure_start, count, bound, turns)))
     if settings.wants(STATUS):
         found.append(Part(1.0 + 0.2 * turns, partial(measure_status, settings)))
@@ -62,11 +62,11 @@ def cost(timing: Timing, started: bool = False) -> float:
 
 
 def measure_products(settings: Settings) -> list[Row]:
-    """Return for each technique the share of the peak at the cohort size that reaches most; one run is no cohort."""
+    """Return for each regularizer the share of the peak at the cohort size that reaches most; one run is no cohort."""
     sizes = SIZES[:2] if settings.quick else SIZES
     rows = []
-    for technique in TECHNIQUES:
-        words = [sys.executable, "-m", "benchmarks.sweep_products", technique, ",".join(map(str, sizes))]
+    for regularizer in REGULARIZERS:
+        words = [sys.executable, "-m", "benchmarks.sweep_products", regularizer, ",".join(map(str, sizes))]
         answers = [json.loads(finish(start_process(words, ROOT))) for _ in range(settings.repetitions)]
         shares = [100 * median(answer["shares"][place] for answer in answers) for place in range(len(sizes))]
         peak = median(answer["peak"] for answer in answers)
@@ -77,18 +77,18 @@ def measure_products(settings: Settings) -> list[Row]:
                 value=max(share for size, share in zip(sizes, shares, strict=True) if size > 1),
                 unit="%",
                 peer=f"{peak:.0f} GFLOP/s of one thread",
-                detail=f"MLP 512-512, batch 256, {technique}; % by cohort size: {each}",
+                detail=f"MLP 512-512, batch 256, {regularizer}; % by cohort size: {each}",
                 at_least=50,
             )
         )
     return rows
 
 
-def measure_start(jobs: int, bound: float, repetitions: int) -> list[Row]:
+def measure_start(runs: int, bound: float, repetitions: int) -> list[Row]:
     """Return the time to the first trained epoch of a sweep, and the peak memory of its main process by then."""
-    starts = [time_start(jobs) for _ in range(repetitions)]
+    starts = [time_start(runs) for _ in range(repetitions)]
     seconds, memory = [start.seconds for start in starts], [start.megabytes for start in starts]
-    what = f"{jobs:,} jobs"
+    what = f"{runs:,} runs"
     return [
         Row(
             what=f"{what}: to the first epoch",
@@ -111,7 +111,7 @@ def measure_start(jobs: int, bound: float, repetitions: int) -> list[Row]:
 
 def measure_status(settings: Settings) -> list[Row]:
     """Return the time in which `regbench status` writes sweep.csv anew for 10,000 finished runs."""
-    jobs = FINISHED // 250 if settings.quick else FINISHED
-    seconds = time_status(jobs, settings.repetitions)
-    detail = f"regbench status, {jobs:,} finished runs; {min(seconds):.1f} to {max(seconds):.1f} s"
+    runs = FINISHED // 250 if settings.quick else FINISHED
+    seconds = time_status(runs, settings.repetitions)
+    detail = f"regbench status, {runs:,} finished runs; {min(seconds):.1f} to {max(seconds):.1f} s"
     return [Row(what=STATUS, value=median(seconds), unit="s", peer="the clock", detail=detail, at_most=10)]

@@ -30,20 +30,20 @@ class Start:
     megabytes: float
 
 
-def jobs_of(count: int) -> Sweep:
-    """Return a sweep of `count` jobs on digits: four dropout rates, the rest seeds."""
+def sweep_of(count: int) -> Sweep:
+    """Return a sweep of `count` runs on digits: four dropout rates, the rest seeds."""
     return Sweep(**{**vars(DIGITS), "seeds": count // len(DIGITS.rates), "epochs": 100})
 
 
-def time_start(jobs: int) -> Start:
-    """Start a sweep of so many jobs, wait until an epoch is trained, and terminate it.
+def time_start(count: int) -> Start:
+    """Start a sweep of so many runs, wait until an epoch is trained, and terminate it.
 
     Raises:
         SystemExit: it ended before, or trained nothing for too long.
     """
     with TemporaryDirectory(ignore_cleanup_errors=True) as name:
         runs = Path(name) / "runs"
-        words = jobs_of(jobs).words(runs, images=Path(name))
+        words = sweep_of(count).words(runs, images=Path(name))
         with (Path(name) / "output.txt").open("w") as output:
             began = time.perf_counter()
             process = subprocess.Popen(
@@ -93,7 +93,7 @@ def end_session(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def time_status(jobs: int, repetitions: int) -> list[float]:
+def time_status(count: int, repetitions: int) -> list[float]:
     """Return the seconds in which `regbench status` rebuilds sweep.csv for so many finished runs, each time anew.
 
     Raises:
@@ -101,7 +101,7 @@ def time_status(jobs: int, repetitions: int) -> list[float]:
     """
     with TemporaryDirectory() as name:
         folder, runs = Path(name), Path(name) / "runs"
-        finish(start_process([sys.executable, "-m", "benchmarks.sweep_start", str(runs), str(jobs)], folder))
+        finish(start_process([sys.executable, "-m", "benchmarks.sweep_start", str(runs), str(count)], folder))
         table, seconds = runs / "default" / "sweep.csv", []
         for _ in range(repetitions):
             table.unlink(missing_ok=True)
@@ -109,23 +109,24 @@ def time_status(jobs: int, repetitions: int) -> list[float]:
             finish(start_process([REGBENCH, "status", str(runs / "default")], folder))
             seconds.append(time.perf_counter() - start)
             rows = table.read_bytes().count(b"\n") - 1 if table.exists() else 0
-            if rows != jobs:
-                raise SystemExit(f"benchmarks: sweep.csv has {rows} of {jobs} runs")
+            if rows != count:
+                raise SystemExit(f"benchmarks: sweep.csv has {rows} of {count} runs")
         return seconds
 
 
-def fill(runs: Path, jobs: int) -> None:
+def fill(runs: Path, count: int) -> None:
     """Make the folder of a finished sweep without training it: every run holds the files of one that was trained."""
-    from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-    from regbench.compose.sweep_runs import plan_sweep
+    from regbench.compose.loader import PRIMARY, open_loader
+    from regbench.compose.sweep_runs import compose_sweep
     from regbench.sweeps.manifest import describe, register
 
     words = ["dataset=digits", "regularizer=dropout", "schedule.epochs=5", f"runs={runs}"]
     subprocess.run([REGBENCH, "run", "-q", *words, "name=template"], check=True, stdout=subprocess.DEVNULL)
     template = next((runs / "template").glob("*/result.json")).parent
     files = {name: (template / name).read_bytes() for name in ("config.yaml", "metrics.csv", "run.log", "result.json")}
-    grid = [f"regularizer.dropout.rate={','.join(map(str, DIGITS.rates))}", f"seed=range({jobs // len(DIGITS.rates)})"]
-    configs = plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, [*words, *grid])
+    grid = [f"regularizer.dropout.rate={','.join(map(str, DIGITS.rates))}", f"seed=range({count // len(DIGITS.rates)})"]
+    with open_loader(None, None, warn=print) as loader:
+        configs = compose_sweep(loader, PRIMARY, [[*words, *grid]])
     register(configs[0].folder().parent, describe(configs))
     for config in configs:
         config.folder().mkdir()

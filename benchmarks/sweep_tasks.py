@@ -44,10 +44,10 @@ class Sweep:
             *([f"model.widths={list(self.widths)}".replace(" ", "")] if self.widths else []),
         ]
         penalty = [f"regularizer.l2.strength={_join(self.strengths)}"] if self.strengths else []
-        technique = "[l2,dropout]" if self.strengths else "dropout"
+        regularizer = "[l2,dropout]" if self.strengths else "dropout"
         length = [f"schedule.epochs={self.epochs}", f"schedule.stop.patience={self.epochs}", "schedule.batch_size=64"]
         grid = [f"regularizer.dropout.rate={_join(self.rates)}", *penalty, f"seed=range({self.seeds})"]
-        return ["-q", "-m", *dataset, *model, f"regularizer={technique}", *grid, *length, f"runs={runs}"]
+        return ["-q", "-m", *dataset, *model, f"regularizer={regularizer}", *grid, *length, f"runs={runs}"]
 
     def source(self, images: Path) -> dict[str, Any]:
         """Return the `dataset` mapping that the peers load their rows by."""

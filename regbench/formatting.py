@@ -1,4 +1,4 @@
-"""How the terminal spells figures and times, so that progress, tables and curves agree."""
+"""Figures and times as text, so that progress, tables and curves agree."""
 
 from __future__ import annotations
 

@@ -19,3 +19,37 @@ from hypothesis import settings  # noqa: E402  (the lines above must come first)
 # No deadline: a shared machine is slow at times. Derandomized: a red test is red for everyone.
 settings.register_profile("regbench", deadline=None, derandomize=True)
 settings.load_profile("regbench")
+
+import hashlib  # noqa: E402
+from collections import defaultdict  # noqa: E402
+
+import pytest  # noqa: E402
+
+SAMPLE_SEED = "regbench"
+"""Chooses which cases of a matrix `make test` runs; the choice hardly changes when the matrix grows."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-cases", action="store_true", help="run every case of tests marked `matrix`, not a sample")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return "matrix: all cases" if config.getoption("--all-cases") else f"matrix: sample of seed {SAMPLE_SEED!r}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep, of each test marked `matrix(cases=N)`, N cases: those whose names have the least hashes."""
+    if config.getoption("--all-cases"):
+        return
+    matrices: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        mark = item.get_closest_marker("matrix")
+        if mark is not None:
+            matrices[item.nodeid.partition("[")[0], mark.kwargs["cases"]].append(item)
+    dropped: set[pytest.Item] = set()
+    for (_, cases), found in matrices.items():
+        ordered = sorted(found, key=lambda item: hashlib.sha256(f"{SAMPLE_SEED} {item.name}".encode()).hexdigest())
+        dropped.update(ordered[cases:])
+    if dropped:
+        config.hook.pytest_deselected(items=[item for item in items if item in dropped])
+        items[:] = [item for item in items if item not in dropped]

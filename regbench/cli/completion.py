@@ -60,11 +60,11 @@ def candidates(words: Sequence[str], fresh: bool) -> list[str]:
 
 
 def _ask_hydra(argv: Sequence[str], words: Sequence[str], fresh: bool) -> int:
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra._internal.hydra import Hydra
 
-    from regbench.cli.flags import PART, make_parser, parse_flags
-    from regbench.compose.loader import PRIMARY, search_path
+    from regbench.cli.flags import make_parser, parse_flags
+    from regbench.compose.loader import PRIMARY, open_loader
+    from regbench.compose.sweep_runs import PART
 
     if words and not fresh and words[-1].startswith("-"):
         flags = [flag for action in make_parser()._actions for flag in action.option_strings]
@@ -72,12 +72,13 @@ def _ask_hydra(argv: Sequence[str], words: Sequence[str], fresh: bool) -> int:
         return 0
     try:
         args = parse_flags(words)
-        loader = ConfigLoaderImpl(search_path(args.config_path, args.config_dir))
-        last_part = args.parts[len(args.parts) - args.parts[::-1].index(PART) :] if args.parts else []
-        # Hydra reads COMP_LINE itself, and knows neither commands nor flags among overrides nor quotes.
-        line = ["regbench", *(["-m"] if args.multirun else []), *args.overrides, *last_part]
-        os.environ["COMP_LINE"] = " ".join(line) + (" " if fresh else "")
-        Hydra("regbench", loader).shell_completion(args.config_name or PRIMARY, [word for word in argv if "=" in word])
+        with open_loader(args.config_path, args.config_dir, warn=lambda line: None) as loader:
+            last_part = args.parts[len(args.parts) - args.parts[::-1].index(PART) :] if args.parts else []
+            # Hydra reads COMP_LINE itself, and knows neither commands nor flags among overrides nor quotes.
+            line = ["regbench", *(["-m"] if args.multirun else []), *args.overrides, *last_part]
+            os.environ["COMP_LINE"] = " ".join(line) + (" " if fresh else "")
+            query = [word for word in argv if "=" in word]
+            Hydra("regbench", loader).shell_completion(args.config_name or PRIMARY, query)
     except Exception:
         if any(word.startswith("query=") for word in argv):
             return 0  # half a line is rarely valid; an error here would be printed into the line being typed

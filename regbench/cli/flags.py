@@ -9,10 +9,8 @@ from typing import Any
 from hydra._internal.utils import get_args_parser
 
 from regbench import __version__
+from regbench.compose.sweep_runs import PART
 from regbench.errors import ConfigError, suggest
-
-PART = "--"
-"""Begins a part: a sweep of its own over the words that follow it and those before the first one."""
 
 ACTIONS = ("run", "multirun", "cfg", "info", "shell_completion")
 

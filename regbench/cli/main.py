@@ -12,7 +12,9 @@ regbench: which regularization does this network need, on this data, and how muc
 
 usage:
   regbench run [flags] [overrides]   train one network, or with -m one for each combination
-  regbench status FOLDER             a sweep, running or not: what is done, failed, missing, and best
+  regbench status FOLDER             a sweep, running or not: how many runs are complete, failed, missing, and the best
+  regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
+  regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
   regbench list [group]              what there is: regularizers, data sets, models, schedules
   regbench show NAME                 one technique: formula, settings, reference
   regbench --version | --help
@@ -28,7 +30,7 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 130 inte
 """
 
 USAGE = {
-    "status": "usage: regbench status FOLDER:  how the sweep in this folder, runs/NAME, stands; writes its sweep.csv",
+    "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
     "list": "usage: regbench list [group]:  all groups, or one group with a line for each of its options",
     "show": "usage: regbench show NAME:  the card of one technique: formula, settings, reference",
 }
@@ -69,11 +71,11 @@ def _guarded(words: Sequence[str]) -> int:
         print(f"regbench: {refusal}", file=sys.stderr)
         return refusal.exit_code
     except KeyboardInterrupt:
-        print("regbench: interrupted; the same command goes on from here", file=sys.stderr)
+        print("regbench: interrupted; the same command resumes from here", file=sys.stderr)
         return 130
     except SystemExit as end:
         if end.code == 143:
-            print("regbench: terminated; the same command goes on from here", file=sys.stderr)
+            print("regbench: terminated; the same command resumes from here", file=sys.stderr)
         return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:
         _discard_output()  # the reader (`| head`) has gone
@@ -102,11 +104,19 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.completion import answer
 
         return answer(rest)
+    if command == "predict":
+        from regbench.cli.predict import predict
+
+        return predict(rest)
+    if command == "export":
+        from regbench.cli.export import export
+
+        return export(rest)
     if command in USAGE:
         return _report(command, rest)
     from regbench.errors import ConfigError, suggest
 
-    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', *USAGE))}")
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'predict', 'export', *USAGE))}")
 
 
 def _report(command: str, rest: Sequence[str]) -> int:

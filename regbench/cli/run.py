@@ -15,10 +15,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.cli.flags import make_parser, parse_flags
-from regbench.compose.guard import declared_sweep
-from regbench.compose.loader import PRIMARY, CheckedLoader, search_path, shadowed, warn
-from regbench.compose.sweep_runs import plan_sweep
-from regbench.config.run_config import parse
+from regbench.compose.loader import PRIMARY, CheckedLoader, open_loader, shadowed
+from regbench.compose.single_run import compose_run
+from regbench.compose.sweep_runs import compose_sweep, split_parts
+from regbench.config.run_config import RunConfig, parse
+from regbench.display.warning import print_warning
 from regbench.errors import ConfigError, suggest
 
 
@@ -26,34 +27,68 @@ def run(argv: Sequence[str]) -> int:
     """Do what follows `regbench run` on the command line and return the exit code.
 
     Hydra composes; it does not run. Its own runner makes folders, sets up logging and calls callbacks that any
-    configuration file can name, and its sweeper composes every job twice and saves `multirun.yaml`.
+    configuration file can name, and its sweeper composes every run twice and saves `multirun.yaml`.
 
     Raises:
         ConfigError: something typed or written cannot be used; nothing was started and no folder made.
     """
     args = parse_flags(argv)
-    loader = CheckedLoader(search_path(args.config_path, args.config_dir))
-    name = args.config_name or PRIMARY
+    with open_loader(args.config_path, args.config_dir, print_warning) as loader:
+        return _answer(args, loader, args.config_name or PRIMARY)
+
+
+def _answer(args: Namespace, loader: CheckedLoader, name: str) -> int:
     for line in shadowed(loader, name, args.overrides):
-        warn(line)
+        print_warning(line)
     if args.help or args.hydra_help or args.info:
         loader.load_configuration(name, args.overrides, RunMode.RUN)  # so that a refusal precedes any of the answer
         return _inform(Hydra("regbench", loader), name, args)
     if args.multirun:
-        configs = plan_sweep(loader, name, [*args.overrides, *args.parts])
-        from regbench.sweeps.execute import run_sweep
-
-        return run_sweep(configs, args.dry_run)
-    cfg = loader.load_configuration(name, args.overrides, RunMode.RUN)
-    config = parse(cfg, args.overrides)
+        configs = compose_sweep(loader, name, split_parts([*args.overrides, *args.parts]))
+        return _plan(configs) if args.dry_run else _sweep(configs)
     if args.cfg:
+        cfg = loader.load_configuration(name, args.overrides, RunMode.RUN)
+        parse(cfg, args.overrides)
         return _show(Hydra("regbench", loader), cfg, args)
-    for where, declared in zip(("hydra.sweeper.params", "sweep.parts"), declared_sweep(cfg), strict=True):
-        if declared:
-            raise ConfigError(f"the experiment declares a sweep ({where}); add -m to run it")
-    from regbench.runs.execute import run_one
+    return _train(compose_run(loader, name, args.overrides))
 
-    return run_one(config)
+
+def _train(config: RunConfig) -> int:
+    from regbench.display.run_progress import open_progress
+    from regbench.display.run_summary import print_result
+    from regbench.runs.execute import run_one
+    from regbench.runs.observer import SILENT_RUN
+
+    result = run_one(config, SILENT_RUN if config.quiet else open_progress())
+    if not config.quiet:
+        print_result(result)
+    if result.note is not None:
+        print(f"regbench: note: {result.note}", file=sys.stderr)
+    return 0
+
+
+def _plan(configs: Sequence[RunConfig]) -> int:
+    from regbench.display.sweep_plan import print_plan
+    from regbench.sweeps.execute import plan_sweep
+
+    print_plan(plan_sweep(configs))
+    return 0
+
+
+def _sweep(configs: Sequence[RunConfig]) -> int:
+    """Train a sweep, print what became of it, and return 0, 1 where a run failed, or 128 and the signal."""
+    from regbench.display.sweep_progress import QuietSweep, open_sweep_view
+    from regbench.display.sweep_summary import print_outcome, print_sweep
+    from regbench.sweeps.execute import run_sweep
+
+    quiet = configs[0].quiet
+    result = run_sweep(configs, QuietSweep() if quiet else open_sweep_view())
+    if not quiet:
+        print_sweep(result.statuses, result.folder)
+    print_outcome(result)
+    if result.signal is not None and result.left:
+        return 128 + result.signal
+    return 1 if result.failed else 0
 
 
 def _inform(hydra: Hydra, name: str, args: Namespace) -> int:

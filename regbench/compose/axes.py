@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType, QuotedString, Transformer
@@ -25,7 +24,7 @@ class Choice:
     """One value of one word: the word as a run alone would be given it, and the value that Hydra reads from it."""
 
     word: str
-    value: Any = None
+    value: object = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _read_choices(override: Override) -> tuple[Choice, ...]:
         raise ConfigError(f"{line}: it decides how all runs of a sweep are executed; give it one value")
     values = list(islice(override.sweep_iterator(), MOST_RUNS + 1))
     if not values:
-        raise ConfigError(f"{line}: there is no value to run; range(START,STOP) ends before STOP")
+        raise ConfigError(f"{line}: it has no value to run; range(START,STOP) ends before STOP")
     return tuple(Choice(f"{key}={Transformer.str(value)}", value) for value in values)
 
 

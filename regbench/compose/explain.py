@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.object_type import ObjectType
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from regbench.config.run_config import NotSelectedError
 from regbench.config.values import shorten
@@ -59,7 +58,7 @@ def _missing_option(error: MissingConfigException, loader: ConfigLoaderImpl) -> 
     return ConfigError(f"{group}={shorten(option)[1:-1]}: no such {group}; {suggest(option, options)}")
 
 
-def _unknown_key(cause: Any, loader: ConfigLoaderImpl) -> ConfigError:
+def _unknown_key(cause: OmegaConfBaseException, loader: ConfigLoaderImpl) -> ConfigError:
     parent, key, path = cause.parent_node, str(cause.key), str(cause.full_key)
     keys = [str(known) for known in parent] if OmegaConf.is_dict(parent) else []
     if path == f"regularizer.{key}":

@@ -1,4 +1,4 @@
-"""What a configuration may not make Hydra do: write files, set the environment, run code, or lose a regularizer.
+"""Refusals of what a configuration may not make Hydra do: write files, set the environment, run code, lose a choice.
 
 Any configuration file may reach Hydra's own node (`# @package _global_`), so the composed node is compared with what
 regbench ships, whichever file or override a difference came from, before Hydra acts on it.
@@ -17,7 +17,7 @@ from regbench.config.values import shorten
 from regbench.errors import ConfigError
 
 SILENT = {"version": 1, "root": None, "disable_existing_loggers": False}
-FIXED: dict[str, tuple[Any, ...]] = {
+FIXED: dict[str, tuple[object, ...]] = {
     "run.dir": (".",),
     "sweep.dir": (".",),
     "sweep.subdir": (".",),
@@ -29,7 +29,7 @@ FIXED: dict[str, tuple[Any, ...]] = {
     "job.env_set": ({},),
     "job.chdir": (None, False),
 }
-"""What regbench ships for each of Hydra's settings that could write or execute: nothing happens."""
+"""The shipped value of each of Hydra's settings that could write or execute: nothing happens."""
 
 CHOSEN = re.compile(r"[+~]*(dataset|model|schedule|regularizer|experiment|study)(/[\w/]+)?(@[^=]*)?=(.*)")
 ABSOLUTE = re.compile(r"(^|[,\[('\"])\s*/")
@@ -59,7 +59,7 @@ def check_overrides(overrides: Sequence[str]) -> None:
         group, value = choice[1], choice[4]
         if group == "regularizer" and override.startswith("+"):
             raise ConfigError(
-                f"{shorten(override)} is not allowed, for Hydra may drop it; "
+                f"{shorten(override)} is not allowed because Hydra may drop it; "
                 "spell the whole list, as in 'regularizer=[l2,dropout]'"
             )
         if ".." in value or "\\" in value or ABSOLUTE.search(value) or (group == "regularizer" and "/" in value):
@@ -117,13 +117,13 @@ def check_groups(cfg: DictConfig) -> None:
             raise ConfigError(f"{key}={shorten(node)} is not allowed; to choose an option write {group}=OPTION")
 
 
-def declared_sweep(cfg: DictConfig) -> tuple[dict[str, Any], list[list[str]]]:
+def declared_sweep(cfg: DictConfig) -> tuple[dict[str, object], list[list[str]]]:
     """Return the sweep that an experiment declares: `hydra.sweeper.params` and `sweep.parts`, empty without one.
 
     Both are left unresolved: OmegaConf would replace `${oc.env:X}` by the secret before it is refused.
 
     Raises:
-        ConfigError: the parts are no lists of overrides.
+        ConfigError: the parts are not lists of overrides.
     """
     sweeper: Any = OmegaConf.to_container(cfg.hydra.sweeper, resolve=False)
     whole: Any = OmegaConf.to_container(cfg, resolve=False)
@@ -132,5 +132,5 @@ def declared_sweep(cfg: DictConfig) -> tuple[dict[str, Any], list[list[str]]]:
     build_settings({PARTS: parts})
     for word in (word for part in parts for word in part):
         if not isinstance(word, str):
-            raise ConfigError(f"sweep.{PARTS}: {shorten(word)} is no override; write a text such as 'seed=0,1'")
+            raise ConfigError(f"sweep.{PARTS}: {shorten(word)} is not an override; write a text such as 'seed=0,1'")
     return dict(sweeper.get("params") or {}), [list(part) for part in parts]

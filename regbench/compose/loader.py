@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,16 @@ ENTRY_POINTS = "regbench.configs"
 
 
 class CheckedLoader(ConfigLoaderImpl):
-    """Hydra's loader, which refuses what `guard` refuses and says everything else in one line."""
+    """Hydra's loader, which refuses what `guard` refuses and says everything else in one line.
+
+    Args:
+        path: the folders to search.
+        warn: takes each warning as one line.
+    """
+
+    def __init__(self, path: ConfigSearchPath, warn: Callable[[str], None]) -> None:
+        super().__init__(path)
+        self.warn = warn
 
     def load_configuration(
         self,
@@ -59,6 +67,34 @@ class CheckedLoader(ConfigLoaderImpl):
         return cfg
 
 
+@contextmanager
+def open_loader(main: str | None, extra: str | None, warn: Callable[[str], None]) -> Iterator[CheckedLoader]:
+    """Provide a loader over the folders that `search_path` returns, and leave Hydra's global state as it was.
+
+    Args:
+        main: `--config-path`, in place of the shipped configurations.
+        extra: `--config-dir`.
+        warn: takes each warning as one line.
+
+    Raises:
+        ConfigError: a folder does not exist.
+    """
+    with hydra_1_3():
+        yield CheckedLoader(search_path(main, extra), warn)
+
+
+@contextmanager
+def hydra_1_3() -> Iterator[None]:
+    """Let Hydra behave as version 1.3 does; a program that calls regbench may have chosen another for itself."""
+    before = version.VersionBase.instance()
+    version.VersionBase.set_instance(version.VersionBase.__new__(version.VersionBase))
+    version.setbase("1.3")
+    try:
+        yield
+    finally:
+        version.VersionBase.set_instance(before)
+
+
 def search_path(main: str | None, extra: str | None) -> ConfigSearchPath:
     """Return the folders Hydra searches, first match wins: Hydra's, regbench's, then the person's own.
 
@@ -69,7 +105,6 @@ def search_path(main: str | None, extra: str | None) -> ConfigSearchPath:
     Raises:
         ConfigError: a folder does not exist.
     """
-    version.setbase("1.3")
     path = create_config_search_path(str(existing_folder(main, "--config-path") if main else config_dir()))
     schema = SearchPathQuery(provider="schema", path=None)  # Hydra wants its own schema source to stay last
     if extra:
@@ -81,7 +116,7 @@ def search_path(main: str | None, extra: str | None) -> ConfigSearchPath:
     return path
 
 
-def shadowed(loader: ConfigLoaderImpl, name: str, overrides: list[str]) -> Iterator[str]:
+def shadowed(loader: CheckedLoader, name: str, overrides: list[str]) -> Iterator[str]:
     """Yield, for each of a person's own files that a shipped one hides, a line that says so.
 
     The overrides and the primary configuration count because `hydra.searchpath` may stand in either.
@@ -97,25 +132,20 @@ def shadowed(loader: ConfigLoaderImpl, name: str, overrides: list[str]) -> Itera
     for source in own:
         for file in files:
             if source.is_config(file.removesuffix(".yaml")):
-                yield f"{source.path}/{file} is ignored, for regbench has one of that name; choose another name"
+                yield f"{source.path}/{file} is ignored because regbench has one of that name; choose another name"
 
 
-def warn(line: str) -> None:
-    """Print a warning, one line, to the error stream."""
-    print(f"regbench: warning: {line}", file=sys.stderr)
-
-
-def _open_empty(node: Any) -> None:
+def _open_empty(node: object) -> None:
     """Let overrides add keys to the empty mappings inside a node, such as `layers: {}`, whose keys are a person's own.
 
     Hydra refuses every key that the composed configuration lacks. The node itself stays closed: `regularizer: {}`
     means that none is selected.
     """
-    if not OmegaConf.is_dict(node) or node._is_none() or node._is_missing() or node._is_interpolation():
+    if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
         return
     for key in node:
         child = node._get_node(key)
-        if OmegaConf.is_dict(child) and not child._is_none() and not child._is_interpolation() and not len(child):
+        if isinstance(child, DictConfig) and not child._is_none() and not child._is_interpolation() and not len(child):
             OmegaConf.set_struct(child, False)
         _open_empty(child)
 
@@ -127,7 +157,7 @@ def _entry_points() -> Sequence[tuple[str, str]]:
 
 
 @contextmanager
-def explained(loader: ConfigLoaderImpl) -> Iterator[None]:
+def explained(loader: CheckedLoader) -> Iterator[None]:
     """Turn whatever composing raises or warns into one line each.
 
     Hydra, OmegaConf and PyYAML raise exceptions of many unrelated classes on a bad file; none of them may end in a
@@ -145,4 +175,4 @@ def explained(loader: ConfigLoaderImpl) -> Iterator[None]:
                 raise
             raise explain(error, loader) from error
     for line in dict.fromkeys(str(warning.message) for warning in caught):
-        warn(" ".join(line.split()))
+        loader.warn(" ".join(line.split()))

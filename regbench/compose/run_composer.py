@@ -1,9 +1,8 @@
-"""From the words of one job to its run: composed by Hydra, or copied from a job that differs in plain values only."""
+"""Composition of the runs of a sweep: by Hydra, or copied from a run that differs in plain values only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from hydra.types import RunMode
 from omegaconf import AnyNode, DictConfig, OmegaConf
@@ -18,10 +17,10 @@ from regbench.errors import ConfigError
 Path = tuple[str, ...]
 
 
-class JobComposer:
-    """Composes the jobs of one sweep, with Hydra once for each combination of words that are not plain values.
+class RunComposer:
+    """Composes the runs of one sweep, with Hydra once for each combination of words that are not plain values.
 
-    `declared` is the sweep that the configuration itself declares; a job in which it differs is refused.
+    `declared` is the sweep that the configuration itself declares; a run in which it differs is refused.
     """
 
     def __init__(
@@ -33,18 +32,18 @@ class JobComposer:
         self._paths = [axes[place].path for place in self._plain]
         self._templates: dict[tuple[str, ...], Template | None] = {}
 
-    def compose(self, job: Sequence[Choice]) -> RunConfig:
-        """Return the run of one job, exactly as composing it alone would.
+    def compose(self, choices: Sequence[Choice]) -> RunConfig:
+        """Return the run of these choices, one of each axis, exactly as composing it alone would.
 
         Raises:
             ConfigError: it cannot be used.
         """
-        words = [choice.word for choice in job]
+        words = [choice.word for choice in choices]
         fixed = tuple(words[place] for place in self._fixed)
         template = self._templates.get(fixed)
         if template is not None:
             try:
-                return build_run(template.fill([job[place] for place in self._plain]), words)
+                return build_run(template.fill([choices[place] for place in self._plain]), words)
             except ConfigError:
                 pass  # composed in full, below, it is refused in the same words as alone
         cfg = self._loader.load_configuration(self._name, [*self._hydra_words, *words], RunMode.RUN)
@@ -54,22 +53,23 @@ class JobComposer:
         if self._plain and fixed not in self._templates:
             self._templates[fixed] = template = Template(values, self._paths) if can_copy(cfg, self._paths) else None
             if template is not None:
-                values = template.fill([job[place] for place in self._plain])  # the same, but shared with the others
+                # the same values, but shared with the others
+                values = template.fill([choices[place] for place in self._plain])
         return build_run(values, words)
 
 
 class Template:
-    """The resolved values of one job, to be filled with the plain values of others; what is equal is shared."""
+    """The resolved values of one run, to be filled with the plain values of others; what is equal is shared."""
 
-    def __init__(self, values: Mapping[str, Any], paths: Sequence[Path]) -> None:
+    def __init__(self, values: Mapping[str, object], paths: Sequence[Path]) -> None:
         self._values = values
         self._by_head: dict[str, list[tuple[int, Path]]] = {}
         for place, (head, *rest) in enumerate(paths):
             self._by_head.setdefault(head, []).append((place, tuple(rest)))
-        self._made: dict[tuple[str, ...], Any] = {}
+        self._made: dict[tuple[str, ...], object] = {}
 
-    def fill(self, choices: Sequence[Choice]) -> dict[str, Any]:
-        """Return the values of the job that has these choices, one for each path.
+    def fill(self, choices: Sequence[Choice]) -> dict[str, object]:
+        """Return the values of the run that has these choices, one for each path.
 
         Raises:
             ConfigError: a value cannot be used.
@@ -87,26 +87,34 @@ class Template:
         return {**self._values, **changed}
 
 
-def put(node: Any, path: Path, value: Any) -> Any:
-    """Return a copy of nested mappings with another value at a path; everything beside the path is shared."""
-    return {**node, path[0]: put(node[path[0]], path[1:], value)} if path else value
+def put(node: object, path: Path, value: object) -> object:
+    """Return a copy of nested mappings with another value at a path; everything off the path is shared.
+
+    Raises:
+        LookupError: the path does not lead through mappings.
+    """
+    if not path:
+        return value
+    if not isinstance(node, Mapping):
+        raise LookupError(path[0])
+    return {**node, path[0]: put(node[path[0]], path[1:], value)}
 
 
 def can_copy(cfg: DictConfig, paths: Sequence[Path]) -> bool:
-    """Tell whether jobs that differ from a composed one in plain values at these paths differ nowhere else.
+    """Tell whether runs that differ from a composed one in plain values at these paths differ nowhere else.
 
     They may differ if anything refers to another key, or if a node has a type of its own and so changes or refuses
     what it is given.
     """
-    raw: Any = OmegaConf.to_container(cfg, resolve=False)
-    if "${" in repr([value for key, value in raw.items() if key != "hydra"]):
+    raw = OmegaConf.to_container(cfg, resolve=False)
+    if not isinstance(raw, dict) or "${" in repr([value for key, value in raw.items() if key != "hydra"]):
         return False
     groups = {str(group).replace("/", ".") for group in cfg.hydra.runtime.choices}
     return all(".".join(path) not in groups and _is_untyped(cfg, path) for path in paths)
 
 
 def _is_untyped(cfg: DictConfig, path: Path) -> bool:
-    node: Any = cfg
+    node: object = cfg
     for key in path:
         if type(node) is not DictConfig or node._is_none() or not all(isinstance(name, str) for name in node):
             return False

@@ -1,26 +1,27 @@
-"""Which runs a sweep has: the product of its words, or of the words of each of its parts, one part after another."""
+"""The runs of a sweep: the product of its words, or of the words of each of its parts, one part after another."""
 
 from __future__ import annotations
 
 import math
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
-from regbench.cli.flags import PART
 from regbench.compose.axes import MOST_RUNS, Axis, read_axes
 from regbench.compose.guard import check_overrides, declared_sweep
-from regbench.compose.loader import CheckedLoader, explained, warn
-from regbench.compose.run_composer import JobComposer
+from regbench.compose.loader import CheckedLoader, explained
+from regbench.compose.run_composer import RunComposer
 from regbench.config.run_config import NotSelectedError, RunConfig
 from regbench.errors import ConfigError
+
+PART = "--"
+"""Begins a part on the command line: a sweep of its own, over its own words and those before the first part."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +30,26 @@ class Master:
 
     overrides: tuple[Override, ...]
     axes: tuple[Axis, ...]
-    params: Mapping[str, Any]
+    params: Mapping[str, object]
     """`hydra.sweeper.params`"""
     parts: Sequence[Sequence[str]]
     """`sweep.parts`"""
 
 
-def plan_sweep(loader: CheckedLoader, name: str, words: Sequence[str]) -> list[RunConfig]:
-    """Return the runs of a sweep in the order of the command line, the last key changing fastest.
+def compose_sweep(loader: CheckedLoader, name: str, parts: Sequence[Sequence[str]]) -> list[RunConfig]:
+    """Return the runs of a sweep in the order of the overrides, the last key changing fastest.
 
     Every run is composed and checked before the first one starts; a run that occurs twice is planned once.
 
     Args:
         loader: finds the configurations.
         name: of the primary configuration.
-        words: overrides; after each `--` those of one part, while those before the first hold for every part.
+        parts: overrides; first those that all parts have in common, then those of each part, as `split_parts` returns.
 
     Raises:
         ConfigError: one of the runs cannot be used.
     """
-    common, *typed = split_parts(words)
+    common, *typed = parts
     if typed:
         configs = _plan_parts(loader, name, common, typed, [])
     else:
@@ -56,8 +57,8 @@ def plan_sweep(loader: CheckedLoader, name: str, words: Sequence[str]) -> list[R
         if master.parts:
             configs = _plan_parts(loader, name, common, master.parts, master.parts)
         else:
-            configs = list(plan_jobs(loader, name, master))
-    return _drop_repeated(configs)
+            configs = list(compose_product(loader, name, master))
+    return _drop_repeated(configs, loader.warn)
 
 
 def split_parts(words: Sequence[str]) -> list[list[str]]:
@@ -119,13 +120,13 @@ def _plan_parts(
             master = read_master(loader, name, [*common, *part])
             if master.parts != declared:
                 raise ConfigError("the experiment declares parts (sweep.parts); no others can be added to them")
-            configs += plan_jobs(loader, name, master)
+            configs += compose_product(loader, name, master)
         except ConfigError as refusal:
             raise ConfigError(f"part {number}: {refusal}") from refusal
     return configs
 
 
-def plan_jobs(loader: CheckedLoader, name: str, master: Master) -> Iterator[RunConfig]:
+def compose_product(loader: CheckedLoader, name: str, master: Master) -> Iterator[RunConfig]:
     """Yield the runs of one product of words, composed as each would be alone.
 
     Raises:
@@ -135,10 +136,10 @@ def plan_jobs(loader: CheckedLoader, name: str, master: Master) -> Iterator[RunC
     if count > MOST_RUNS:
         raise ConfigError(f"the sweep has {count} runs; it may have {MOST_RUNS}")
     declared = (master.params, master.parts)
-    composer = JobComposer(loader, name, _for_hydra(master.overrides), master.axes, declared)
-    for job in product(*(axis.choices for axis in master.axes)):
+    composer = RunComposer(loader, name, _for_hydra(master.overrides), master.axes, declared)
+    for choices in product(*(axis.choices for axis in master.axes)):
         try:
-            yield composer.compose(job)
+            yield composer.compose(choices)
         except NotSelectedError as refusal:
             raise _advise_parts(refusal, master) from refusal
 
@@ -159,7 +160,7 @@ def _advise_parts(refusal: NotSelectedError, master: Master) -> ConfigError:
     return ConfigError(f"{what} in every run of this sweep; sweep each technique in a part of its own: {command}")
 
 
-def _drop_repeated(configs: Sequence[RunConfig]) -> list[RunConfig]:
+def _drop_repeated(configs: Sequence[RunConfig], warn: Callable[[str], None]) -> list[RunConfig]:
     """Return the runs without those that are another's equal: `[l2,dropout]` and `[dropout,l2]` are one run."""
     kept: dict[tuple[str, str, str], RunConfig] = {}
     for config in configs:

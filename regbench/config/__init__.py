@@ -1,1 +1,1 @@
-"""What a run is told: declared fields, the checked configuration and its identity, and where choices are found."""
+"""Configuration: declared fields, the checked configuration of a run, its identity, and the options to choose from."""

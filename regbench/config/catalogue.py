@@ -1,8 +1,8 @@
-"""What a person may choose, found by reading files: no technique is imported, so a list is there at once.
+"""Options that a person can choose, found by reading files: nothing is imported, so a list is there at once.
 
 An option is a YAML file in a group of `configs/` or of a folder in REGBENCH_CONFIG_PATH, or an entry point of an
-installed package. Its class stands in the group's package, found by its `name` or by its camel-case name; options
-without one (experiments) are only YAML.
+installed package. Its class is in the group's package, found by its `name` or by its camel-case name; options
+without a class (experiments) are only YAML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
 
 from regbench.config.folders import environment_folders
 from regbench.config.paths import config_dir
@@ -36,12 +35,12 @@ PLUGINS = {"dataset": "regbench.datasets", "model": "regbench.models", "regulari
 
 @dataclass(frozen=True)
 class Source:
-    """A class as its file spells it."""
+    """A class as its file describes it, read without importing it."""
 
     module: str
     name: str
     choice: str
-    """What a configuration calls it: the literal of its `name`, or else its own name in small letters."""
+    """Name in a configuration: the literal of its `name`, or else its own name in small letters."""
     docstring: str
     bases: tuple[str, ...]
     methods: frozenset[str]
@@ -57,11 +56,11 @@ class Option:
     """Its YAML; nothing for an option that an installed package adds."""
     plugin: EntryPoint | None = None
 
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, object]:
         """Return the settings that its own YAML gives.
 
         Raises:
-            ConfigError: its file is no YAML mapping.
+            ConfigError: its file is not a YAML mapping.
         """
         import yaml
 
@@ -78,7 +77,7 @@ class Option:
         return find_source(self.group, self.name) or find_source(self.group, str(self.values().get("name", "")))
 
     def summary(self) -> str:
-        """Say in one line what it is: its docstring's first line, or the comment at the head of its YAML."""
+        """Return in one line what it is: its docstring's first line, or the comment at the head of its YAML."""
         own, head = find_source(self.group, self.name), self.text.partition("\n")[0]
         if own is None and head.startswith("#"):
             return head.lstrip("# ").rstrip()
@@ -151,7 +150,7 @@ def read_sources(package: str) -> tuple[Source, ...]:
 def stages_of_source(source: Source) -> tuple[str, ...]:
     """Return the stages at which a regularizer acts, in order, without importing it.
 
-    It agrees with `regbench.regularizers.base.stages_of` for classes whose bases stand in the same file.
+    It agrees with `regbench.regularizers.stages.stages_of` for classes whose bases stand in the same file.
     """
     same_file = {other.name: other for other in read_sources("regularizers") if other.module == source.module}
     methods, waiting = set(source.methods), list(source.bases)
@@ -165,12 +164,12 @@ def stages_of_source(source: Source) -> tuple[str, ...]:
 
 @cache
 def read_stages() -> dict[str, str]:
-    """Return `STAGES` of `regbench.regularizers.base`, which cannot be imported without torch."""
-    path = Path(__file__).resolve().parent.parent / "regularizers" / "base.py"
+    """Return `STAGES` of `regbench.regularizers.stages`, which cannot be imported without torch."""
+    path = Path(__file__).resolve().parent.parent / "regularizers" / "stages.py"
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) == "STAGES":
             return dict(ast.literal_eval(node.value))
-    raise LookupError("regularizers/base.py must assign STAGES a literal")
+    raise LookupError("regularizers/stages.py must assign STAGES a literal")
 
 
 def _read_classes(path: Path) -> Iterator[Source]:

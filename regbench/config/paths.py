@@ -1,4 +1,4 @@
-"""Where regbench's own files lie."""
+"""Paths of regbench's own files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Return the folder of the shipped configurations: inside the package in a wheel, beside it in a checkout."""
+    """Return the folder of the shipped configurations: inside an installed package, next to it in a checkout."""
     package = Path(__file__).resolve().parent.parent
     shipped = package / "configs"
     return shipped if shipped.is_dir() else package.parent / "configs"

@@ -1,4 +1,4 @@
-"""How things that a configuration names are found: one module each in a package, and entry points of the same name."""
+"""Registries of the classes that a configuration names: one module each in a package, or an entry point."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeGuard, TypeVar
 
 from regbench.errors import ConfigError, suggest
 
@@ -37,7 +37,7 @@ class Registry(Generic[Item]):
         """Return the class of this name.
 
         Raises:
-            ConfigError: there is no such name, or what stands behind it is not one class of the right kind.
+            ConfigError: there is no such name, or its module or entry point does not give one class of this kind.
         """
         if name in _shipped(self.package, self.helpers):
             return self._load_module(f"{self.package}.{name}")
@@ -62,11 +62,11 @@ class Registry(Generic[Item]):
             ) from None
         if not self._accepts(found):
             raise ConfigError(
-                f"{self.group}={entry.name}: its entry point {entry.value} is no subclass of {self.base.__name__}"
+                f"{self.group}={entry.name}: its entry point {entry.value} is not a subclass of {self.base.__name__}"
             )
         return found
 
-    def _accepts(self, item: Any) -> bool:
+    def _accepts(self, item: object) -> TypeGuard[type[Item]]:
         return isinstance(item, type) and issubclass(item, self.base)
 
 

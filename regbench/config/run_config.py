@@ -1,4 +1,4 @@
-"""One run, fully decided: the composed configuration as a checked record, and the identity derived from it."""
+"""Configuration of one run: the composed configuration as a checked record, and the identity derived from it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from regbench.config.fields import Declared, check
+from regbench.config.containers import accept, declared
+from regbench.config.fields import choice, declare, flag, integer
+from regbench.config.kinds import Folder, Pattern
 from regbench.config.sweep_settings import build_settings
 from regbench.config.values import canonical, check_plain, shorten
 from regbench.errors import ConfigError, suggest
@@ -19,23 +21,19 @@ from regbench.errors import ConfigError, suggest
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-SETTINGS = {
-    "name": Declared(kind="text"),
-    "seed": Declared(kind="integer", low=0, high=2**31 - 1),
-    "device": Declared(kind="text"),
-    "threads": Declared(kind="integer", low=1, high=256, optional=True),
-    "resume": Declared(kind="choice", options=("auto", "fresh")),
-    "quiet": Declared(kind="flag"),
-    "runs": Declared(kind="text"),
-}
+NAME = Pattern(
+    pattern=re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"),
+    words="up to 100 letters, digits, '.', '_' or '-', beginning with a letter or digit",
+)
+"""A name that can be one component of a path: no `../`, separators or control characters."""
+
+DEVICE = Pattern(pattern=re.compile(r"[a-z]+(:[0-9]+)?"), words="a device such as cpu or cuda:0")
 GROUPS = ("dataset", "model", "schedule", "regularizer")
 SWEEP = "sweep"
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-DEVICE = re.compile(r"[a-z]+(:[0-9]+)?")
 
 
 class NotSelectedError(ConfigError):
-    """A technique has settings but stands in no list of regularizers."""
+    """A technique has settings but is in no list of regularizers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,25 +42,25 @@ class RunConfig:
 
     `seed`, `dataset`, `model`, `schedule` and `regularizers` are the run's identity; everything else (where results go,
     on which device, how much is printed, how a sweep is spread: `sweep`) may change without making it another run.
-    Regularizers are kept, and applied inside a stage, in the order of their names: `[dropout,l2]` and `[l2,dropout]`
-    are two spellings of one run, so they must compute the same thing and share one folder.
+    Regularizers are kept sorted by name, whatever the order in which they were listed: `[dropout,l2]` and
+    `[l2,dropout]` are two spellings of one run, so they must compute the same thing and share one folder.
     """
 
-    dataset: Mapping[str, Any]
-    model: Mapping[str, Any]
-    schedule: Mapping[str, Any]
-    regularizers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    name: str = "default"
-    seed: int = 0
-    device: str = "cpu"
-    threads: int | None = None
-    resume: str = "auto"
-    quiet: bool = False
-    runs: Path = Path("runs")
+    dataset: Mapping[str, object]
+    model: Mapping[str, object]
+    schedule: Mapping[str, object]
+    regularizers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    name: str = declare("default", NAME)
+    seed: int = integer(0, low=0, high=2**31 - 1)
+    device: str = declare("cpu", DEVICE)
+    threads: int | None = integer(None, low=1, high=256, optional=True)
+    resume: str = choice("auto", "fresh")
+    quiet: bool = flag(False)
+    runs: Path = declare(Path("runs"), Folder(words="the folder that holds all results"))
     overrides: tuple[str, ...] = ()
-    sweep: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, object] = field(default_factory=dict)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return the part of the configuration that decides what is computed."""
         return {
             "seed": self.seed,
@@ -82,12 +80,12 @@ class RunConfig:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def run_id(self) -> str:
-        """Return `<dataset>-<model>-<techniques>-s<seed>-<10 hex of the hash>`, at most 190 characters long.
+        """Return `<dataset>-<model>-<regularizers>-s<seed>-<10 hex of the hash>`, at most 190 characters long.
 
         Long parts are cut: the hash alone tells runs apart, the words before it are for people.
         """
-        techniques = "+".join(sorted(self.regularizers)) or "none"
-        words = f"{self.dataset['name'][:40]}-{self.model['name'][:40]}-{techniques[:80]}"
+        regularizers = "+".join(sorted(self.regularizers)) or "none"
+        words = f"{str(self.dataset['name'])[:40]}-{str(self.model['name'])[:40]}-{regularizers[:80]}"
         return f"{words}-s{self.seed}-{self.config_hash()[:10]}"
 
     def folder(self) -> Path:
@@ -95,11 +93,15 @@ class RunConfig:
         return self.runs / self.name / self.run_id()
 
     def to_yaml(self) -> str:
-        """Return the resolved configuration as YAML; it holds no secret, for none can enter (see `parse`)."""
+        """Return the resolved configuration as YAML; no secret can be in it (see `parse`)."""
         from regbench.config.yaml_text import format_yaml
 
         settings = {key: getattr(self, key) for key in SETTINGS if key != "seed"} | {"runs": str(self.runs)}
         return format_yaml(settings | self.identity())
+
+
+SETTINGS = tuple(declared(RunConfig))
+"""The top-level keys that are plain values."""
 
 
 def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
@@ -119,7 +121,7 @@ def parse(cfg: DictConfig, overrides: Sequence[str] = ()) -> RunConfig:
     return build_run(resolve(cfg), overrides)
 
 
-def build_run(values: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
+def build_run(values: Mapping[str, object], overrides: Sequence[str]) -> RunConfig:
     """Turn a resolved configuration into a run: everything that `parse` does after `resolve`.
 
     Raises:
@@ -131,16 +133,10 @@ def build_run(values: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
     for key in (*SETTINGS, "dataset", "model", "schedule"):
         if key not in values:
             raise ConfigError(f"{key}: missing from the configuration")
-    settings = {key: check(fact, values[key], key) for key, fact in SETTINGS.items()}
-    check_name(settings["name"], "name")
-    if not DEVICE.fullmatch(settings["device"]):
-        raise ConfigError(f"device={settings['device']!r} is not allowed; it takes a device such as cpu or cuda:0")
-    if not settings["runs"]:
-        raise ConfigError("runs='' is not allowed; it takes the folder that holds all results")
     sweep = _mapping(values.get(SWEEP, {}), SWEEP)
     build_settings(sweep)
     return RunConfig(
-        **settings | {"runs": Path(settings["runs"]).expanduser()},
+        **accept(RunConfig, {key: values[key] for key in SETTINGS}),
         dataset=_named(values["dataset"], "dataset"),
         model=_named(values["model"], "model"),
         schedule=_mapping(values["schedule"], "schedule"),
@@ -150,61 +146,54 @@ def build_run(values: Mapping[str, Any], overrides: Sequence[str]) -> RunConfig:
     )
 
 
-def check_name(value: Any, where: str) -> None:
-    """Refuse a name that cannot be one component of a path: `../`, separators, control characters, over 100 long."""
-    if not isinstance(value, str) or not SAFE_NAME.fullmatch(value):
-        raise ConfigError(
-            f"{where}={shorten(value)} is not allowed; it takes up to 100 letters, digits, '.', '_' or '-', "
-            "beginning with a letter or digit"
-        )
-
-
-def _members(node: Any) -> dict[str, Mapping[str, Any]]:
+def _members(node: object) -> dict[str, Mapping[str, object]]:
     """Return the selected regularizers by name, sorted; a member nobody selected has settings but no name."""
-    members = _mapping(node if node is not None else {}, "regularizer")
-    for key, member in members.items():
+    given = _mapping(node if node is not None else {}, "regularizer")
+    members: dict[str, Mapping[str, object]] = {}
+    for key in sorted(given):
         where = f"regularizer.{key}"
-        check_name(key, where)
-        if "name" not in _mapping(member, where):
+        NAME.check(key, where)
+        member = members[key] = _mapping(given[key], where)
+        if "name" not in member:
             raise NotSelectedError(
                 f"{where} has settings but is not selected; add {key} to the list, as in "
-                f"'regularizer=[{','.join([*_selected(members), key])}]', or drop its settings"
+                f"'regularizer=[{','.join([*_selected(given), key])}]', or drop its settings"
             )
         if member["name"] != key:
             raise ConfigError(f"{where}.name={shorten(member['name'])} must equal its key, {key!r}")
-    return {key: members[key] for key in sorted(members)}
+    return members
 
 
-def _selected(members: Mapping[str, Any]) -> list[str]:
+def _selected(members: Mapping[str, object]) -> list[str]:
     return [key for key, member in members.items() if isinstance(member, Mapping) and member.get("name") == key]
 
 
-def _mapping(node: Any, where: str) -> Mapping[str, Any]:
+def _mapping(node: object, where: str) -> Mapping[str, object]:
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where}={shorten(node)} is not allowed; it takes a mapping of settings")
     return node
 
 
-def _named(node: Any, where: str) -> Mapping[str, Any]:
+def _named(node: object, where: str) -> Mapping[str, object]:
     mapping = _mapping(node, where)
-    check_name(mapping.get("name"), f"{where}.name")
+    NAME.check(mapping.get("name"), f"{where}.name")
     return mapping
 
 
-def resolve(cfg: DictConfig) -> dict[str, Any]:
-    """Return the job's part of a composed configuration as plain checked values, references replaced.
+def resolve(cfg: DictConfig) -> dict[str, object]:
+    """Return a composed configuration without Hydra's node as plain checked values, references replaced.
 
     Raises:
-        ConfigError: a value is missing, calls a resolver, refers to nothing, or is none that a run can be told by.
+        ConfigError: a value is missing, calls a resolver, refers to nothing, or is not plain.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
     # Without its parent, a reference such as ${hydra.launcher.x} cannot reach what the checks here do not cover.
-    job = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    _refuse_resolvers(OmegaConf.to_container(job, resolve=False), "")
+    own = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    _refuse_resolvers(OmegaConf.to_container(own, resolve=False), "")
     try:
-        values = OmegaConf.to_container(job, resolve=True, throw_on_missing=True)
+        values = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
     except MissingMandatoryValue as error:
         raise ConfigError(f"{error.full_key} must be given; it has no default") from error
     except OmegaConfBaseException as error:
@@ -212,7 +201,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return {str(key): check_plain(item, str(key)) for key, item in values.items()} if isinstance(values, dict) else {}
 
 
-def _refuse_resolvers(value: Any, where: str) -> None:
+def _refuse_resolvers(value: object, where: str) -> None:
     """Refuse `${name:...}` everywhere: it could read the environment, the clock or Hydra's own settings."""
     if isinstance(value, dict):
         for key, item in value.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import yaml
 
@@ -13,10 +12,10 @@ NUMBER = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(e[-+]?[0-9]+)?|[-+
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """PyYAML's own, in C where it has been built, which quotes texts that look like numbers."""
+    """PyYAML's dumper, in C where it is available, with texts quoted that look like numbers."""
 
 
-def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "'" if NUMBER.fullmatch(text) else None
     node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
     return node
@@ -25,7 +24,7 @@ def _represent_text(dumper: Any, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _represent_text)
 
 
-def format_yaml(values: Mapping[str, Any]) -> str:
+def format_yaml(values: Mapping[str, object]) -> str:
     """Return a mapping of plain values as YAML, its keys in their order."""
     text: str = yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     return text

@@ -34,15 +34,20 @@ def read_column(column: pd.Series[Any], where: str) -> Numeric | Categorical:
     name = str(column.name)
     if column.isna().all():
         raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
-    numbers = _read_numbers(column)
-    if numbers is None:
+    numeric = read_numbers(column)
+    if numeric is None:
         return _read_levels(column, where)
-    infinite = np.flatnonzero(np.isinf(numbers))
+    refuse_infinite(numeric, where)
+    return numeric
+
+
+def refuse_infinite(column: Numeric, where: str) -> None:
+    """Refuse a column of numbers that holds an infinite one, naming its row."""
+    infinite = np.flatnonzero(np.isinf(column.values))
     if len(infinite):
         raise ConfigError(
-            f"{where}, row {infinite[0] + 1}: the value is {numbers[infinite[0]]}; it must be a finite number"
+            f"{where}, row {infinite[0] + 1}: the value is {column.values[infinite[0]]}; it must be a finite number"
         )
-    return Numeric(name, numbers)
 
 
 def read_target(column: pd.Series[Any], where: str) -> NDArray[Any]:
@@ -71,26 +76,29 @@ def read_target(column: pd.Series[Any], where: str) -> NDArray[Any]:
     return values.map(str).to_numpy(dtype=np.str_)
 
 
-def _read_numbers(column: pd.Series[Any]) -> Floats | None:
-    """Return the column as float64 with NaN for missing values, or None if it is one of names."""
+def read_numbers(column: pd.Series[Any]) -> Numeric | None:
+    """Return a column of numbers, truth values, dates or durations, NaN for missing values; None for any other."""
     import pandas as pd
 
-    kind = column.dtype.kind
+    name, kind = str(column.name), column.dtype.kind
     if kind in "iufb":
         numbers: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return numbers
+        return Numeric(name, numbers, "truth" if kind == "b" else "number")
     if kind in "mM":
-        return _count_days(column)
+        return Numeric(name, _count_days(column), "duration" if kind == "m" else "date")
     if isinstance(column.dtype, pd.CategoricalDtype):
         return None
     known = column.dropna()
     if all(isinstance(value, (bool, int, float, Decimal, np.number, np.bool_)) for value in known):
-        return np.array(
+        numbers = np.array(
             [np.nan if gone else _to_float(value) for value, gone in zip(column, column.isna(), strict=True)]
+        )
+        return Numeric(
+            name, numbers, "truth" if all(isinstance(value, (bool, np.bool_)) for value in known) else "number"
         )
     if all(isinstance(value, date) or (isinstance(value, str) and ISO_DATE.fullmatch(value)) for value in known):
         days = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
-        return _count_days(days) if days.notna().sum() == len(known) else None
+        return Numeric(name, _count_days(days), "date") if days.notna().sum() == len(known) else None
     return None
 
 
@@ -114,17 +122,26 @@ def _count_days(column: pd.Series[Any]) -> Floats:
 
 
 def _read_levels(column: pd.Series[Any], where: str) -> Categorical:
+    refuse_stray_texts(column, where, advise_drop(str(column.name)))
+    read = read_names(column, where)
+    if len(read.levels) > MOST_LEVELS:
+        raise ConfigError(
+            f"{where} has {len(read.levels)} distinct texts, {MOST_LEVELS} are allowed; {advise_drop(read.name)}"
+        )
+    return read
+
+
+def read_names(column: pd.Series[Any], where: str) -> Categorical:
+    """Return a column of names, whatever its values look like as texts.
+
+    Raises:
+        ConfigError: a value is neither text nor number, truth value or date.
+    """
     import pandas as pd
 
-    refuse_stray_texts(column, where, advise_drop(str(column.name)))
     values = column.astype(object)
     _refuse_strange(values[column.notna()], where)
-    texts = values.where(column.isna(), values.map(str))
-    codes, levels = pd.factorize(texts, sort=True)
-    if len(levels) > MOST_LEVELS:
-        raise ConfigError(
-            f"{where} has {len(levels)} distinct texts, {MOST_LEVELS} are allowed; {advise_drop(str(column.name))}"
-        )
+    codes, levels = pd.factorize(values.where(column.isna(), values.map(str)), sort=True)
     return Categorical(str(column.name), codes.astype(np.int64), tuple(str(level) for level in levels))
 
 

@@ -6,10 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from regbench.config.fields import amount, flag, integer, nested, number
+from regbench.config.values import REQUIRED as REQUIRED
 from regbench.data.records import Raw
-
-REQUIRED = "???"
-"""The value of a setting that a person must give; OmegaConf writes and prints it the same way."""
 
 
 @dataclass(frozen=True, kw_only=True)

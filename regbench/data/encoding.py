@@ -1,8 +1,12 @@
-"""From the columns of a table to numbers, fitted on the training rows."""
+"""The columns of a table as numbers: how each is encoded, fitted on the training rows."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypeAlias
+
 import numpy as np
+from numpy.typing import NDArray
 
 from regbench.data.records import Categorical, Columns, Floats, Numeric
 from regbench.data.splitting import Rows
@@ -11,44 +15,98 @@ from regbench.errors import ConfigError
 MISSING = "(missing)"
 
 
-def encode(columns: Columns, train: Rows, origin: str) -> tuple[Floats, tuple[str, ...]]:
-    """Return the columns as numbers `[N, D]` and the D names.
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers.
 
-    A missing number becomes the median of the training rows. A column of names becomes one column of 0 and 1 for each
-    name that the training rows have, `(missing)` being a name like the others; other names give zeros in all of them.
+    `kind` tells how its cells are read: number, truth (0 and 1), date (days since 1970-01-01) or duration (days).
+    `fill` replaces a missing value: the median of the training rows. None: the source has no missing values.
+    """
+
+    name: str
+    kind: str
+    fill: float | None
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return (self.name,)
+
+    def encode(self, column: Numeric) -> Floats:
+        """Return the values `[N, 1]`, missing ones filled."""
+        filled: Floats = np.where(
+            np.isnan(column.values), self.fill if self.fill is not None else np.nan, column.values
+        )
+        return filled[:, None]
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """A column of names: one column of 0 and 1 for each name of the training rows, sorted.
+
+    `missing` tells whether a missing value is one of these names; it is then the last.
+    """
+
+    name: str
+    levels: tuple[str, ...]
+    missing: bool
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the encoded columns."""
+        return tuple(f"{self.name}={level}" for level in (*self.levels, *([MISSING] if self.missing else [])))
+
+    def find_levels(self, column: Categorical) -> NDArray[np.int64]:
+        """Return the number `[N]` of each row's level, len(levels) for missing; -1 where training had none such."""
+        numbers = {level: number for number, level in enumerate(self.levels)}
+        known = [numbers.get(level, -1) for level in column.levels]
+        # The last entry is what code -1, a missing value, selects.
+        return np.array([*known, len(self.levels) if self.missing else -1], dtype=np.int64)[column.codes]
+
+    def encode(self, column: Categorical) -> Floats:
+        """Return 0 and 1 `[N, L]`; a row of an unseen level is 0 everywhere."""
+        marks: NDArray[np.bool_] = self.find_levels(column)[:, None] == np.arange(len(self.features))[None, :]
+        return marks.astype(np.float64)
+
+
+Encodings: TypeAlias = tuple[NumberColumn | CategoryColumn, ...]
+
+
+def fit_encodings(columns: Columns, train: Rows, origin: str) -> Encodings:
+    """Fit the encoding of each column on the training rows.
 
     Raises:
         ConfigError: a column has no value in any training row.
     """
+    return tuple(
+        _fit_number(column, train, origin) if isinstance(column, Numeric) else _fit_category(column, train)
+        for column in columns
+    )
+
+
+def encode(encodings: Encodings, columns: Columns) -> Floats:
+    """Return columns, given in the order of their encodings, as numbers `[N, D]`."""
     blocks: list[Floats] = []
-    names: list[str] = []
-    for column in columns:
-        if isinstance(column, Numeric):
-            blocks.append(fill_missing(column, train, origin)[:, None])
-            names.append(column.name)
+    for encoding, column in zip(encodings, columns, strict=True):
+        if isinstance(encoding, NumberColumn):
+            assert isinstance(column, Numeric)
+            blocks.append(encoding.encode(column))
         else:
-            block, levels = mark_levels(column, train)
-            blocks.append(block)
-            names.extend(f"{column.name}={level}" for level in levels)
-    return np.concatenate(blocks, axis=1), tuple(names)
+            assert isinstance(column, Categorical)
+            blocks.append(encoding.encode(column))
+    return np.concatenate(blocks, axis=1)
 
 
-def fill_missing(column: Numeric, train: Rows, origin: str) -> Floats:
-    """Return the values `[N]` with the median of the known training values for each missing one."""
-    missing = np.isnan(column.values)
-    if not missing.any():
-        return column.values
-    known = column.values[train][~missing[train]]
+def _fit_number(column: Numeric, train: Rows, origin: str) -> NumberColumn:
+    seen = column.values[train]
+    known = seen[~np.isnan(seen)]
     if len(known) == 0:
         raise ConfigError(
             f"{origin}: column {column.name!r} has no value in the training rows; drop it with dataset.drop"
         )
-    return np.where(missing, np.median(known), column.values)
+    return NumberColumn(column.name, column.kind, float(np.median(known)))
 
 
-def mark_levels(column: Categorical, train: Rows) -> tuple[Floats, list[str]]:
-    """Return 0 and 1 `[N, L]` for the L levels of the training rows, in sorted order, missing last."""
+def _fit_category(column: Categorical, train: Rows) -> CategoryColumn:
     seen = np.unique(column.codes[train])
-    kept = [code for code in seen if code >= 0] + [code for code in seen if code < 0]
-    block = (column.codes[:, None] == np.array(kept)[None, :]).astype(np.float64)
-    return block, [column.levels[code] if code >= 0 else MISSING for code in kept]
+    return CategoryColumn(column.name, tuple(column.levels[code] for code in seen if code >= 0), bool((seen < 0).any()))

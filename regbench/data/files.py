@@ -17,12 +17,12 @@ def read_file(path: str, setting: str) -> bytes:
 
     Args:
         path: where a person says it is.
-        setting: the setting that says so, for messages (`dataset.path`).
+        setting: the setting that says so, for messages (`dataset.path`); empty for a file named on the command line.
 
     Raises:
         ConfigError: there is no such file, it is a folder, empty, unreadable or damaged.
     """
-    typed = f"{setting}={escape(path)}"
+    typed = f"{setting}={escape(path)}" if setting else escape(path)
     try:
         place = Path(path).expanduser()
         content = place.read_bytes()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from regbench.config.fields import build, declared
+from regbench.config.containers import declared
+from regbench.config.fields import build
 from regbench.errors import ConfigError, suggest
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ def dataset_class(name: str) -> type[Dataset]:
         raise ConfigError(f"dataset={name}: unknown data set; {suggest(name, dataset_names())}")
     if name in SOURCES:
         module, _, attribute = SOURCES[name].partition(":")
-        found = getattr(importlib.import_module(module), attribute)
+        found: object = getattr(importlib.import_module(module), attribute)
     else:
         found = _load_entry(next(iter(entry_points(group=GROUP, name=name))))
     if not (isinstance(found, type) and issubclass(found, Dataset)):
-        raise ConfigError(f"dataset={name}: its entry point leads to {found!r}, which is no subclass of Dataset")
+        raise ConfigError(f"dataset={name}: its entry point leads to {found!r}, which is not a subclass of Dataset")
     return found
 
 
-def load(values: Mapping[str, Any]) -> Split:
+def load(values: Mapping[str, object]) -> Split:
     """Read a data set and cut it into training, validation and test rows.
 
     Args:
@@ -74,7 +75,7 @@ def load(values: Mapping[str, Any]) -> Split:
     return prepare(dataset, dataset.read())
 
 
-def build_dataset(values: Mapping[str, Any]) -> Dataset:
+def build_dataset(values: Mapping[str, object]) -> Dataset:
     """Turn the `dataset` mapping of a configuration, with the data set's `name`, into a record; nothing is read.
 
     Raises:
@@ -94,25 +95,15 @@ def build_dataset(values: Mapping[str, Any]) -> Dataset:
     return dataset
 
 
-def _read_names(source: type[Dataset], values: Mapping[str, Any]) -> dict[str, Any]:
+def _read_names(source: type[Dataset], values: Mapping[str, object]) -> dict[str, object]:
     """Return the settings with whole numbers as texts where texts are due: a column may be called 3."""
-    facts = declared(source)
-
-    def read(value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    named = dict(values)
-    for key, value in values.items():
-        kind = facts[key].kind if key in facts else None
-        if kind == "text":
-            named[key] = read(value)
-        elif kind == "texts" and isinstance(value, Sequence) and not isinstance(value, str):
-            named[key] = [read(item) for item in value]
-    return named
+    kinds = declared(source)
+    return {key: kinds[key].read_name(value) if key in kinds else value for key, value in values.items()}
 
 
-def _load_entry(entry: EntryPoint) -> Any:
+def _load_entry(entry: EntryPoint) -> object:
     try:
-        return entry.load()
+        found: object = entry.load()
     except (ImportError, AttributeError) as reason:
         raise ConfigError(f"dataset={entry.name}: the entry point {entry.value} cannot be imported: {reason}") from None
+    return found

@@ -40,7 +40,7 @@ class Npz(Dataset):
 
     def read(self) -> Raw:
         """Return the arrays, the test part last where the file has one."""
-        arrays = read_arrays(self.path)
+        arrays = parse_npz(read_file(self.path, "dataset.path"), self.path)
         names = PARTS if "x_train" in arrays else WHOLE
         for name in names:
             if name not in arrays:
@@ -48,7 +48,7 @@ class Npz(Dataset):
                     f"{self.path}: no array {name!r}; needed are x and y, or x_train, y_train, x_test and y_test; "
                     f"found: {', '.join(sorted(arrays)) or 'none'}"
                 )
-        xs = [_check_x(arrays[name], f"{self.path}: {name}") for name in names[::2]]
+        xs = [check_x(arrays[name], f"{self.path}: {name}") for name in names[::2]]
         ys = [_check_y(arrays[name], len(x), f"{self.path}: {name}") for name, x in zip(names[1::2], xs, strict=True)]
         if xs[0].shape[1:] != xs[-1].shape[1:]:
             raise ConfigError(
@@ -69,13 +69,12 @@ class Npz(Dataset):
         )
 
 
-def read_arrays(path: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an archive by name.
+def parse_npz(content: bytes, path: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive by name; `path` is what messages call it.
 
     Raises:
         ConfigError: the file is no archive of arrays, is damaged, or holds Python objects.
     """
-    content = read_file(path, "dataset.path")
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise ConfigError(f"{path}: no .npz archive (numpy.savez writes one)")
     try:
@@ -87,7 +86,8 @@ def read_arrays(path: str) -> dict[str, NDArray[Any]]:
         raise ConfigError(f"{path}: damaged .npz archive: {' '.join(str(reason).split())}") from None
 
 
-def _check_x(x: NDArray[Any], what: str) -> NDArray[np.float64]:
+def check_x(x: NDArray[Any], what: str) -> NDArray[np.float64]:
+    """Return inputs as float64, or refuse what is not finite numbers in one of the layouts."""
     if x.dtype.kind not in "iufb":
         raise ConfigError(f"{what} is of type {x.dtype}; it must be numbers")
     if x.ndim not in LAYOUTS or 0 in x.shape:

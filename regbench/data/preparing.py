@@ -10,8 +10,9 @@ import dataclasses
 import numpy as np
 
 from regbench.data.dataset import Dataset
-from regbench.data.encoding import encode
-from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum
+from regbench.data.encoding import Encodings, NumberColumn, encode, fit_encodings
+from regbench.data.preprocessing import Preprocessing
+from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.errors import ConfigError
 
@@ -29,10 +30,8 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
     rule = dataset.split
     train, val, test = split_rows(raw, rule)
     train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
-    x, features = (raw.x, raw.features) if isinstance(raw.x, np.ndarray) else encode(raw.x, train, raw.origin)
-    if dataset.standardize:
-        x = standardize(x, train, features, raw.origin)
-    y, mean, scale = standardize_target(raw, train) if raw.standardize_target else (raw.y, 0.0, 1.0)
+    preprocessing = fit_preprocessing(raw, train, standardize=dataset.standardize)
+    x, y, features = preprocessing.apply(raw.x), preprocessing.scale_target(raw.y), preprocessing.features
     refuse_too_large(x, features, raw.origin)
     if raw.task == "regression":
         refuse_too_large(y, (), f"{raw.origin}: target")
@@ -40,6 +39,8 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
     if dataset.label_noise:
         noisy = disturb_labels(parts[0].y, len(raw.classes), dataset.label_noise, rule.seed)
         parts = (dataclasses.replace(parts[0], y=noisy), *parts[1:])
+    target = preprocessing.target_mean.hex(), preprocessing.target_scale.hex()
+    described = (raw.task, raw.layout, *target)
     return Split(
         task=raw.task,
         layout=raw.layout,
@@ -48,9 +49,10 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
         test=parts[2],
         classes=raw.classes,
         features=features,
-        target_scale=scale,
-        target_mean=mean,
-        checksum=compute_checksum(parts, (raw.classes, features, (raw.task, raw.layout, mean.hex(), scale.hex()))),
+        target_scale=preprocessing.target_scale,
+        target_mean=preprocessing.target_mean,
+        checksum=compute_checksum(parts, (raw.classes, features, described)),
+        preprocessing=preprocessing,
     )
 
 
@@ -93,29 +95,57 @@ def refuse_too_large(values: Floats, features: tuple[str, ...], what: str) -> No
     )
 
 
-def standardize(x: Floats, train: Rows, features: tuple[str, ...], origin: str) -> Floats:
-    """Return (x - mean) / deviation of each column `[N, D]` or channel `[N, C, ...]`, measured on the training rows.
+def fit_preprocessing(raw: Raw, train: Rows, *, standardize: bool) -> Preprocessing:
+    """Fit everything that is fitted on the training rows.
 
-    The deviation is the population's (divisor N). What is constant over the training rows becomes 0 in every row.
+    Raises:
+        ConfigError: a column has no value in the training rows, or a variance overflows or is 0 where it must not.
+    """
+    if isinstance(raw.x, np.ndarray):
+        columns: Encodings = tuple(NumberColumn(name, "number", None) for name in raw.features)
+        seen = raw.x[train]
+    else:
+        columns = fit_encodings(raw.x, train, raw.origin)
+        seen = encode(columns, raw.x)[train]
+    fitted = Preprocessing(
+        task=raw.task,
+        layout=raw.layout,
+        shape=seen.shape[1:],
+        classes=raw.classes,
+        columns=columns,
+        ignored=raw.ignored,
+    )
+    if standardize:
+        mean, deviation = measure_spread(seen, fitted.features, raw.origin)
+        fitted = dataclasses.replace(fitted, mean=mean, deviation=deviation)
+    if raw.standardize_target:
+        centre, scale = measure_target(raw, train)
+        fitted = dataclasses.replace(fitted, target_mean=centre, target_scale=scale)
+    return fitted
+
+
+def measure_spread(seen: Floats, features: tuple[str, ...], origin: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and deviation of each column `[N, D]` or channel `[N, C, ...]` over the training rows.
+
+    The deviation is the population's (divisor N), and 0 for what is constant.
 
     Raises:
         ConfigError: the values of a column are so large that their variance overflows.
     """
-    axes = (0, *range(2, x.ndim))
-    seen = x[train]
+    axes = (0, *range(2, seen.ndim))
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = seen.mean(axes, keepdims=True), seen.std(axes, keepdims=True)
-    if not np.isfinite(scale).all():
-        number = int(np.argwhere(~np.isfinite(scale))[0, 1])
+        mean, deviation = seen.mean(axes), seen.std(axes)
+    if not np.isfinite(deviation).all():
+        number = int(np.flatnonzero(~np.isfinite(deviation))[0])
         name = features[number] if features else str(number)
         raise ConfigError(f"{origin}: the values of {name!r} are too large to standardise; rescale or drop it")
-    constant = (seen.max(axes, keepdims=True) == seen.min(axes, keepdims=True)) | (scale == 0.0)
-    with np.errstate(over="ignore"):  # in other rows; what is too large for float32 is refused afterwards
-        return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, scale))
+    # The rounded mean of equal values may differ from them, so that their computed deviation need not be 0.
+    deviation = np.where(seen.max(axes) == seen.min(axes), 0.0, deviation)
+    return tuple(mean.tolist()), tuple(deviation.tolist())
 
 
-def standardize_target(raw: Raw, train: Rows) -> tuple[Labels, float, float]:
-    """Return (y - mean) / deviation with the mean and the deviation of the training rows.
+def measure_target(raw: Raw, train: Rows) -> tuple[float, float]:
+    """Return mean and deviation of the target over the training rows.
 
     Raises:
         ConfigError: the target has one value in all training rows, or values so large that their variance overflows.
@@ -129,5 +159,4 @@ def standardize_target(raw: Raw, train: Rows) -> tuple[Labels, float, float]:
         raise ConfigError(
             f"{raw.origin}: the target cannot be standardised, its deviation over the training rows is {scale:g}"
         )
-    with np.errstate(over="ignore"):
-        return (raw.y - mean) / scale, mean, scale
+    return mean, scale

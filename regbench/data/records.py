@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from regbench.data.preprocessing import Preprocessing
 
 Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = NDArray[Any]
@@ -17,10 +20,14 @@ Labels: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers: float64 `[N]`, NaN where the value is missing."""
+    """A column of numbers: float64 `[N]`, NaN where the value is missing.
+
+    `kind` tells what the cells were: number, truth, date or duration.
+    """
 
     name: str
     values: Floats
+    kind: str = "number"
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Raw:
     encoded once the training rows are known.
     `test_rows` is the number of last rows that are the published test part; 0: the source has none.
     `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
+    `ignored` are columns of the source's table that are not features: the target and the dropped ones.
     """
 
     origin: str
@@ -55,6 +63,7 @@ class Raw:
     features: tuple[str, ...] = ()
     test_rows: int = 0
     standardize_target: bool = False
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ class Split:
     `classes` names the class numbers and is empty for regression; `features` names the columns of a table.
     `target_mean` and `target_scale` undo a standardised target: raw = y * scale + mean; 0 and 1 where it is untouched.
     `checksum` is the sha256 of everything above, in hex: equal sums are equal data.
+    `preprocessing` made the arrays from the source's rows.
     """
 
     task: str
@@ -86,6 +96,7 @@ class Split:
     target_scale: float
     target_mean: float
     checksum: str
+    preprocessing: Preprocessing
 
 
 def compute_checksum(parts: tuple[Part, Part, Part], texts: tuple[tuple[str, ...], ...]) -> str:

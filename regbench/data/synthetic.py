@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from regbench.config.fields import flag, integer, nested, number, numbers
+from regbench.config.fields import Bounds, flag, integer, nested, number, numbers
 from regbench.data.dataset import Computed, SplitRule
 from regbench.data.records import Floats, Raw
 from regbench.errors import ConfigError
 
-SEEDS = {"low": 0, "high": 2**32 - 1}
+SEEDS: Bounds = {"low": 0, "high": 2**32 - 1}
 TURNS = 1.5
 INNER_RADIUS = 0.1
 

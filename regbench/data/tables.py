@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,11 +48,7 @@ class Table(Dataset):
             ConfigError: a column that is named does not exist, no feature is left, or a column cannot be used.
         """
         frame.columns = frame.columns.map(str)
-        repeated = [name for name, count in Counter(frame.columns).items() if count > 1]
-        if repeated:
-            raise ConfigError(
-                f"{self.path}: the column name {repeated[0]!r} appears twice; every name must be different"
-            )
+        refuse_repeated(frame.columns, self.path)
         for setting, names in (("target", (self.target,)), ("drop", self.drop)):
             for name in names:
                 if name not in frame.columns:
@@ -78,6 +75,7 @@ class Table(Dataset):
             y=y,
             classes=classes,
             standardize_target=self.standardize_target and task == "regression",
+            ignored=(self.target, *self.drop),
         )
 
 
@@ -87,19 +85,7 @@ class Csv(Table):
 
     def read(self) -> Raw:
         """Return the rows of the file."""
-        import pandas as pd
-
-        content = read_file(self.path, "dataset.path")
-        try:
-            table = content.decode("utf-8-sig")
-        except UnicodeDecodeError as reason:
-            raise ConfigError(f"{self.path}: byte {reason.start} is not UTF-8; save the file as UTF-8") from None
-        separator = refuse_ragged(table, self.path)
-        try:
-            frame = pd.read_csv(io.StringIO(table), sep=separator, index_col=False, low_memory=False)
-        except ValueError as reason:
-            raise ConfigError(f"{self.path}: no readable table: {' '.join(str(reason).split())}") from None
-        return self.convert(frame)
+        return self.convert(parse_csv(read_file(self.path, "dataset.path"), self.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,15 +94,48 @@ class Parquet(Table):
 
     def read(self) -> Raw:
         """Return the rows of the file."""
-        import pyarrow
-        import pyarrow.parquet
+        return self.convert(parse_parquet(read_file(self.path, "dataset.path"), self.path))
 
-        content = read_file(self.path, "dataset.path")
-        try:
-            frame = pyarrow.parquet.read_table(io.BytesIO(content)).to_pandas(ignore_metadata=True)
-        except (pyarrow.ArrowException, OSError, ValueError) as reason:
-            raise ConfigError(f"{self.path}: no readable Parquet file: {' '.join(str(reason).split())}") from None
-        return self.convert(frame)
+
+def parse_csv(content: bytes, path: str, names: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the rows of a text table.
+
+    Args:
+        content: the bytes of the file.
+        path: what messages call it.
+        names: columns whose fields stay texts, even where all of them are numbers.
+
+    Raises:
+        ConfigError: it is not UTF-8, or not a table with a header and rows of equal length.
+    """
+    import pandas as pd
+
+    try:
+        table = content.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        raise ConfigError(f"{path}: byte {reason.start} is not UTF-8; save the file as UTF-8") from None
+    separator = refuse_ragged(table, path)
+    texts = dict.fromkeys(names, "str")
+    try:
+        return pd.read_csv(io.StringIO(table), sep=separator, index_col=False, low_memory=False, dtype=texts)
+    except ValueError as reason:
+        raise ConfigError(f"{path}: no readable table: {' '.join(str(reason).split())}") from None
+
+
+def parse_parquet(content: bytes, path: str) -> pd.DataFrame:
+    """Return the rows of a Parquet file; `path` is what messages call it.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        frame: pd.DataFrame = pyarrow.parquet.read_table(io.BytesIO(content)).to_pandas(ignore_metadata=True)
+    except (pyarrow.ArrowException, OSError, ValueError) as reason:
+        raise ConfigError(f"{path}: no readable Parquet file: {' '.join(str(reason).split())}") from None
+    return frame
 
 
 def refuse_ragged(table: str, path: str) -> str:
@@ -146,9 +165,14 @@ def refuse_ragged(table: str, path: str) -> str:
                 )
     except csv.Error as reason:
         raise ConfigError(f"{path}: line {rows.line_num}: {reason}") from None
-    repeated = [name for name, count in Counter(names).items() if count > 1]
     if not names:
         raise ConfigError(f"{path}: the file is empty")
-    if repeated:
-        raise ConfigError(f"{path}: the column name {repeated[0]!r} appears twice; every name must be different")
+    refuse_repeated(names, path)
     return separator
+
+
+def refuse_repeated(names: Iterable[str], where: str) -> None:
+    """Refuse a table in which two columns have one name."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ConfigError(f"{where}: the column name {name!r} appears twice; every name must be different")

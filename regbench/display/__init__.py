@@ -1,1 +1,1 @@
-"""What a terminal shows: progress, tables and cards."""
+"""Displays on a terminal: progress, tables and cards."""

@@ -1,14 +1,15 @@
-"""The card of one choice: what it does, its settings with range and default, and for a technique where it acts."""
+"""Card of one option: what it does, its settings with range and default, and for a regularizer where it acts."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from regbench.config.catalogue import Option
-from regbench.config.fields import Declared, declared
+from regbench.config.containers import Nested, declared, defaults_of
+from regbench.config.kinds import Kind
 from regbench.config.values import spell
 
 if TYPE_CHECKING:
@@ -61,32 +62,35 @@ def refill(text: str) -> list[str]:
     return lines
 
 
-def iterate_settings(record: Any, values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Declared, Any]]:
-    """Yield each setting's name, declaration and default; settings inside a setting are written `split.seed`.
+def iterate_settings(
+    record: type, values: Mapping[str, object], prefix: str = ""
+) -> Iterator[tuple[str, Kind[object], object]]:
+    """Yield each setting's name, kind and default; settings inside a setting are written `split.seed`.
 
     Args:
-        record: the class, or a record of defaults for settings inside a setting.
-        values: what the option's YAML sets, which goes before the class's own default.
+        record: the class whose fields are the settings.
+        values: the option's YAML, which goes before the class's own defaults.
         prefix: the name of the setting that holds these, with its dot.
     """
-    cls = record if isinstance(record, type) else type(record)
-    for name, fact in declared(cls).items():
-        default = getattr(record, name) if not isinstance(record, type) else _default(cls, name)
-        value = values.get(name, default)
-        if fact.kind == "nested":
-            yield from iterate_settings(fact.inner, value if isinstance(value, Mapping) else {}, f"{name}.")
+    defaults = {**defaults_of(record), **values}
+    for name, kind in declared(record).items():
+        if isinstance(kind, Nested):
+            given = defaults[name]
+            inner = vars(given if isinstance(given, type(kind.inner)) else kind.inner)
+            written = given if isinstance(given, Mapping) else {}
+            yield from iterate_settings(type(kind.inner), {**inner, **written}, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", fact, value
+            yield f"{prefix}{name}", kind, defaults[name]
 
 
-def make_settings_table(settings: list[tuple[str, Declared, Any]]) -> Table:
+def make_settings_table(settings: list[tuple[str, Kind[object], object]]) -> Table:
     """Return the table of settings: default, the value that switches it off, the tuner's range, meaning and range."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    searched = any(fact.search for _, fact, _ in settings)
-    switched = any(fact.off is not None for _, fact, _ in settings)
+    searched = any(kind.describe_search() for _, kind, _ in settings)
+    switched = any(kind.off is not None for _, kind, _ in settings)
     table.add_column("setting", no_wrap=True, style="bold")
     table.add_column("default", overflow="fold", max_width=14)
     if switched:
@@ -94,39 +98,29 @@ def make_settings_table(settings: list[tuple[str, Declared, Any]]) -> Table:
     if searched:
         table.add_column("tuned in", max_width=12)
     table.add_column("meaning, and what is allowed", ratio=1)
-    for name, fact, value in settings:
-        row = [name, spell(value)]
-        row += [spell(fact.off) if fact.off is not None else ""] if switched else []
-        row += [_write_search(fact)] if searched else []
-        table.add_row(*row, "; ".join(part for part in (fact.help, fact.allowed()) if part))
+    for name, kind, value in settings:
+        row = [name, kind.spell(value)]
+        row += [spell(kind.off) if kind.off is not None else ""] if switched else []
+        row += [kind.describe_search()] if searched else []
+        table.add_row(*row, "; ".join(part for part in (kind.help, kind.allowed()) if part))
     return table
 
 
-def make_facts_table(option: Option, cls: Any, source: str) -> Table:
-    """Return what is known beside the settings: for a technique its stages, conflicts and columns; the reference."""
+def make_facts_table(option: Option, cls: type, source: str) -> Table:
+    """Return what is known besides the settings: for a regularizer its stages, conflicts and columns; the reference."""
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, style="bold")
     table.add_column()
     if option.group == "regularizer":
-        from regbench.regularizers.base import stages_of
+        from regbench.regularizers.base import Regularizer
+        from regbench.regularizers.stages import describe_stages
 
-        table.add_row("stages", ", ".join(stages_of(cls)) or "none")
-        table.add_row("conflicts", ", ".join(cls.conflicts) or "none")
-        table.add_row("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
+        if issubclass(cls, Regularizer):
+            table.add_row("stages", describe_stages(cls) or "none")
+            table.add_row("conflicts", ", ".join(cls.conflicts) or "none")
+            table.add_row("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
     if source:
         table.add_row("reference", source)
     return table
-
-
-def _write_search(fact: Declared) -> str:
-    if fact.search is None:
-        return ""
-    low, high = fact.search
-    return f"{low:g}..{high:g}{' log' if fact.log else ''}"
-
-
-def _default(cls: Any, name: str) -> Any:
-    field = cls.__dataclass_fields__[name]
-    return field.default_factory() if callable(field.default_factory) else field.default

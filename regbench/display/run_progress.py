@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from regbench.formatting import format_figure, format_seconds
+from regbench.runs.observer import SILENT_RUN, Row, RunObserver, RunStart
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -25,34 +24,12 @@ PLAIN_LINES = 20
 WIDTHS = (9, 9, 9, 9, 9, 5, 8, 7)
 """Characters of each column; with two spaces between them a row fits into 80 columns."""
 
-Row = Mapping[str, float | int | None]
-"""A row of `metrics.csv`, and `best_epoch` where the trainer judges by something else than the validation loss."""
-
-
-class Progress(Protocol):
-    """Shows how far a run has come; leaving the context gives the terminal back, whatever ended the run."""
-
-    def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
-        """Announce a run of at most `epochs` epochs whose next one is `starting_epoch`, counted from 1."""
-
-    def epoch(self, row: Row) -> None:
-        """Take note of a finished epoch, and show it if it is time to."""
-
-    def end(self) -> None:
-        """Show the last epoch, if it is not on display yet, and give the terminal back."""
-
-    def __enter__(self) -> Progress: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
 
 class Painter(Protocol):
-    """Where and how often rows appear."""
+    """The place where rows appear, and how often."""
 
-    def start(self, run_id: str, first: int, last: int) -> None:
-        """Show what is about to run."""
+    def start(self, start: RunStart) -> None:
+        """Announce the run."""
 
     def due(self, epoch: int) -> bool:
         """Tell whether this epoch is to be shown."""
@@ -64,65 +41,40 @@ class Painter(Protocol):
         """Give the terminal back."""
 
 
-def open_progress(*, quiet: bool, epochs: int, start: int, metric: str, stream: TextIO | None = None) -> Progress:
-    """Return the progress display that suits the output: a live table, plain lines, or nothing if `quiet`.
+def open_progress(stream: TextIO | None = None) -> RunObserver:
+    """Return the progress display that suits the output: a live table on a terminal, else plain lines.
 
     Args:
-        quiet: show nothing.
-        epochs: the most epochs the run may take.
-        start: the epoch that comes next, counted from 1; more than 1 after a resume.
-        metric: the name of the figure shown beside the loss, as in `train_<metric>`.
         stream: where to write; standard output by default.
     """
     stream = stream or sys.stdout
-    if quiet or stream is None:  # None: the person closed it
-        return Silence()
+    if stream is None:  # the person closed it
+        return SILENT_RUN
     live = stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    painter: Painter = LiveTable(metric, stream) if live else PlainLines(metric, stream)
-    return Display(painter, metric, epochs)
-
-
-class Silence:
-    """Shows nothing."""
-
-    def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
-        """Say nothing."""
-
-    def epoch(self, row: Row) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        return None
+    return Display(LiveTable(stream) if live else PlainLines(stream))
 
 
 class Display:
     """Follows one run: keeps its best epoch and pace, and hands rows to a painter when one is due."""
 
-    def __init__(self, painter: Painter, metric: str, epochs: int) -> None:
+    def __init__(self, painter: Painter) -> None:
         self.painter = painter
-        self.figures = ("train_loss", "val_loss", f"train_{metric}", f"val_{metric}")
-        self.epochs = epochs
+        self.figures: tuple[str, ...] = ()
+        self.epochs = 0
         self.warm: tuple[float, int] | None = None
         self.best: tuple[float, int] | None = None
         self.last: Row | None = None
         self.unseen = False
         self.running = False
 
-    def begin(self, run_id: str, epochs: int, starting_epoch: int) -> None:
+    def begin(self, start: RunStart) -> None:
         """Announce the run."""
-        self.epochs, self.running = epochs, True
-        self.painter.start(run_id, starting_epoch, epochs)
+        self.figures = ("train_loss", "val_loss", f"train_{start.metric}", f"val_{start.metric}")
+        self.epochs, self.running = start.epochs, True
+        self.painter.start(start)
 
     def epoch(self, row: Row) -> None:
-        """Take note of a finished epoch, and show it if it is time to."""
+        """Take note of an epoch, and show it if it is time to."""
         number, loss = _epoch_of(row), row.get("val_loss")
         if loss is not None and (self.best is None or loss < self.best[0]):
             self.best = (loss, number)
@@ -143,14 +95,6 @@ class Display:
                 self._draw(self.last)
         finally:
             self.painter.stop()
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end()
 
     def _draw(self, row: Row) -> None:
         number, lr = _epoch_of(row), row.get("lr")
@@ -184,16 +128,15 @@ def _epoch_of(row: Row) -> int:
 class PlainLines:
     """One line for the first epoch, every twentieth part of the run, and the last: for pipes, logs and CI."""
 
-    def __init__(self, metric: str, stream: TextIO) -> None:
-        self.metric = metric
+    def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.first = self.step = 1
 
-    def start(self, run_id: str, first: int, last: int) -> None:
+    def start(self, start: RunStart) -> None:
         """Print the run's name and the headings."""
-        self.first = first
-        self.step = max(1, -(-(last - first + 1) // PLAIN_LINES))
-        self._print(run_id, *headings(self.metric))
+        self.first = start.first_epoch
+        self.step = max(1, -(-(start.epochs - self.first + 1) // PLAIN_LINES))
+        self._print(start.run_id, *headings(start.metric))
 
     def due(self, epoch: int) -> bool:
         """Tell whether the epoch is the first or ends a twentieth of the run."""
@@ -213,23 +156,23 @@ class PlainLines:
 class LiveTable:
     """Headings, one row that changes in place, and a bar."""
 
-    def __init__(self, metric: str, stream: TextIO) -> None:
-        self.metric = metric
+    def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.live: Live | None = None
-        self.run_id, self.first, self.last = "", 1, 1
+        self.heading: tuple[str, ...] = ()
+        self.epochs = 1
         self.next_frame = 0.0
 
-    def start(self, run_id: str, first: int, last: int) -> None:
+    def start(self, start: RunStart) -> None:
         """Put up the headings and an empty row."""
         from rich.console import Console
         from rich.live import Live
 
-        self.run_id, self.first, self.last = run_id, first, last
-        empty = (f"{first - 1}/{last}", *("-" for _ in WIDTHS[1:]))
+        self.heading, self.epochs = (start.run_id, *headings(start.metric)), start.epochs
+        empty = (f"{start.first_epoch - 1}/{start.epochs}", *("-" for _ in WIDTHS[1:]))
         console = Console(file=self.stream, highlight=False)
         # auto_refresh would draw from a second thread, in competition with the training.
-        self.live = Live(self._picture(empty, first - 1), console=console, auto_refresh=False)
+        self.live = Live(self._picture(empty, start.first_epoch - 1), console=console, auto_refresh=False)
         self.live.start(refresh=True)
 
     def due(self, epoch: int) -> bool:
@@ -243,7 +186,7 @@ class LiveTable:
         self.next_frame = time.monotonic() + 1 / FRAMES_PER_SECOND
 
     def stop(self) -> None:
-        """Leave the last row standing and show the cursor again."""
+        """Leave the last row on the screen and show the cursor again."""
         if self.live is not None:
             self.live.stop()
 
@@ -252,8 +195,9 @@ class LiveTable:
         from rich.progress_bar import ProgressBar
         from rich.text import Text
 
-        lines = [(self.run_id, "bold"), *((line, "dim") for line in headings(self.metric)), (align(cells), "")]
-        bar = ProgressBar(total=self.last, completed=epoch, width=len(align(cells)))
+        run_id, *columns = self.heading
+        lines = [(run_id, "bold"), *((line, "dim") for line in columns), (align(cells), "")]
+        bar = ProgressBar(total=self.epochs, completed=epoch, width=len(align(cells)))
         return Group(*(Text(line, style, no_wrap=True, overflow="crop") for line, style in lines), bar)
 
 

@@ -1,76 +1,65 @@
-"""What a sweep came to: `sweep.csv` with a row a run, and the table of its groups at the end."""
+"""The table at the end of a sweep: its seed groups by rank, the best configuration, and the runs that did not end."""
 
 from __future__ import annotations
 
-import csv
-import io
+import shlex
+import signal
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regbench.errors import ConfigError, escape
+from regbench.errors import escape
 from regbench.formatting import format_figure, format_seconds
-from regbench.store import durable
-from regbench.store.locks import hold
+from regbench.statuses import ENDED, RunState
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
-from regbench.sweeps.manifest import BOOKS, TURN, varying
-from regbench.sweeps.ranking import NO_VALIDATION, Group, Score, best, rank, spell
-from regbench.sweeps.run_status import PARTS, Standing
+from regbench.sweeps.ranking import NO_VALIDATION, Score, SeedGroup, best, rank
+from regbench.sweeps.result import SweepResult
+from regbench.sweeps.run_status import RunStatus
+from regbench.sweeps.table import FILE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-FILE = "sweep.csv"
+LEFT = (RunState.RUNNING, RunState.INTERRUPTED, RunState.MISSING)
+"""States of runs that have still to be trained, or to be trained on."""
+
 MOST_GROUPS = 20
 MOST_LISTED = 10
 NARROW = 60
 """Characters of a terminal below which the table has no test figures."""
 
-FORMULA = ("=", "+", "-", "@")
 
-
-def write_csv(folder: Path, standings: Sequence[Standing]) -> Path:
-    """Write `sweep.csv`, one row a run whatever became of it, and return its path.
-
-    Figures are those at each run's best epoch. A missing setting or figure is an empty cell.
-
-    Raises:
-        ConfigError: the folder cannot be written.
-        StorageError: the disk refused; the old file, if any, is intact.
-    """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(_rows(standings))
-    path = folder / FILE
-    try:
-        durable.make_folder(folder / BOOKS)
-        with hold(folder / BOOKS / TURN):
-            durable.replace(path, text.getvalue().encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
-    return path
-
-
-def print_sweep(standings: Sequence[Standing], folder: Path, *, quiet: bool) -> None:
-    """Print the groups by rank, the best configuration, the failures and where the table is; nothing if `quiet`."""
-    if quiet:
-        return
+def print_sweep(statuses: Sequence[RunStatus], folder: Path) -> None:
+    """Print the groups by rank, the best configuration, the runs that failed or are left, and the table's path."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False, markup=False, emoji=False)
-    groups = rank(standings)
+    groups = rank(statuses)
     console.print()
     for part in make_leaderboard(groups, console, MOST_GROUPS):
         console.print(part)
     console.print()
-    for label, lines in _summary(standings, groups, folder):
+    for label, lines in _summary(statuses, groups, folder):
         for place, line in enumerate(lines):
-            console.print(Text(f"{'' if place else label:<10}  {line}"), soft_wrap=True)
+            console.print(Text(f"{'' if place else label:<11}  {line}"), soft_wrap=True)
 
 
-def make_leaderboard(groups: Sequence[Group], console: Console, most: int) -> Iterator[RenderableType]:
+def print_outcome(result: SweepResult) -> None:
+    """Print one line on what became of the runs, to the error stream where some failed or a signal ended the sweep."""
+    failed, left = len(result.failed), result.left
+    line = f"{len(result.statuses) - failed - left} complete, {failed} failed"
+    interrupted = result.signal is not None and left > 0
+    if interrupted:
+        word = "interrupted" if result.signal == signal.SIGINT else "terminated"
+        line = f"{word}: {line}, {left} left; the same command resumes from here"
+    print(f"regbench: {line}", file=sys.stderr if interrupted or failed else sys.stdout, flush=True)
+
+
+def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -> Iterator[RenderableType]:
     """Yield a table for each data set, together of about `most` groups, and what has to be said about them."""
     from rich.text import Text
 
@@ -97,18 +86,16 @@ def format_score(score: Score | None) -> str:
     return f"{format_figure(score.mean)} ± {format_figure(score.error)}"
 
 
-def count_runs(standings: Sequence[Standing]) -> str:
-    """Return how the runs of a sweep stand, in words."""
-    states = Counter(standing.state for standing in standings)
-    diverged = sum(standing.status == "diverged" for standing in standings)
-    words = [f"{states['done']}/{len(standings)} complete" + (f" ({diverged} diverged)" if diverged else "")]
-    words.append(f"{states['failed']} failed")
-    if states["waiting"]:
-        words.append(f"{states['waiting']} not done")
-    return ", ".join(words)
+def count_runs(statuses: Sequence[RunStatus]) -> str:
+    """Return how many runs are in which state: `3/6 complete (1 diverged), 1 failed, 2 missing`."""
+    states = Counter(status.state for status in statuses)
+    ended = sum(states[state] for state in ENDED)
+    diverged = f" ({states[RunState.DIVERGED]} diverged)" if states[RunState.DIVERGED] else ""
+    left = [f"{states[state]} {state}" for state in LEFT if states[state]]
+    return ", ".join([f"{ended}/{len(statuses)} complete{diverged}", f"{states[RunState.FAILED]} failed", *left])
 
 
-def _table(rows: Sequence[tuple[str, Group]], *, narrow: bool) -> RenderableType:
+def _table(rows: Sequence[tuple[str, SeedGroup]], *, narrow: bool) -> RenderableType:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -126,35 +113,37 @@ def _table(rows: Sequence[tuple[str, Group]], *, narrow: bool) -> RenderableType
     return table
 
 
-def _count(group: Group) -> list[str]:
+def _count(group: SeedGroup) -> list[str]:
     """Return how many seeds stand behind a mean, and how many of the group do not: `3/4`, `1 diverged`."""
     lost = [f"{n} {word}" for n, word in ((group.diverged, "diverged"), (group.failed, "failed")) if n]
-    return [f"{group.done - group.diverged}/{group.runs}", *lost]
+    return [f"{group.ended - group.diverged}/{group.runs}", *lost]
 
 
 def _summary(
-    standings: Sequence[Standing], groups: Sequence[Group], folder: Path
+    statuses: Sequence[RunStatus], groups: Sequence[SeedGroup], folder: Path
 ) -> Iterator[tuple[str, Sequence[str]]]:
     for group in best(groups):
         data = name_data(group)
         figures = f"val {group.metric} {format_score(group.validation)}, test {format_score(group.test)}"
-        yield "best", [list_overrides(group, groups), f"{figures}{f', {data}' if data else ''}"]
-    failed = [standing for standing in standings if standing.state == "failed"]
+        words = " ".join(shlex.quote(escape(word)) for word in list_overrides(group, groups))
+        yield "best", [words, f"{figures}{f', {data}' if data else ''}"]
+    failed = [status for status in statuses if status.state is RunState.FAILED]
     if failed:
-        lines = [line for standing in failed[:MOST_LISTED] for line in _describe_failure(standing, folder)]
+        lines = [line for status in failed[:MOST_LISTED] for line in _describe_failure(status, folder)]
         yield "failed", [*lines, *_more(len(failed) - MOST_LISTED)]
-    waiting = [escape(standing.entry.run_id) for standing in standings if standing.state == "waiting"]
-    if waiting:
-        yield "not done", [*waiting[:MOST_LISTED], *_more(len(waiting) - MOST_LISTED)]
-    yield "runs", [count_runs(standings)]
-    seconds = sum(float(standing.number("seconds") or 0) for standing in standings)
+    for state in LEFT:
+        runs = [escape(status.run.run_id) for status in statuses if status.state is state]
+        if runs:
+            yield state, [*runs[:MOST_LISTED], *_more(len(runs) - MOST_LISTED)]
+    yield "runs", [count_runs(statuses)]
+    seconds = sum(float(status.number("seconds") or 0) for status in statuses)
     yield "training", [f"{format_seconds(seconds)} in all runs together"]
     yield "table", [escape(str(folder / FILE))]
 
 
-def _describe_failure(standing: Standing, folder: Path) -> Iterator[str]:
-    yield f"{escape(standing.entry.run_id)}: {escape(_first_line(standing.error or ''))[:300]}"
-    yield f"  see {escape(str(folder / standing.entry.run_id / 'run.log'))}"
+def _describe_failure(status: RunStatus, folder: Path) -> Iterator[str]:
+    yield f"{escape(status.run.run_id)}: {escape(_first_line(status.error or ''))[:300]}"
+    yield f"  see {escape(str(folder / status.run.run_id / 'run.log'))}"
 
 
 def _more(hidden: int) -> list[str]:
@@ -163,41 +152,3 @@ def _more(hidden: int) -> list[str]:
 
 def _first_line(text: str) -> str:
     return next(iter(text.splitlines()), "")
-
-
-def _rows(standings: Sequence[Standing]) -> Iterator[list[str]]:
-    keys = varying([standing.entry for standing in standings])
-    columns = list(_figure_columns(standings))
-    figures = [f"{part}_{name}" for part, name in columns]
-    titles = ("run_id", *keys, "status", "best_epoch", "epochs", *figures, "seconds", "error")
-    yield [_cell(title) for title in titles]
-    for standing in standings:
-        values = standing.entry.values
-        at_best = {part: standing.figures(part) for part in PARTS}
-        cells = (
-            *(values.get(key, "") for key in keys),
-            standing.status,
-            *(_blank(standing.number(name)) for name in ("best_epoch", "epochs")),
-            *(_blank(at_best[part].get(name)) for part, name in columns),
-            _blank(standing.number("seconds")),
-            standing.error or "",
-        )
-        yield [_cell(cell) for cell in (standing.entry.run_id, *cells)]
-
-
-def _figure_columns(standings: Iterable[Standing]) -> Iterator[tuple[str, str]]:
-    found = (name for standing in standings for part in PARTS for name in standing.figures(part))
-    names = list(dict.fromkeys(["loss", *found]))
-    yield from ((part, name) for part in PARTS for name in names)
-
-
-def _blank(number: float | int | None) -> float | int | str:
-    return "" if number is None else number
-
-
-def _cell(value: object) -> str:
-    """Write a cell: a number so that it reads back equal, a text so that no spreadsheet takes it for a formula."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return repr(value)
-    text = escape(spell(value))
-    return f"'{text}" if text.startswith(FORMULA) else text

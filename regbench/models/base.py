@@ -42,6 +42,11 @@ class DataShape:
 class Model(ABC):
     """Base of all models."""
 
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether `build` reads `DataShape.inputs`: they are then stored with the run, for whoever builds it again."""
+        return False
+
     @abstractmethod
     def build(self, data: DataShape) -> Network:
         """Return the network, from an input `[B, *data.shape]` to outputs `[B, data.outputs]`.

@@ -35,6 +35,11 @@ class Polynomial(Model):
     basis: str = choice("raw", "orthogonal", help="powers, or polynomials orthogonal on the training rows")
     initialisation: str = choice(*CONVEX_INITIALISATIONS, help="weights before training")
 
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether the basis is fitted to the training inputs."""
+        return self.basis == "orthogonal"
+
     def build(self, data: DataShape) -> Network:
         """Return a network of a fixed basis and the one layer `linear`, with D * degree weights per output."""
         if data.layout != "table":

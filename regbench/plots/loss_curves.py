@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from regbench.formatting import format_figure
 from regbench.plots.scale import Scale, choose_scale, epoch_scale, is_drawable
+from regbench.statuses import RunState, read_state
 
 WIDTH, HEIGHT = 760, 460
 LEFT, RIGHT, TOP, BOTTOM = 78, 736, 96, 404
@@ -30,6 +31,8 @@ STYLE = (
 # Blue and vermilion of Okabe and Ito (2008), told apart by colour-blind readers; validation is dashed besides.
 TRAIN = ("train", "#0072b2", "")
 VALIDATION = ("validation", "#d55e00", "7 3")
+
+ENDINGS = {RunState.STOPPED_EARLY: "stopped at", RunState.DIVERGED: "diverged at", RunState.FAILED: "failed at"}
 
 Point = tuple[int, float]
 
@@ -124,8 +127,8 @@ def thin_out(points: Sequence[Point], most: int = MAX_POINTS) -> tuple[Point, ..
 def make_marks(result: Mapping[str, Any]) -> tuple[Mark, ...]:
     """Return the marks of the best epoch and of the last, as far as the result knows them."""
     best, last = result.get("best_epoch"), result.get("epochs")
-    ending = {"stopped_early": "stopped at", "diverged": "diverged at", "failed": "failed at"}
-    word = ending.get(str(result.get("status")), "ended at")
+    state = read_state(result.get("status"))
+    word = ENDINGS.get(state, "ended at") if state else "ended at"
     if best and best == last:
         return (Mark(best, f"best and last epoch {best:,}", "best"),)
     marks = [Mark(best, f"best epoch {best:,}", "best")] if best else []
@@ -142,7 +145,7 @@ def _losses(curves: Sequence[Curve]) -> list[float]:
 
 def _sentence(result: Mapping[str, Any]) -> str:
     stopping = result.get("stopping") or {}
-    status = str(result.get("status", "")).replace("_", " ")
+    status = (read_state(result.get("status")) or "").replace("_", " ")
     return ": ".join(part for part in (status, str(stopping.get("reason") or "")) if part)
 
 

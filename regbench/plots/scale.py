@@ -1,4 +1,4 @@
-"""Axes of a picture: where a value lies, and which round values are written beside it."""
+"""Axes of a picture: where a value lies, and which round values label it."""
 
 from __future__ import annotations
 

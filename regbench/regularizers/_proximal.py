@@ -18,7 +18,7 @@ def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
     steps = {}
     for name, w in update.weights.items():
         if scope == "all" or is_weight(name):
-            steps[name] = update.rate * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
+            steps[name] = update.lr * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
     return steps
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,9 +10,8 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.models.network import Site
-from regbench.randomness import Randomness
 from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
-from regbench.regularizers.base import Facts, Note, Regularizer, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, refuse
 
 KINDS = {"before": ("preactivation",), "after": ("hidden", "channels")}
 
@@ -32,6 +32,7 @@ class ActivationNoise(Regularizer):
     Source: Poole, Sohl-Dickstein & Ganguli (2014), Analyzing noise in autoencoders and deep networks.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"activations": "add noise"}
     site_kinds: ClassVar[tuple[str, ...]] = ("preactivation", "hidden", "channels")
 
     strength: Hyper = hyper(0.1, search=(0.01, 1.0), log=True, off=0.0)
@@ -43,8 +44,8 @@ class ActivationNoise(Regularizer):
         if not any(site.kind in KINDS[self.where] for site in facts.sites):
             raise refuse("activation_noise", "needs a model with a non-linearity; input_noise disturbs inputs")
 
-    def activations(self, site: Site, h: Tensor, random: Randomness, note: Note) -> Tensor:
+    def activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
         """Return h + s · n at the chosen side of the non-linearity."""
         if site.kind not in KINDS[self.where]:
             return h
-        return h + draw_noise(self.distribution, random, h.shape, h.dtype) * self.strength
+        return h + draw_noise(self.distribution, ctx.random, h.shape, h.dtype) * self.strength

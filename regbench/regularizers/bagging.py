@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from regbench.config.fields import choice, integer
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class Bagging(Regularizer):
     Source: Breiman (1996), Bagging predictors; Oza & Russell (2001), Online bagging and boosting, for Poisson(1).
     """
 
-    after: ClassVar[tuple[str, ...]] = ("smote",)
+    ranks: ClassVar[Mapping[str, str]] = {"training_data": "weigh rows"}
 
     members: int = integer(5, low=1, high=1000, off=1)
     sampling: str = choice("bootstrap", "poisson")
@@ -53,15 +54,15 @@ class Bagging(Regularizer):
         if self.combination == "vote" and facts.task != "classification":
             raise refuse("bagging", "combination=vote needs classification; it takes mean for a predicted number")
 
-    def training_data(self, rows: Rows, random: Randomness) -> Rows:
+    def training_data(self, rows: Rows, ctx: Context) -> Rows:
         """Return the rows with their weights multiplied by this member's counts."""
         if self.members == 1:
             return rows
-        return rows._replace(weight=rows.weight * self._counts(len(rows.weight), random).to(rows.weight.dtype))
+        return rows._replace(weight=rows.weight * self._counts(len(rows.weight), ctx.random).to(rows.weight.dtype))
 
-    def combine(self, outputs: Tensor, task: str) -> Tensor:
+    def combine(self, outputs: Tensor, facts: Facts) -> Tensor:
         """Return the logarithm of the mean probability or of the smoothed shares of votes, or the mean number."""
-        if task == "regression":
+        if facts.task == "regression":
             return outputs.mean(0)
         members, _, classes = outputs.shape
         if self.combination == "mean":

@@ -1,94 +1,60 @@
 """The protocol of a regularizer: a frozen dataclass of hyper-parameters with pure methods, one for each stage.
 
-A technique overrides the methods of the stages at which it acts, and nothing else happens anywhere. Every method is
-pure: what a technique remembers from step to step is the state that `begin` makes and `after_update` and `average`
-pass on. The same code runs for one run alone and, under `torch.vmap`, for a cohort, so a method uses no `.item()`,
-no `if` on a tensor and no boolean indexing, and treats a `Hyper` as a number that may be a 0-d tensor.
+A regularizer overrides the methods of the stages at which it acts, and nothing else happens anywhere. Every method is
+pure: what a regularizer remembers from step to step is the state that `begin` makes, every stage can read and only
+`after_update` and `average` replace. The same code runs for one run alone and, under `torch.vmap`, for a cohort, so a
+method uses no `.item()`, no `if` on a tensor and no boolean indexing, and treats a `Hyper` as a number that may be a
+0-d tensor.
+
+`check` and `architecture` depend on settings and facts alone; every method that acts in a run takes a `Context` last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import ClassVar
 
 from torch import Tensor
 
 from regbench.config.fields import Hyper
 from regbench.errors import ConfigError
-from regbench.randomness import Randomness
-
-if TYPE_CHECKING:
-    from regbench.models.network import Network, Site
-
-Params: TypeAlias = dict[str, Tensor]
-"""Tensors by name: `hidden0.weight`, `hidden0.bias`, `norm0.scale` ..."""
-
-State: TypeAlias = dict[str, Tensor]
-"""What a technique carries from step to step, by name."""
-
-Note: TypeAlias = Callable[[str, "Tensor | Callable[[], Tensor]"], None]
-"""Records a figure for the column `<technique>.<effect>`, of a name listed in `effects`.
-
-A figure that costs a pass over a tensor is given as a function, which is called only if the figure is wanted.
-"""
-
-Gradient: TypeAlias = Callable[[Params], tuple[Params, Any]]
-"""Computes the gradients of the objective at some weights, and a report that is passed on untouched."""
-
-
-class Rows(NamedTuple):
-    """Rows of data: a whole training set `[N, ...]` or one batch `[B, ...]`."""
-
-    x: Tensor
-    """Inputs `[B, *shape]`."""
-    y: Tensor
-    """Soft targets `[B, C]` that sum to one (classification), or targets `[B, 1]` (regression)."""
-    weight: Tensor
-    """Non-negative weight of each row in the loss, `[B]`."""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a technique may ask about a run before it starts."""
-
-    task: str
-    layout: str
-    shape: tuple[int, ...]
-    class_counts: tuple[int, ...]
-    """Training rows of each class; empty for regression."""
-    nonnegative: bool
-    """Whether every training input is >= 0."""
-    rows: int
-    batch_size: int
-    sites: tuple[Site, ...]
+from regbench.models.network import Network, Site
+from regbench.regularizers.context import (
+    Context,
+    Effect,
+    Facts,
+    Gradient,
+    Moment,
+    Params,
+    Report,
+    Rows,
+    State,
+    Update,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Regularizer:
-    """Base of all techniques; every stage does nothing unless overridden."""
+    """Base of all regularizers; every stage does nothing unless overridden."""
 
     conflicts: ClassVar[tuple[str, ...]] = ()
-    """Techniques that cannot be used beside this one."""
-    after: ClassVar[tuple[str, ...]] = ()
-    """Techniques that act before this one wherever both act at the same stage; the others go by name."""
+    """Regularizers that cannot be used together with this one."""
+    ranks: ClassVar[Mapping[str, str]] = {}
+    """Rank at each stage at which order matters, by protocol method; `regularizers/stages.py` lists them."""
     site_kinds: ClassVar[tuple[str, ...]] = ()
-    """Kinds of sites at which `activations` acts."""
+    """Kinds of sites at which `activations` and `site_penalty` act."""
     effects: ClassVar[tuple[str, ...]] = ()
-    """Figures that the technique reports each epoch through `note`."""
+    """Figures that the regularizer reports each epoch through `ctx.effect`."""
     needs_gain: ClassVar[bool] = False
-    """Whether `after_update` wants `Update.gain`, which costs a pass over the optimizer's state."""
+    """Whether `after_update` wants `Update.gain`, which costs a pass over the optimizer's memory."""
+
+    # -- before the run ------------------------------------------------------------------------------------------
 
     def check(self, facts: Facts) -> None:
-        """Refuse, with a `ConfigError`, data or a model that the technique does not fit."""
+        """Refuse, with a `ConfigError`, data or a model that the regularizer does not fit."""
 
-    # -- once ----------------------------------------------------------------------------------------------------
-
-    def training_data(self, rows: Rows, random: Randomness) -> Rows:
-        """Return the training set to learn from; validation and test data are never seen here."""
-        return rows
-
-    def architecture(self, network: Network) -> Network:
+    def architecture(self, network: Network, facts: Facts) -> Network:
         """Return the network to train in place of the given one."""
         return network
 
@@ -97,104 +63,87 @@ class Regularizer:
         """Number of networks trained side by side in one run."""
         return 1
 
+    # -- once ----------------------------------------------------------------------------------------------------
+
+    def training_data(self, rows: Rows, ctx: Context) -> Rows:
+        """Return the training set to learn from; validation and test data are never seen here."""
+        return rows
+
+    def about(self, rows: Rows, ctx: Context) -> Params:
+        """Return constants of the training rows, `[N, ...]` each, which `ctx.about` gives for those of a batch."""
+        return {}
+
+    def begin(self, weights: Params, rows: Rows, ctx: Context) -> State:
+        """Return the state before the first step, given the initial weights (and norm statistics) and the rows.
+
+        A state may have the size of the training set: `ctx.numbers` then says which of its entries are the batch's.
+        """
+        return {}
+
     # -- every step ----------------------------------------------------------------------------------------------
 
-    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+    def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the batch to train on."""
         return batch
 
-    def forward_weights(self, weights: Params, rows: int, random: Randomness, note: Note) -> Params:
+    def forward_weights(self, weights: Params, rows: int, ctx: Context) -> Params:
         """Return the weights as the forward pass sees them; the update still applies to the clean ones."""
         return weights
 
-    def activations(self, site: Site, h: Tensor, random: Randomness, note: Note) -> Tensor:
+    def activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
         """Return the activations `[B, *site.shape]` of one site in training."""
         return h
 
-    def evaluated_activations(self, site: Site, h: Tensor) -> Tensor:
-        """Return the activations of one site in evaluation."""
-        return h
+    def site_penalty(self, site: Site, raw: Tensor, h: Tensor, batch: Rows, ctx: Context) -> Tensor | float:
+        """Return a scalar that is added to the mean loss, summed over sites.
 
-    def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows) -> Tensor:
+        `raw` are the activations `[B, *site.shape]` before, `h` those after regularizers acted on them.
+        """
+        return 0.0
+
+    def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
         """Return the loss of each row `[B]`, given outputs (logits or predictions) `[B, C]`."""
         return losses
 
-    def penalty(self, weights: Params) -> Tensor | float:
+    def batch_loss(self, loss: Tensor, ctx: Context) -> Tensor:
+        """Return the mean data loss of the batch, 0-d, as it enters the objective, before penalties."""
+        return loss
+
+    def penalty(self, weights: Params, ctx: Context) -> Tensor | float:
         """Return a scalar that is added to the mean loss."""
         return 0.0
 
-    def gradient_rule(self, gradient: Gradient) -> Gradient:
+    def gradient_rule(self, gradient: Gradient[Report], ctx: Context) -> Gradient[Report]:
         """Return the function that computes gradients in place of the given one."""
         return gradient
 
-    def gradients(self, gradients: Params, weights: Params, step: int, random: Randomness, note: Note) -> Params:
-        """Return the gradients that the optimizer gets; `step` counts updates from 0."""
+    def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:
+        """Return the gradients that the optimizer gets."""
         return gradients
 
     # -- after each update ---------------------------------------------------------------------------------------
 
-    def begin(self, weights: Params) -> State:
-        """Return the state before the first step; empty for a technique without memory."""
-        return {}
+    def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
+        """Return the weights that training continues with, and the state."""
+        return update.weights, ctx.state
 
-    def after_update(self, update: Update, state: State) -> tuple[Params, State]:
-        """Return the weights that training goes on with, and the state."""
-        return update.weights, state
-
-    def average(self, weights: Params, step: int, state: State) -> State:
-        """Take the new weights (and norm statistics) into the average; `step` counts updates from 0."""
-        return state
-
-    def averaged(self, weights: Params, state: State) -> Params:
-        """Return the weights (and norm statistics) that evaluation uses."""
-        return weights
+    def average(self, weights: Params, ctx: Context) -> State:
+        """Take the new weights (and norm statistics) into the average and return the state."""
+        return ctx.state
 
     # -- evaluation ----------------------------------------------------------------------------------------------
 
-    def combine(self, outputs: Tensor, task: str) -> Tensor:
-        """Combine the members' log-probabilities (or predicted numbers) `[M, N, C]` into one, `[N, C]`."""
+    def averaged(self, weights: Params, ctx: Context) -> Params:
+        """Return the weights (and norm statistics) that evaluation uses."""
+        return weights
+
+    def evaluated_activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
+        """Return the activations of one site in evaluation."""
+        return h
+
+    def combine(self, outputs: Tensor, facts: Facts) -> Tensor:
+        """Combine the log-probabilities (or predicted numbers) `[M, N, C]` of an ensemble into one, `[N, C]`."""
         return outputs.mean(0)
-
-
-class Update(NamedTuple):
-    """One optimizer step as the stage after it sees it."""
-
-    weights: Params
-    """Weights after the step."""
-    previous: Params
-    """Weights before the step."""
-    rate: Tensor
-    """Learning rate of this step, 0-d."""
-    gain: Params
-    """How far a unit of constant gradient moves each weight at rate 1 (1/(1-momentum), 1/(sqrt(v)+eps)), or empty."""
-
-
-STAGES: dict[str, str] = {
-    "training_data": "training data",
-    "architecture": "architecture",
-    "batch": "batch",
-    "forward_weights": "forward weights",
-    "activations": "activations",
-    "row_loss": "loss per row",
-    "penalty": "penalty",
-    "gradient_rule": "gradient rule",
-    "gradients": "gradients",
-    "after_update": "after the update",
-    "average": "averaging",
-    "ensemble_size": "ensemble",
-}
-"""Protocol method of each stage, in the order in which they act, and the stage's name."""
-
-
-def overrides(technique: Regularizer | type[Regularizer], method: str) -> bool:
-    """Tell whether a technique has its own version of a protocol method."""
-    cls = technique if isinstance(technique, type) else type(technique)
-    return getattr(cls, method) is not getattr(Regularizer, method)
-
-
-def stages_of(technique: Regularizer | type[Regularizer]) -> tuple[str, ...]:
-    """Return the names of the stages at which a technique acts, in order."""
-    return tuple(stage for method, stage in STAGES.items() if overrides(technique, method))
 
 
 def is_weight(name: str) -> bool:
@@ -208,24 +157,24 @@ def select(weights: Params, scope: str) -> list[Tensor]:
 
 
 def refuse(name: str, reason: str) -> ConfigError:
-    """Return the refusal of a technique on this data or model."""
+    """Return the refusal of a regularizer on this data or model."""
     return ConfigError(f"regularizer {name}: {reason}")
 
 
 __all__ = [
-    "STAGES",
+    "Context",
+    "Effect",
     "Facts",
     "Gradient",
     "Hyper",
-    "Note",
+    "Moment",
     "Params",
     "Regularizer",
+    "Report",
     "Rows",
     "State",
     "Update",
     "is_weight",
-    "overrides",
     "refuse",
     "select",
-    "stages_of",
 ]

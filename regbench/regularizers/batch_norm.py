@@ -47,7 +47,7 @@ class BatchNorm(Regularizer):
         if facts.batch_size < 2:
             raise refuse("batch_norm", f"needs batches of at least 2 rows, and schedule.batch_size={facts.batch_size}")
 
-    def architecture(self, network: Network) -> Network:
+    def architecture(self, network: Network, facts: Facts) -> Network:
         """Return the network with a normalisation in front of every chosen site."""
         layers: list[Layer] = []
         count = 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.losses import log_probabilities
-from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class ConfidencePenalty(Regularizer):
     Source: Pereyra, Tucker, Chorowski, Kaiser & Hinton (2017), section 3.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"row_loss": "add"}
     strength: Hyper = hyper(0.1, search=(0.01, 2.0), log=True, off=0.0)
     threshold: Hyper = hyper(0.5, search=(0.1, 2.0))
     form: str = choice("plain", "hinge")
@@ -37,7 +40,7 @@ class ConfidencePenalty(Regularizer):
         if facts.task != "classification":
             raise refuse("confidence_penalty", "needs classification; a predicted number has no entropy")
 
-    def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows) -> Tensor:
+    def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
         """Return the losses `[B]` with the penalty."""
         log_p = log_probabilities(outputs)
         entropy = -(log_p.exp() * log_p).sum(-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, hyper
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Note, Regularizer, Rows
+from regbench.regularizers.base import Context, Regularizer, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,19 +32,20 @@ class Cutout(Regularizer):
     Source: DeVries & Taylor (2017), section 3.2.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"batch": "mask"}
     effects: ClassVar[tuple[str, ...]] = ("erased_fraction",)
 
     fraction: Hyper = hyper(0.25, high=1.0, search=(0.05, 0.75), off=0.0)
 
-    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+    def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the batch with one hole in each row."""
         x = batch.x
         rows, first_axis = x.shape[0], 1 if x.ndim == 2 else 2
         hole = torch.tensor(True)
         for axis in range(first_axis, x.ndim):
-            inside = self._segment(rows, x.shape[axis], random.at(axis))
+            inside = self._segment(rows, x.shape[axis], ctx.random.at(axis))
             hole = hole & inside.view(rows, *(x.shape[axis] if a == axis else 1 for a in range(1, x.ndim)))
-        note("erased_fraction", hole.to(x.dtype).mean())
+        ctx.effect("erased_fraction", hole.to(x.dtype).mean())
         return batch._replace(x=torch.where(hole, 0.0, x))
 
     def _segment(self, rows: int, size: int, random: Randomness) -> Tensor:

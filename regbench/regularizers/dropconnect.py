@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Note, Params, Regularizer, is_weight
+from regbench.regularizers.base import Context, Effect, Params, Regularizer, is_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,24 +34,24 @@ class DropConnect(Regularizer):
 
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
 
-    after: ClassVar[tuple[str, ...]] = ("weight_noise",)
+    ranks: ClassVar[Mapping[str, str]] = {"forward_weights": "mask"}
 
     rate: Hyper = hyper(0.5, high=1.0, open_high=True, search=(0.05, 0.8), off=0.0)
     mask: str = choice("row", "batch")
 
-    def forward_weights(self, weights: Params, rows: int, random: Randomness, note: Note) -> Params:
+    def forward_weights(self, weights: Params, rows: int, ctx: Context) -> Params:
         """Return the weights with those of linear layers masked, `[B, outputs, inputs]` if masks are per row."""
         if isinstance(self.rate, float) and self.rate == 0.0:
-            note("drop_fraction", lambda: torch.zeros(()))
+            ctx.effect("drop_fraction", lambda: torch.zeros(()))
             return weights  # one matrix per row would give the same numbers up to rounding only
         leading = (rows,) if self.mask == "row" else ()
         masked = dict(weights)
         for name, weight in weights.items():
             if is_weight(name) and weight.ndim == 2:
-                masked[name] = self._drop(weight, leading, random.at(name), note)
+                masked[name] = self._drop(weight, leading, ctx.random.at(name), ctx.effect)
         return masked
 
-    def _drop(self, weight: Tensor, leading: tuple[int, ...], random: Randomness, note: Note) -> Tensor:
+    def _drop(self, weight: Tensor, leading: tuple[int, ...], random: Randomness, effect: Effect) -> Tensor:
         kept = random.keep(self.rate, (*leading, *weight.shape), weight.dtype)
-        note("drop_fraction", lambda: 1.0 - kept.mean())
+        effect("drop_fraction", lambda: 1.0 - kept.mean())
         return weight * (1.0 / (1.0 - self.rate)) * kept

@@ -11,8 +11,7 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper, rates
 from regbench.errors import suggest
 from regbench.models.network import Site
-from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Note, Regularizer, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +33,7 @@ class Dropout(Regularizer):
     Source: Srivastava et al. (2014), section 4, and section 10 for the inverted scaling.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"activations": "mask"}
     site_kinds: ClassVar[tuple[str, ...]] = ("input", "hidden", "channels")
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
 
@@ -52,19 +52,19 @@ class Dropout(Regularizer):
         if not hidden and not self.layers and self.input_rate == 0.0:
             raise refuse("dropout", "the model has no hidden layer; set input_rate to drop inputs")
 
-    def activations(self, site: Site, h: Tensor, random: Randomness, note: Note) -> Tensor:
+    def activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
         """Return h · m, divided by 1 − p if inverted."""
         rate = self._rate(site)
         if isinstance(rate, float) and rate == 0.0:
             if site.kind != "input":
-                note("drop_fraction", lambda: h.new_zeros(()))
+                ctx.effect("drop_fraction", lambda: h.new_zeros(()))
             return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
-        mask = random.keep(rate, h.shape, h.dtype)
+        mask = ctx.random.keep(rate, h.shape, h.dtype)
         if site.kind != "input":
-            note("drop_fraction", lambda: 1.0 - mask.mean())
+            ctx.effect("drop_fraction", lambda: 1.0 - mask.mean())
         return h * (mask * (1.0 / (1.0 - rate))) if self.scaling == "inverted" else h * mask
 
-    def evaluated_activations(self, site: Site, h: Tensor) -> Tensor:
+    def evaluated_activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
         """Return h, times 1 − p under the original scaling."""
         if self.scaling == "inverted" or site.kind not in self.site_kinds:
             return h

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.regularizers._proximal import proximal_steps, soft_threshold
-from regbench.regularizers.base import Params, Regularizer, State, Update, select
+from regbench.regularizers.base import Context, Params, Regularizer, State, Update, select
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class ElasticNet(Regularizer):
     """
 
     conflicts: ClassVar[tuple[str, ...]] = ("l1",)
+    ranks: ClassVar[Mapping[str, str]] = {"after_update": "shrink"}
     needs_gain: ClassVar[bool] = True
 
     strength: Hyper = hyper(1e-4, search=(1e-6, 1e-1), log=True, off=0.0, help="weight of the penalty in the loss")
@@ -41,7 +43,7 @@ class ElasticNet(Regularizer):
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     method: str = choice("proximal", "subgradient", help="shrinkage after each update, or part of the gradient")
 
-    def penalty(self, weights: Params) -> Tensor:
+    def penalty(self, weights: Params, ctx: Context) -> Tensor:
         """Return strength · Σ (r |w| + ½ (1 − r) w²), 0-d; without a gradient in the proximal method."""
         covered = select(weights, self.scope)
         absolute = torch.stack([w.abs().sum() for w in covered]).sum()
@@ -52,13 +54,13 @@ class ElasticNet(Regularizer):
             total = total.detach()
         return torch.as_tensor(self.strength, dtype=total.dtype, device=total.device) * total
 
-    def after_update(self, update: Update, state: State) -> tuple[Params, State]:
+    def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the shrinkage of the proximal method."""
         if self.method == "subgradient":
-            return update.weights, state
+            return update.weights, ctx.state
         steps = proximal_steps(update, self.strength, self.scope)
         shrunk = {name: self._shrink(update.weights[name], t) for name, t in steps.items()}
-        return {**update.weights, **shrunk}, state
+        return {**update.weights, **shrunk}, ctx.state
 
     def _shrink(self, w: Tensor, t: Tensor) -> Tensor:
         ratio = torch.as_tensor(self.l1_ratio, dtype=w.dtype, device=w.device)

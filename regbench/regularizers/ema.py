@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, hyper
-from regbench.regularizers.base import Params, Regularizer, State
+from regbench.regularizers.base import Context, Params, Regularizer, Rows, State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,23 +29,24 @@ class EMA(Regularizer):
     section 8.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"averaged": "average"}
     decay: Hyper = hyper(
         0.99, high=1.0, open_high=True, search=(0.9, 0.999), off=0.0, help="share of w̄ kept each update"
     )
 
-    def begin(self, weights: Params) -> State:
+    def begin(self, weights: Params, rows: Rows, ctx: Context) -> State:
         """Return a copy of the initial weights and statistics."""
         return {name: w.clone() for name, w in weights.items()}
 
-    def average(self, weights: Params, step: int, state: State) -> State:
+    def average(self, weights: Params, ctx: Context) -> State:
         """Take the new weights and statistics into the average."""
-        if step == 0:
-            return self.begin(weights)
-        return {name: self._mix(state[name], w) for name, w in weights.items()}
+        if ctx.moment.update == 0:
+            return {name: w.clone() for name, w in weights.items()}
+        return {name: self._mix(ctx.state[name], w) for name, w in weights.items()}
 
-    def averaged(self, weights: Params, state: State) -> Params:
+    def averaged(self, weights: Params, ctx: Context) -> Params:
         """Return the averaged weights and statistics."""
-        return dict(state)
+        return dict(ctx.state)
 
     def _mix(self, old: Tensor, new: Tensor) -> Tensor:
         if not new.is_floating_point():

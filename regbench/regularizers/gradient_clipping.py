@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,8 +11,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.randomness import Randomness
-from regbench.regularizers.base import Note, Params, Regularizer
+from regbench.regularizers.base import Context, Params, Regularizer
 
 EPSILON = 1e-6
 """Added to the norm as in torch; a gradient of zero then needs no case of its own."""
@@ -33,21 +33,22 @@ class GradientClipping(Regularizer):
     Source: Pascanu, Mikolov & Bengio (2013), algorithm 1 (by norm).
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"gradients": "clip"}
     effects: ClassVar[tuple[str, ...]] = ("clipped_fraction",)
 
     limit: Hyper = hyper(1.0, open_low=True, search=(1e-2, 1e2), log=True, off=math.inf, help="largest norm or value")
     by: str = choice("norm", "value", help="scale the whole gradient, or cut each component")
 
-    def gradients(self, gradients: Params, weights: Params, step: int, random: Randomness, note: Note) -> Params:
+    def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:
         """Return the clipped gradients."""
         some = next(iter(gradients.values()))
         limit = torch.as_tensor(self.limit, dtype=some.dtype, device=some.device)
         if self.by == "value":
             beyond = torch.stack([(g.abs() > limit).sum() for g in gradients.values()]).sum()
-            note("clipped_fraction", beyond / sum(g.numel() for g in gradients.values()))
+            ctx.effect("clipped_fraction", beyond / sum(g.numel() for g in gradients.values()))
             return {name: _cut(g, limit) for name, g in gradients.items()}
         norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients.values()]))
-        note("clipped_fraction", (norm > limit).to(some.dtype))
+        ctx.effect("clipped_fraction", (norm > limit).to(some.dtype))
         # A norm that overflows would scale finite gradients to zero, and the run would stand still unmarked.
         scale = torch.where(torch.isfinite(norm), (limit / (norm + EPSILON)).clamp_max(1.0), math.nan)
         return {name: g * scale for name, g in gradients.items()}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from regbench.config.fields import Hyper, hyper
-from regbench.randomness import Randomness
-from regbench.regularizers.base import Note, Params, Regularizer
+from regbench.regularizers.base import Context, Params, Regularizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +25,16 @@ class GradientNoise(Regularizer):
     Source: Neelakantan et al. (2015), section 3, with eta from {0.01, 0.3, 1} and gamma 0.55.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"gradients": "add noise"}
     effects: ClassVar[tuple[str, ...]] = ("sigma",)
 
     eta: Hyper = hyper(0.01, search=(1e-4, 1.0), log=True, off=0.0, help="variance at the first update")
     gamma: Hyper = hyper(0.55, search=(0.3, 1.0), help="exponent with which the variance falls")
 
-    def gradients(self, gradients: Params, weights: Params, step: int, random: Randomness, note: Note) -> Params:
+    def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:
         """Return the gradients with noise, drawn for each parameter from its own name."""
         some = next(iter(gradients.values()))
-        fall = torch.tensor(1.0 + step, dtype=torch.float64, device=some.device) ** self.gamma
+        fall = torch.tensor(1.0 + ctx.moment.update, dtype=torch.float64, device=some.device) ** self.gamma
         sigma = (self.eta / fall).sqrt().to(some.dtype)
-        note("sigma", sigma)
-        return {name: g + sigma * random.at(name).normal(g.shape, g.dtype) for name, g in gradients.items()}
+        ctx.effect("sigma", sigma)
+        return {name: g + sigma * ctx.random.at(name).normal(g.shape, g.dtype) for name, g in gradients.items()}

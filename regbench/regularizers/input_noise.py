@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper, number
 from regbench.randomness import Randomness
 from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
-from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,7 @@ class InputNoise(Regularizer):
     denoising autoencoders, for salt and pepper.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"batch": "add noise"}
     strength: Hyper = hyper(0.1, search=(0.01, 1.0), log=True, off=0.0)
     distribution: str = choice(*DISTRIBUTIONS, "poisson", "salt_and_pepper")
     low: float | None = number(None, optional=True, help="pepper; null: the least value of each input in the batch")
@@ -50,14 +53,14 @@ class InputNoise(Regularizer):
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise refuse("input_noise", f"low={self.low:g} must lie below high={self.high:g}")
 
-    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+    def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the batch with disturbed inputs."""
         x = batch.x
         if self.distribution == "poisson":
-            return batch._replace(x=self._count(x, random))
+            return batch._replace(x=self._count(x, ctx.random))
         if self.distribution == "salt_and_pepper":
-            return batch._replace(x=self._flip(x, random))
-        return batch._replace(x=x + draw_noise(self.distribution, random, x.shape, x.dtype) * self.strength)
+            return batch._replace(x=self._flip(x, ctx.random))
+        return batch._replace(x=x + draw_noise(self.distribution, ctx.random, x.shape, x.dtype) * self.strength)
 
     def _count(self, x: Tensor, random: Randomness) -> Tensor:
         strength = torch.as_tensor(self.strength, dtype=torch.float64)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers.base import Params, Regularizer, select
+from regbench.regularizers.base import Context, Params, Regularizer, select
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class L2(Regularizer):
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     scaling: str = choice("half", "full", help="half: ½ · strength · Σ w²; full: strength · Σ w²")
 
-    def penalty(self, weights: Params) -> Tensor:
+    def penalty(self, weights: Params, ctx: Context) -> Tensor:
         """Return ½ · strength · Σ w², or twice that with scaling `full`, 0-d."""
         squares = torch.stack([w.square().sum() for w in select(weights, self.scope)]).sum()
         factor = 0.5 if self.scaling == "half" else 1.0

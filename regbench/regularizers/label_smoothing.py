@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class LabelSmoothing(Regularizer):
     Source: Szegedy et al. (2016), section 7.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"batch": "make targets"}
     epsilon: Hyper = hyper(0.1, high=1.0, open_high=True, search=(0.01, 0.4), log=True, off=0.0)
     form: str = choice("uniform", "others")
 
@@ -32,7 +34,7 @@ class LabelSmoothing(Regularizer):
         if facts.task != "classification" or len(facts.class_counts) < 2:
             raise refuse("label_smoothing", "needs classification with at least two classes")
 
-    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+    def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the batch with smoothed targets."""
         classes = batch.y.shape[-1]
         if self.form == "uniform":

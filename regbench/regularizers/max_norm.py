@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers.base import Params, Regularizer, State, Update, is_weight
+from regbench.regularizers.base import Context, Params, Regularizer, State, Update, is_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,14 +28,14 @@ class MaxNorm(Regularizer):
     Source: Srivastava et al. (2014), section 5.1; radius 3 to 4 from appendix A.3.
     """
 
-    after: ClassVar[tuple[str, ...]] = ("elastic_net", "l1", "weight_decay")
+    ranks: ClassVar[Mapping[str, str]] = {"after_update": "project"}
 
     radius: Hyper = hyper(3.0, open_low=True, search=(0.5, 8.0), log=True, off=math.inf, help="largest norm allowed")
     scope: str = choice("unit", "layer", help="what the norm is taken over: each unit's weights, or all of a layer's")
 
-    def after_update(self, update: Update, state: State) -> tuple[Params, State]:
+    def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights, projected."""
-        return {name: self._project(w) if is_weight(name) else w for name, w in update.weights.items()}, state
+        return {name: self._project(w) if is_weight(name) else w for name, w in update.weights.items()}, ctx.state
 
     def _project(self, w: Tensor) -> Tensor:
         axes = tuple(range(1 if self.scope == "unit" else 0, w.ndim))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Note, Regularizer, Rows, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class Mixup(Regularizer):
     Source: Zhang, Cissé, Dauphin & Lopez-Paz (2018), section 2.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"batch": "mix rows"}
     effects: ClassVar[tuple[str, ...]] = ("lambda",)
 
     alpha: Hyper = hyper(0.2, search=(0.05, 2.0), log=True, off=0.0)
@@ -38,16 +39,16 @@ class Mixup(Regularizer):
         if facts.task == "classification" and sum(count > 0 for count in facts.class_counts) < 2:
             raise refuse("mixup", "needs training rows of at least two classes")
 
-    def batch(self, batch: Rows, random: Randomness, note: Note) -> Rows:
+    def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the mixed rows."""
         x, y, weight = batch
         alpha = torch.as_tensor(self.alpha, dtype=torch.float64)
-        drawn = random.at("lambda").beta(
+        drawn = ctx.random.at("lambda").beta(
             torch.where(alpha > 0, alpha, 1.0), (len(x) if self.per == "row" else 1,), x.dtype
         )
         share = torch.where(alpha > 0, drawn, 1.0)
-        partner = random.at("partner").permutation(len(x))
-        note("lambda", share.mean())
+        partner = ctx.random.at("partner").permutation(len(x))
+        ctx.effect("lambda", share.mean())
         of_x, of_y = share.view(-1, *(1,) * (x.ndim - 1)), share.view(-1, *(1,) * (y.ndim - 1)).to(y.dtype)
         return Rows(
             x=of_x * x + (1.0 - of_x) * x[partner],

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from regbench.config.fields import Hyper, hyper
-from regbench.regularizers.base import Gradient, Params, Regularizer
+from regbench.regularizers.base import Context, Gradient, Params, Regularizer, Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +27,10 @@ class SAM(Regularizer):
 
     rho: Hyper = hyper(0.05, search=(0.01, 0.5), log=True, off=0.0, help="distance of the perturbed weights")
 
-    def gradient_rule(self, gradient: Gradient) -> Gradient:
+    def gradient_rule(self, gradient: Gradient[Report], ctx: Context) -> Gradient[Report]:
         """Return the function that computes gradients at the perturbed weights, and reports on the clean ones."""
 
-        def sharpness_aware(weights: Params) -> tuple[Params, Any]:
+        def sharpness_aware(weights: Params) -> tuple[Params, Report]:
             ascent, report = gradient(weights)
             norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in ascent.values()]))
             rho = torch.as_tensor(self.rho, dtype=norm.dtype, device=norm.device)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from regbench.config.fields import integer, number
-from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Regularizer, Rows, refuse
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,7 @@ class Smote(Regularizer):
     Source: Chawla, Bowyer, Hall & Kegelmeyer (2002), section 4.2.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"training_data": "make rows"}
     strength: float = number(1.0, low=0.0, high=1.0, off=0.0, help="share of the gap to the largest class")
     neighbours: int = integer(5, low=1)
 
@@ -42,7 +43,7 @@ class Smote(Regularizer):
                 f"a class to fill up has {least} training rows; it takes more than neighbours={self.neighbours}",
             )
 
-    def training_data(self, rows: Rows, random: Randomness) -> Rows:
+    def training_data(self, rows: Rows, ctx: Context) -> Rows:
         """Return the original rows, followed by the synthetic ones."""
         labels = rows.y.argmax(1)
         counts = torch.bincount(labels, minlength=rows.y.shape[1]).tolist()
@@ -51,7 +52,7 @@ class Smote(Regularizer):
             return rows
         from imblearn.over_sampling import SMOTE
 
-        state = int(random.integers(2**31 - 1, (1,))[0])
+        state = int(ctx.random.integers(2**31 - 1, (1,))[0])
         smote = SMOTE(sampling_strategy=wanted, k_neighbors=self.neighbours, random_state=state)
         x, y = smote.fit_resample(rows.x.flatten(1).numpy(), labels.numpy())
         new_x = torch.from_numpy(x[len(labels) :]).to(rows.x.dtype).view(-1, *rows.x.shape[1:])

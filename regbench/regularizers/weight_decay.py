@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers.base import Params, Regularizer, State, Update, is_weight
+from regbench.regularizers.base import Context, Params, Regularizer, State, Update, is_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +28,15 @@ class WeightDecay(Regularizer):
     Source: Loshchilov & Hutter (2019), algorithm 1, line 9, and algorithm 2, line 12; scaled by the rate as in torch.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"after_update": "decay"}
     strength: Hyper = hyper(1e-2, search=(1e-5, 1e-1), log=True, off=0.0, help="share of w lost per unit of rate")
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
 
-    def after_update(self, update: Update, state: State) -> tuple[Params, State]:
+    def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights less the decay of those before the step."""
         decayed = {}
         for name, w in update.weights.items():
             if self.scope == "all" or is_weight(name):
-                share = update.rate * torch.as_tensor(self.strength, dtype=w.dtype, device=w.device)
+                share = update.lr * torch.as_tensor(self.strength, dtype=w.dtype, device=w.device)
                 decayed[name] = w - share * update.previous[name]
-        return {**update.weights, **decayed}, state
+        return {**update.weights, **decayed}, ctx.state

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.randomness import Randomness
 from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
-from regbench.regularizers.base import Note, Params, Regularizer, is_weight
+from regbench.regularizers.base import Context, Params, Regularizer, is_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,14 +27,15 @@ class WeightNoise(Regularizer):
     recognition with deep recurrent neural networks, with s = 0.075.
     """
 
+    ranks: ClassVar[Mapping[str, str]] = {"forward_weights": "add noise"}
     strength: Hyper = hyper(0.075, search=(0.003, 0.3), log=True, off=0.0)
     distribution: str = choice(*DISTRIBUTIONS)
     scope: str = choice("weights", "all")
 
-    def forward_weights(self, weights: Params, rows: int, random: Randomness, note: Note) -> Params:
+    def forward_weights(self, weights: Params, rows: int, ctx: Context) -> Params:
         """Return the disturbed weights."""
         return {
-            name: w + draw_noise(self.distribution, random.at(name), w.shape, w.dtype) * self.strength
+            name: w + draw_noise(self.distribution, ctx.random.at(name), w.shape, w.dtype) * self.strength
             if self.scope == "all" or is_weight(name)
             else w
             for name, w in weights.items()

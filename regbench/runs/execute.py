@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from regbench.config.run_config import RunConfig
-from regbench.display.run_progress import open_progress
-from regbench.display.run_summary import print_already_done, print_result
 from regbench.errors import RegbenchError
 from regbench.runs.lifecycle import FolderSink, begin_run, finished_result, open_run
-from regbench.runs.prepare import OUT_OF_MEMORY, Task, build_records, choose_threads, is_out_of_memory, prepare_task
+from regbench.runs.observer import SILENT_RUN, RunObserver, RunStart
+from regbench.runs.prepare import (
+    OUT_OF_MEMORY,
+    PreparedRun,
+    build_records,
+    choose_threads,
+    is_out_of_memory,
+    prepare_run,
+)
+from regbench.runs.result import RunResult, read_result
 from regbench.runs.reuse import PresentData
-from regbench.signals import asked_to_stop
+from regbench.runs.threads import torch_threads
+from regbench.signals import StopSignal, deliver, stop_requests
 from regbench.store.checkpoint import CheckpointError
 from regbench.store.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    from regbench.training.cohort_run import CohortRun
 
-def run_one(config: RunConfig) -> int:
-    """Train one run, or resume it, or say that it is done; return the exit code.
 
-    0 is complete; a diverged run is complete too, and its result says so.
+def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
+    """Train one run, resume it, or return its result where it has ended already.
+
+    A signal (Ctrl-C, SIGTERM) ends it at the next commit and then acts as the program wants it to.
+
+    Args:
+        config: the run.
+        observer: follows the training.
 
     Raises:
         RegbenchError: the configuration, the data or the folder cannot be used.
+        KeyboardInterrupt: Ctrl-C; everything so far is committed.
     """
     if os.path.exists(config.folder() / "result.json"):  # Path.exists raises where a folder above cannot be searched
         with RunFolder.claim(config.folder()) as folder:
-            if _is_done(config, folder):
-                return 0
-    task = prepare_task(config, build_records(config))
+            result = _find_result(config, folder)
+        if result is not None:
+            return result
+    prepared = prepare_run(config, build_records(config))
     with RunFolder.claim(config.folder()) as folder:
-        if _is_done(config, folder):  # by another process, since the first look
-            return 0
+        result = _find_result(config, folder)  # of another process, since the first look
+        if result is not None:
+            return result
         try:
-            return _train(config, task, folder)
+            return _train(config, prepared, folder, observer)
         except (CheckpointError, BrokenPipeError):
             raise  # a refusal to touch what is there, or nobody reads any more: the run itself has not failed
         except Exception as error:
@@ -44,51 +64,61 @@ def run_one(config: RunConfig) -> int:
             raise
 
 
-def _is_done(config: RunConfig, folder: RunFolder) -> bool:
-    """Say that a complete run is complete, unless it is to start over."""
+def _find_result(config: RunConfig, folder: RunFolder) -> RunResult | None:
+    """Return the result of a run that has ended, unless it is to start over.
+
+    Raises:
+        StaleRunError: the result belongs to other data or other code than those of now.
+        StorageError: what is there is not a result.
+    """
     if config.resume == "fresh":
-        return False
+        return None
     found = finished_result(config, folder, PresentData())
     if found is None:
-        return False
-    result, note = found
-    if not config.quiet:
-        print_already_done(result, config.folder())
-    if note is not None:
-        print(f"regbench: note: {note}", file=sys.stderr)
-    return True
+        return None
+    values, note = found
+    return replace(read_result(config.folder(), values), reused=True, note=note)
 
 
-def _train(config: RunConfig, task: Task, folder: RunFolder) -> int:
-    import torch
-
+def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder, observer: RunObserver) -> RunResult:
     from regbench.runs.provenance import describe_environment
-    from regbench.training.fit import Interrupted, Watch, fit, make_job
+    from regbench.training.cohort_run import Interrupted, make_run
 
     if config.resume == "fresh":
         folder.discard()
-    plan, epochs = task.plan, task.plan.schedule.epochs
-    checkpoint = open_run(config, task, folder)
+    checkpoint = open_run(config, prepared, folder)
     before = {} if checkpoint is None else checkpoint.facts
-    # A resumed run keeps its number of threads, for sums are rounded differently with another.
-    threads = config.threads or before.get("threads") or choose_threads(task, len(os.sched_getaffinity(0)))
-    torch.set_num_threads(threads)
-    begin_run(config, task, folder, checkpoint, describe_environment(config.device))
-    first = 1 if checkpoint is None else int(before["track"]["epoch"]) + 1
-    job = make_job(plan, config.seed, FolderSink(folder), task.commit_facts(threads), checkpoint)
+    # A resumed run keeps its number of threads: sums are rounded differently with another.
+    threads = config.threads or before.get("threads") or choose_threads(prepared, len(os.sched_getaffinity(0)))
+    with torch_threads(threads), stop_requests() as stop:
+        begin_run(config, prepared, folder, checkpoint, describe_environment(config.device))
+        run = make_run(prepared.spec, config.seed, FolderSink(folder), prepared.commit_record(threads), checkpoint)
+        first = 1 if checkpoint is None else int(before["track"]["epoch"]) + 1
+        start = RunStart(config.run_id(), prepared.spec.schedule.epochs, first, prepared.spec.metric.name)
+        values: Mapping[str, object] | None = None
+        try:
+            values = _fit(prepared, run, observer, start, stop)
+        except Interrupted:
+            folder.log("interrupted; everything up to the last commit is kept")
+    if stop.number is not None:
+        deliver(stop.number)  # also where it came too late for this run: what comes after it is not wanted any more
+    assert values is not None, "training is interrupted only on request"
+    return read_result(config.folder(), values)
+
+
+def _fit(
+    prepared: PreparedRun, run: CohortRun, observer: RunObserver, start: RunStart, stop: StopSignal
+) -> Mapping[str, object]:
+    """Train the run and return its result, followed by the observer."""
+    import torch
+
+    from regbench.training.cohort_run import Observer
+    from regbench.training.fit import fit
+
     try:
-        with (
-            torch.no_grad(),
-            asked_to_stop() as stop,
-            open_progress(quiet=config.quiet, epochs=epochs, start=first, metric=plan.metric) as progress,
-        ):
-            progress.begin(config.run_id(), epochs, first)
-            result = fit(plan, [job], task.data, Watch(epoch=progress.epoch, stop_requested=stop.requested))[0]
-            progress.end()
-    except Interrupted:
-        folder.log("interrupted; everything up to the last commit is kept")
-        stop.end()
-    print_result(result, config.folder(), quiet=config.quiet)
-    if stop.requested():  # too late for this run, but the command ends here
-        stop.end()
-    return 0
+        observer.begin(start)
+        with torch.no_grad():
+            told = Observer(epoch=observer.epoch, stop_requested=stop.requested)
+            return fit(prepared.spec, [run], prepared.data, told)[0]
+    finally:
+        observer.end()

@@ -15,7 +15,7 @@ from regbench.store.run_folder import RunFolder
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regbench.runs.prepare import Task
+    from regbench.runs.prepare import PreparedRun
 
 
 class FolderSink:
@@ -67,7 +67,7 @@ def finished_result(
     return result, note
 
 
-def open_run(config: RunConfig, task: Task, folder: RunFolder) -> Checkpoint | None:
+def open_run(config: RunConfig, prepared: PreparedRun, folder: RunFolder) -> Checkpoint | None:
     """Open a run's tables at its last commit and return it; None where there is none yet.
 
     Raises:
@@ -76,14 +76,18 @@ def open_run(config: RunConfig, task: Task, folder: RunFolder) -> Checkpoint | N
     """
     commit = folder.newest_commit()
     if commit is not None:
-        check_resumable(config, task.checksum, folder, commit.facts)
-    return folder.resume(config.config_hash(), task.plan.header)
+        check_resumable(config, prepared.checksum, folder, commit.facts)
+    return folder.resume(config.config_hash(), prepared.spec.header)
 
 
 def begin_run(
-    config: RunConfig, task: Task, folder: RunFolder, checkpoint: Checkpoint | None, environment: Environment
+    config: RunConfig, prepared: PreparedRun, folder: RunFolder, checkpoint: Checkpoint | None, environment: Environment
 ) -> None:
     """Record what the run depends on: in full before its first epoch, as a line of `run.log` when it is resumed."""
+    from regbench.regularizers.stages import describe_order
+    from regbench.runs.fitted import store_fitted
+
+    store_fitted(prepared.fitted, folder.path)  # resumed too: an earlier version stored nothing
     if checkpoint is not None:
         host, versions, threads = environment["host"], environment["versions"], environment["threads"]
         folder.log(f"resumed on {host} with {versions}, {threads} threads")
@@ -91,13 +95,12 @@ def begin_run(
         return
     origin = Origin(
         config_hash=config.config_hash(),
-        data_checksum=task.checksum,
-        data_files=task.data_files,
+        data_checksum=prepared.checksum,
+        data_files=prepared.data_files,
         sources=describe_sources(config),
         versions=environment["versions"],
     )
     folder.write_config(config.to_yaml())
-    folder.write_run(
-        {**environment, **origin.to_json(), "overrides": list(config.overrides), "plan": task.plan.describe()}
-    )
+    own = {"overrides": list(config.overrides), "stages": describe_order(prepared.spec.stages)}
+    folder.write_run({**environment, **origin.to_json(), **own})
     folder.log("training")

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from regbench.data.fingerprint import FileRecord
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
+    from regbench.runs.fitted import Fitted
     from regbench.schedules.schedule import Schedule
-    from regbench.training.spec import Plan
+    from regbench.training.spec import TrainingSpec
     from regbench.training.training_set import TrainingSet
 
 OUT_OF_MEMORY = "the machine's memory does not hold this run; take a smaller model, batch_size or ensemble"
@@ -30,24 +31,25 @@ class Records:
     """A configuration as checked records, before any data is read."""
 
     model: Model
-    techniques: Mapping[str, Regularizer]
+    regularizers: Mapping[str, Regularizer]
     schedule: Schedule
 
 
 @dataclass(frozen=True)
-class Task:
-    """What runs that differ only in seed and hyper-parameters learn from, and what they have in common."""
+class PreparedRun:
+    """Data and specification of runs that differ only in seed and hyper-parameters."""
 
-    plan: Plan
+    spec: TrainingSpec
     data: TrainingSet
     checksum: str
     """Of the data, as read."""
     data_files: tuple[FileRecord, ...] | None
     """Files that the data were read from; None where they are not known."""
     facts: Facts
+    fitted: Fitted
 
-    def commit_facts(self, threads: int) -> dict[str, Any]:
-        """Return what every commit holds besides the state of training, for whoever resumes from it."""
+    def commit_record(self, threads: int) -> dict[str, Any]:
+        """Return what every commit holds besides the state of training, for whoever resumes it."""
         return {"data_checksum": self.checksum, "threads": threads}
 
 
@@ -58,16 +60,18 @@ def build_records(config: RunConfig) -> Records:
         ConfigError: a name or key is unknown, or a value is not allowed.
     """
     from regbench.models.registry import build_model
-    from regbench.regularizers.registry import build_techniques
+    from regbench.regularizers.registry import build_regularizers
+    from regbench.schedules.ramps import check_ramps
     from regbench.schedules.schedule import build_schedule
 
     if config.device != "cpu":
         raise ConfigError(f"device={config.device!r} is not available; it takes cpu")
-    schedule = build_schedule(config.schedule)
-    return Records(build_model(config.model), build_techniques(config.regularizers), schedule)
+    schedule, regularizers = build_schedule(config.schedule), build_regularizers(config.regularizers)
+    check_ramps(schedule.ramp, regularizers)
+    return Records(build_model(config.model), regularizers, schedule)
 
 
-def prepare_task(config: RunConfig, records: Records) -> Task:
+def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     """Read the data, build the network and check that everything fits.
 
     Raises:
@@ -77,8 +81,9 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     from regbench.data.loading import build_dataset
     from regbench.data.preparing import prepare as prepare_split
     from regbench.models.base import DataShape
+    from regbench.runs.fitted import collect_fitted
     from regbench.schedules.stopping import check_monitor, needs_validation
-    from regbench.training.spec import make_plan
+    from regbench.training.spec import make_spec
     from regbench.training.training_set import collect_facts, prepare
 
     dataset = build_dataset(config.dataset)
@@ -93,59 +98,78 @@ def prepare_task(config: RunConfig, records: Records) -> Task:
     shape = DataShape(split.task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
     network = records.model.build(shape)
     facts = collect_facts(split, network, records.schedule)
-    plan = make_plan(network, records.techniques, records.schedule, facts)
-    check_monitor(stop, plan.header)
-    return Task(plan, prepare(split, plan.dtype), split.checksum, data_files, facts)
+    spec = make_spec(network, records.regularizers, records.schedule, facts)
+    check_monitor(stop, spec.header)
+    fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
+    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, data_files, facts, fitted)
 
 
-def prepare_group(configs: Sequence[RunConfig]) -> Task:
-    """Return what runs of one group have in common, as the first of them has it whose techniques fit.
+def build_all(configs: Sequence[RunConfig]) -> list[Records]:
+    """Return the records of every run; runs that differ only in the seed or the data share theirs.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed; it is the first in the order of the runs.
+    """
+    built: dict[str, Records] = {}
+    records = []
+    for config in configs:
+        settings = repr((config.device, config.schedule, config.model, config.regularizers))  # 1, 1.0 and True differ
+        if settings not in built:
+            built[settings] = build_records(config)
+        records.append(built[settings])
+    return records
+
+
+def prepare_stack(configs: Sequence[RunConfig], records: Sequence[Records]) -> PreparedRun:
+    """Return what runs of one stack have in common, as the first of them has it whose techniques fit.
 
     A technique's check may depend on a value in which the runs differ, so one refusal says nothing of the others.
 
+    Args:
+        configs: the runs.
+        records: those of each run.
+
     Raises:
-        ConfigError: no run of the group can be trained; it says why the first cannot.
+        ConfigError: no run of the stack can be trained; it says why the first cannot.
     """
-    first = build_records(configs[0])
     try:
-        return prepare_task(configs[0], first)
+        return prepare_run(configs[0], records[0])
     except ConfigError as refusal:
-        facts = prepare_task(configs[0], replace(first, techniques={})).facts
-        for config in configs[1:]:
-            records = build_records(config)
-            if fits(records, facts):
-                return prepare_task(config, records)
+        facts = prepare_run(configs[0], replace(records[0], regularizers={})).facts
+        for config, own in zip(configs[1:], records[1:], strict=True):
+            if fits(own, facts):
+                return prepare_run(config, own)
         raise refusal
 
 
 def fits(records: Records, facts: Facts) -> bool:
     """Tell whether all techniques of a run accept the data and the network."""
     try:
-        check_techniques(records, facts)
+        check_regularizers(records, facts)
     except ConfigError:
         return False
     return True
 
 
-def check_techniques(records: Records, facts: Facts) -> None:
+def check_regularizers(records: Records, facts: Facts) -> None:
     """Check a run's techniques against the data and the network.
 
     Raises:
         ConfigError: one does not fit.
     """
-    for technique in records.techniques.values():
-        technique.check(facts)
+    for regularizer in records.regularizers.values():
+        regularizer.check(facts)
 
 
-def choose_threads(task: Task, cores: int) -> int:
+def choose_threads(prepared: PreparedRun, cores: int) -> int:
     """Return how many threads a run alone uses: one where a step is so small that sharing it costs more than it saves.
 
     It depends on the run and the machine's cores only, never on the load, so that a repeated run repeats its rounding.
     """
-    plan = task.plan
-    batch = plan.schedule.batch_size or len(task.data.rows.weight)
-    dense = all(site.kind != "channels" for site in plan.network.sites)
-    return 1 if dense and plan.parameters * batch < SMALL_STEP else cores
+    spec = prepared.spec
+    batch = spec.schedule.batch_size or len(prepared.data.rows.weight)
+    dense = all(site.kind != "channels" for site in spec.network.sites)
+    return 1 if dense and spec.parameters * batch < SMALL_STEP else cores
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,20 +1,66 @@
-"""Optimizers as declarations; the trainer steps with the functions of the same name in `torch.optim`.
+"""Optimizers: records of settings that propose a step from gradients and what they remember.
 
-The learning rate is the peak of the curve and may differ from run to run inside a cohort; so may AdamW's decay.
-Everything else is static. No optimizer here adds L2 to the gradient: that is what the regularizer `l2` is for.
+An optimizer proposes the step at learning rate 1, for weights `[S, P]` of S networks at once; each network then moves
+by its own learning rate times that step, which is exact for every update that is linear in the rate. Hyper-parameters
+(`lr`, AdamW's decay) may differ from network to network; everything else is static. No optimizer here adds L2 to the
+gradient: that is what the regularizer `l2` is for.
+
+The steps are those of `torch.optim`, by the functions behind its classes: their memory is plain tensors, and the
+classes load torch's compiler at their first step, which takes a second and 80 MB.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.rmsprop import rmsprop
+from torch.optim.sgd import sgd
 
 from regbench.config.fields import Hyper, flag, hyper, number
 from regbench.errors import ConfigError
 
+Memory: TypeAlias = Mapping[str, Tensor]
+"""Tensors `[S, P]` by name, overwritten by each step, and `step`, the 0-d count of updates that all networks share."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class SGD:
+class Optimizer(ABC):
+    """Base of all optimizers."""
+
+    name: ClassVar[str]
+    lr: Hyper
+
+    @property
+    @abstractmethod
+    def memory(self) -> tuple[str, ...]:
+        """Names of what is remembered of every weight, zero before the first step."""
+
+    @abstractmethod
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add the step at learning rate 1 to `move` `[S, P]`, which is zero, and bring the memory up to date."""
+
+    @abstractmethod
+    def gain(self, memory: Memory) -> Tensor:
+        """Return how far a unit of constant gradient moves each weight at learning rate 1, `[S, P]` or 0-d."""
+
+    def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
+        """Return what the weights are multiplied by before the step, `[S, 1]`; None for nothing.
+
+        Args:
+            lr: learning rates of this step, `[S, 1]`.
+            hypers: the networks' hyper-parameters by field, float64 `[S]`.
+        """
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(Optimizer):
     """Stochastic gradient descent: b ← momentum·b + g; w ← w − lr·b, or w ← w − lr·(g + momentum·b) with Nesterov.
 
     momentum 0 is plain gradient descent.
@@ -34,9 +80,34 @@ class SGD:
         if self.nesterov and self.momentum == 0.0:
             raise ConfigError("schedule.optimizer.nesterov=true needs schedule.optimizer.momentum in (0, 1), it is 0")
 
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """The momentum, if there is one."""
+        return ("momentum_buffer",) if self.momentum else ()
+
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add −b, or −(g + momentum·b) with Nesterov."""
+        # From zero, the first step fills the buffer with the gradient itself, as torch does.
+        sgd(
+            [move],
+            [gradients],
+            [memory.get("momentum_buffer")],
+            fused=True,
+            momentum=self.momentum,
+            dampening=0.0,
+            nesterov=self.nesterov,
+            lr=1.0,
+            weight_decay=0.0,
+            maximize=False,
+        )
+
+    def gain(self, memory: Memory) -> Tensor:
+        """Return 1/(1 − momentum), 0-d."""
+        return torch.tensor(1.0 / (1.0 - self.momentum), dtype=torch.float64)
+
 
 @dataclass(frozen=True, kw_only=True)
-class Adam:
+class Adam(Optimizer):
     """Adam: w ← w − lr·m̂/(√v̂ + eps), m̂ and v̂ the bias-corrected running means of g and g².
 
     Source: Kingma & Ba 2015, algorithm 1; equals `torch.optim.Adam` with weight_decay 0.
@@ -48,9 +119,38 @@ class Adam:
     beta2: float = number(0.999, low=0.0, high=1.0, open_high=True, help="decay of the running mean of g²")
     eps: float = number(1e-8, low=0.0, open_low=True, help="added to the denominator")
 
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """The running means of g and g²."""
+        return ("exp_avg", "exp_avg_sq")
+
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add −m̂/(√v̂ + eps)."""
+        adam(
+            [move],
+            [gradients],
+            [memory["exp_avg"]],
+            [memory["exp_avg_sq"]],
+            [],
+            [memory["step"]],
+            fused=True,
+            amsgrad=False,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            eps=self.eps,
+            lr=1.0,
+            weight_decay=0.0,
+            maximize=False,
+        )
+
+    def gain(self, memory: Memory) -> Tensor:
+        """Return 1/(√v̂ + eps), `[S, P]`."""
+        correction = 1.0 - self.beta2 ** memory["step"].item()
+        return ((memory["exp_avg_sq"] / correction).sqrt() + self.eps).reciprocal()
+
 
 @dataclass(frozen=True, kw_only=True)
-class AdamW:
+class AdamW(Adam):
     """Adam with decoupled decay: w ← (1 − lr_t·weight_decay)·w, then Adam's step; lr_t is the curve's current rate.
 
     weight_decay 0 is Adam. The decay acts on every parameter, as in torch; for a choice of weights use `adam` with
@@ -60,15 +160,15 @@ class AdamW:
     """
 
     name: ClassVar[str] = "adamw"
-    lr: Hyper = hyper(1e-3, open_low=True, search=(1e-4, 1e-1), log=True, help="learning rate at the curve's peak")
-    beta1: float = number(0.9, low=0.0, high=1.0, open_high=True, help="decay of the running mean of g")
-    beta2: float = number(0.999, low=0.0, high=1.0, open_high=True, help="decay of the running mean of g²")
-    eps: float = number(1e-8, low=0.0, open_low=True, help="added to the denominator")
     weight_decay: Hyper = hyper(0.01, search=(1e-5, 1e-1), log=True, off=0.0, help="share of w lost per unit of lr")
+
+    def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
+        """Return 1 − lr_t·weight_decay."""
+        return 1.0 - lr * hypers["weight_decay"].to(lr.dtype).unsqueeze(1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RMSprop:
+class RMSprop(Optimizer):
     """RMSprop: v ← alpha·v + (1 − alpha)·g²; b ← momentum·b + g/(√v + eps); w ← w − lr·b.
 
     momentum 0 steps along g/(√v + eps) itself.
@@ -82,7 +182,33 @@ class RMSprop:
     eps: float = number(1e-8, low=0.0, open_low=True, help="added to the denominator")
     momentum: float = number(0.0, low=0.0, high=1.0, open_high=True, help="share of the last step that is kept")
 
+    @property
+    def memory(self) -> tuple[str, ...]:
+        """The running mean of g², and the momentum, if there is one."""
+        return ("square_avg", "momentum_buffer") if self.momentum else ("square_avg",)
 
-Optimizer: TypeAlias = SGD | Adam | AdamW | RMSprop
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add −g/(√v + eps), or −b with momentum."""
+        rmsprop(
+            [move],
+            [gradients],
+            [memory["square_avg"]],
+            [],
+            [memory["momentum_buffer"]] if self.momentum else [],
+            [memory["step"]],
+            foreach=False,
+            centered=False,
+            alpha=self.alpha,
+            eps=self.eps,
+            momentum=self.momentum,
+            lr=1.0,
+            weight_decay=0.0,
+            maximize=False,
+        )
+
+    def gain(self, memory: Memory) -> Tensor:
+        """Return 1/((√v + eps)·(1 − momentum)), `[S, P]`."""
+        return (memory["square_avg"].sqrt() + self.eps).reciprocal() / (1.0 - self.momentum)
+
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adam, AdamW, RMSprop)}

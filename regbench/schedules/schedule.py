@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from regbench.config.fields import build, choice, integer
+from regbench.config.fields import build, choice, integer, integer_or
 from regbench.errors import ConfigError, suggest
 from regbench.schedules.curves import CURVES, Constant, Curve
 from regbench.schedules.optimizers import OPTIMIZERS, Adam, Optimizer
+from regbench.schedules.ramps import Ramps, build_ramps
 from regbench.schedules.stopping import RULES, Metric, StopRule
 
-Part = TypeVar("Part")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +25,22 @@ class Schedule:
     """How long and how fast a run trains.
 
     `epochs` is the most it trains; `batch_size` is the rows per update, None for the whole training set (written
-    `batch_size=full`); `precision` is the type of weights and arithmetic.
+    `batch_size=full`); `precision` is the type of weights and arithmetic; `ramp` says which hyper-parameters of
+    regularizers grow during training.
     """
 
     epochs: int = integer(100, low=1, help="the most epochs a run trains")
-    batch_size: int | None = 64
+    batch_size: int | None = integer_or(
+        "full", 64, low=1, meaning="for the whole training set", help="training rows per update"
+    )
     precision: str = choice("float32", "float64", "bfloat16", help="type of the weights and of the arithmetic")
     optimizer: Optimizer = dataclasses.field(default_factory=Adam)
     curve: Curve = dataclasses.field(default_factory=Constant)
     stop: StopRule = dataclasses.field(default_factory=Metric)
+    ramp: Ramps = dataclasses.field(default_factory=dict)
 
 
-def build_schedule(values: Mapping[str, Any]) -> Schedule:
+def build_schedule(values: Mapping[str, object]) -> Schedule:
     """Turn the `schedule` mapping of a configuration into a record; what is left out has its default.
 
     `optimizer`, `curve` and `stop` are mappings with a `name` and that record's own fields.
@@ -45,12 +53,12 @@ def build_schedule(values: Mapping[str, Any]) -> Schedule:
         if key not in names:
             raise ConfigError(f"schedule.{key}: unknown key; {suggest(str(key), names)}")
     parts: dict[str, Any] = {}
-    if "batch_size" in values:
-        parts["batch_size"] = _batch_size(values["batch_size"])
     for key, kinds in (("optimizer", OPTIMIZERS), ("curve", CURVES), ("stop", RULES)):
         if key in values:
             parts[key] = _build_part(kinds, values[key], f"schedule.{key}")
-    plain = {key: value for key, value in values.items() if key in ("epochs", "precision")}
+    if "ramp" in values:
+        parts["ramp"] = build_ramps(values["ramp"])
+    plain = {key: value for key, value in values.items() if key not in parts}
     schedule = dataclasses.replace(build(Schedule, plain, "schedule"), **parts)
     if schedule.curve.warmup >= schedule.epochs:
         raise ConfigError(
@@ -58,17 +66,6 @@ def build_schedule(values: Mapping[str, Any]) -> Schedule:
             f"it must be less than schedule.epochs={schedule.epochs}"
         )
     return schedule
-
-
-def _batch_size(value: object) -> int | None:
-    if value == "full":
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigError(
-            f"schedule.batch_size={value!r} is not allowed; "
-            "it takes a whole number in [1, inf), or full for the whole training set"
-        )
-    return value
 
 
 def _build_part(kinds: Mapping[str, type[Part]], values: object, where: str) -> Part:

@@ -17,9 +17,7 @@ from typing import Any, ClassVar
 
 from regbench.config.fields import choice, integer, number
 from regbench.errors import ConfigError, suggest
-
-HIGHER_IS_BETTER = {"val_loss": False, "val_accuracy": True, "val_mse": False}
-"""The columns a rule may monitor and by which the best epoch may be chosen, and which way is better."""
+from regbench.metrics import MONITORED, find_metric
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class StopState:
     reductions: int = 0
     reason: str | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the state as a mapping that strict JSON can hold; `from_json` gives exactly this state back."""
         return asdict(self)
 
@@ -162,7 +160,7 @@ class Metric(PatientRule):
     """
 
     name: ClassVar[str] = "metric"
-    monitor: str = choice(*HIGHER_IS_BETTER, help="the figure; a loss or an error should fall, an accuracy rise")
+    monitor: str = choice(*MONITORED, help="the figure; a loss or an error should fall, an accuracy rise")
     min_delta: float = number(0.0, low=0.0, help="what an improvement must exceed, in the figure's own unit; 0 is off")
 
     @property
@@ -246,7 +244,7 @@ def better(monitor: str, candidate: float, incumbent: float | None, margin: floa
         return False
     if incumbent is None:
         return True
-    return candidate > incumbent + margin if HIGHER_IS_BETTER[monitor] else candidate < incumbent - margin
+    return candidate > incumbent + margin if find_metric(monitor).higher_is_better else candidate < incumbent - margin
 
 
 def ranking(rule: StopRule, has_validation: bool) -> str | None:
@@ -270,7 +268,7 @@ def check_monitor(rule: StopRule, measured: Iterable[str]) -> None:
     Raises:
         ConfigError: the monitored column is none of the measured ones.
     """
-    known = [column for column in measured if column in HIGHER_IS_BETTER]
+    known = [column for column in measured if column in MONITORED]
     if isinstance(rule, Metric) and rule.monitor not in known:
         raise ConfigError(f"schedule.stop.monitor={rule.monitor} is not measured here; {suggest(rule.monitor, known)}")
 

@@ -1,12 +1,18 @@
-"""Locks that are held for a moment, or only asked about; those of a process's lifetime are taken in `durable`."""
+"""Locks: held for a moment, for a process's lifetime, or only asked about."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from regbench.store import durable
+
+TRIES = 20
+"""Times that a lock is tried, 1 ms apart: `lock_is_taken` holds that of a dead process for some microseconds."""
 
 
 @contextlib.contextmanager
@@ -22,6 +28,21 @@ def hold(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def take_lock(path: Path) -> int | None:
+    """Take the exclusive lock of a file for as long as this process lives; None when another process has it.
+
+    Raises:
+        OSError: the file cannot be opened or written, or the file system has no locks.
+    """
+    for tried in range(TRIES):
+        if tried:
+            time.sleep(0.001)
+        lock = durable.lock(path)
+        if lock is not None:
+            return lock
+    return None
 
 
 def lock_is_taken(path: Path) -> bool:

@@ -29,13 +29,14 @@ from regbench.store.checkpoint import (
     write_checkpoint,
 )
 from regbench.store.durable import StorageError
+from regbench.store.locks import take_lock
 from regbench.store.metrics_csv import Table
 from regbench.store.run_files import format_json, format_result, read_optional, read_result, read_run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-COMPLETE = ("finished", *ENDED)
+COMPLETE = ENDED
 RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256", "timing_bytes")
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -70,7 +71,7 @@ class RunFolder:
         """
         try:
             durable.make_folder(path / "checkpoint")
-            lock = durable.lock(path / ".lock")
+            lock = take_lock(path / ".lock")
             if lock is None:
                 owner = durable.lock_owner(path / ".lock")
                 raise FolderInUse(f"{path} is in use by {owner}; wait until it ends, or stop it")

@@ -1,34 +1,35 @@
-"""A whole sweep: find what is missing, cut it into cohorts, have workers train them, and say what came of it."""
+"""A whole sweep: find the runs that are left, cut them into cohorts, have workers train them, and return the result."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from regbench.config.run_config import RunConfig
 from regbench.config.sweep_settings import SweepSettings, build_settings
-from regbench.display.sweep_progress import open_sweep_view
-from regbench.display.sweep_summary import print_sweep, write_csv
 from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.prepare import WORKER_LOST
-from regbench.signals import INTERRUPTED, StopSignal, asked_to_stop
+from regbench.signals import StopSignal, deliver, stop_requests
 from regbench.store import durable
-from regbench.store.concurrently import concurrently as together
+from regbench.store.concurrently import concurrently
 from regbench.store.durable import StorageError
 from regbench.store.run_folder import RunFolder
 from regbench.sweeps.backends import Backend, LocalProcesses, open_backend
-from regbench.sweeps.manifest import BOOKS, register
-from regbench.sweeps.plan.assign import GroupPlan, assign, assign_again, estimate_seconds, split_turn
-from regbench.sweeps.plan.measure import describe_plans, measure_groups, plan_groups
-from regbench.sweeps.plan.stacking import gather_group
-from regbench.sweeps.plan.validate import check_and_group
-from regbench.sweeps.tracker import Sweep
-from regbench.sweeps.workers.dispatch import TICK_SECONDS, do
+from regbench.sweeps.manifest import BOOKKEEPING, register
+from regbench.sweeps.observer import SILENT_SWEEP, SweepObserver
+from regbench.sweeps.plan.assign import StackPlan, assign, assign_again, estimate_seconds, split_turn
+from regbench.sweeps.plan.measure import describe_plans, measure_stacks, plan_stacks
+from regbench.sweeps.plan.stacking import gather_stack
+from regbench.sweeps.plan.validate import check_and_stack
+from regbench.sweeps.result import SweepResult
+from regbench.sweeps.table import write_csv
+from regbench.sweeps.tracker import SweepTracker
+from regbench.sweeps.workers.dispatch import TICK_SECONDS, work_on
 from regbench.sweeps.workers.train import Assignment, Outcome, train_assignment
 
 SHORT_SECONDS = 4.0
@@ -41,33 +42,74 @@ WAIT_TICKS = 10
 """Pause, in ticks, before runs that are in training elsewhere are tried again."""
 
 
-def run_sweep(configs: Sequence[RunConfig], dry_run: bool = False) -> int:
-    """Train what is missing of a sweep and return the exit code.
+@dataclass(frozen=True)
+class SweepPlan:
+    """The runs that a sweep would train, and how; nothing of it was begun."""
 
-    0 all complete, 1 some failed, 130 interrupted, 143 terminated.
+    runs: tuple[RunConfig, ...]
+    left: int
+    """Runs that have not ended."""
+    stacks: tuple[StackPlan, ...]
+    """Stacks of the runs that are left, and the cohorts in which they would be trained."""
+    workers: int
+
+
+def run_sweep(configs: Sequence[RunConfig], observer: SweepObserver = SILENT_SWEEP) -> SweepResult:
+    """Train what is left of a sweep and write its `sweep.csv`.
+
+    A signal (Ctrl-C, SIGTERM) ends it once every worker has committed; the result names it.
+
+    Args:
+        configs: the runs.
+        observer: follows the training.
 
     Raises:
         ConfigError: a setting of some run is not allowed, or none can be trained on its data; nothing was started.
         StorageError: the sweep's folder cannot be written.
     """
+    tracker = SweepTracker(configs)
+    with _planned(tracker, configs) as (plans, backend, stop):
+        if not stop.requested():
+            _begin(tracker, fresh=configs[0].resume == "fresh")
+        if plans and not stop.requested():
+            _train(tracker, plans, backend, stop, observer)
+    tracker.look_now()
+    if tracker.folder.exists():
+        write_csv(tracker.folder, tracker.all_statuses(observer.warn))
+    return SweepResult(folder=tracker.folder, statuses=tuple(tracker.statuses), signal=stop.number)
+
+
+def plan_sweep(configs: Sequence[RunConfig]) -> SweepPlan:
+    """Return what `run_sweep` would train and how; the settings are checked and the cohorts measured.
+
+    Raises:
+        ConfigError: a setting of some run is not allowed, or none can be trained on its data.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    tracker = SweepTracker(configs)
+    with _planned(tracker, configs) as (plans, backend, stop):
+        pass
+    if stop.number is not None:
+        deliver(stop.number)
+    return SweepPlan(tuple(configs), len(tracker.left()), tuple(plans), backend.workers)
+
+
+@contextmanager
+def _planned(
+    tracker: SweepTracker, configs: Sequence[RunConfig]
+) -> Iterator[tuple[Sequence[StackPlan], Backend, StopSignal]]:
+    """Check and measure what is left; provide the plan, and what starts its workers until the context ends."""
     settings = read_settings(configs)
-    sweep = Sweep(configs)
-    missing = sweep.missing()
-    backend = open_backend(settings, len(missing), sweep.folder) if missing else LocalProcesses(1)
-    plans: Sequence[GroupPlan] = []
-    with asked_to_stop() as stop:
+    left = tracker.left()
+    backend = open_backend(settings, len(left), tracker.folder) if left else LocalProcesses(1)
+    plans: Sequence[StackPlan] = []
+    with stop_requests() as stop:
         try:
-            if missing:
-                backend, plans = _plan(missing, settings, backend, whole=len(missing) == len(configs))
-            if dry_run:
-                return stop.exit_code if stop.requested() else _describe(sweep, plans, backend.workers)
-            if not stop.requested():
-                _begin(sweep, fresh=configs[0].resume == "fresh")
-            if plans and not stop.requested():
-                _train(sweep, plans, backend, stop)
+            if left:
+                backend, plans = _plan(left, settings, backend, whole=len(left) == len(configs))
+            yield plans, backend, stop
         finally:
             backend.stop()
-    return _conclude(sweep, stop)
 
 
 def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
@@ -85,46 +127,35 @@ def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
 
 def _plan(
     runs: Sequence[RunConfig], settings: SweepSettings, backend: Backend, whole: bool
-) -> tuple[Backend, Sequence[GroupPlan]]:
-    """Check and measure what is missing and cut it into cohorts; a short sweep needs no other process than this one."""
+) -> tuple[Backend, Sequence[StackPlan]]:
+    """Check and measure runs and cut them into cohorts; a short sweep needs no other process than this one."""
     here = LocalProcesses(1)
     few = backend.local and len(runs) < MANY_RUNS
     if not few:
         backend.start(runs[0])
-    done = do(backend if backend.local and not few else here, check_and_group, [runs])
-    places = done.results[0] if done.results else check_and_group(runs)  # no worker lived long enough
-    groups = [gather_group(runs, members) for members in places]
-    measured = measure_groups(groups, settings, here if few else backend, whole)
-    plans = plan_groups(groups, measured, settings, backend.workers)
+    done = work_on(backend if backend.local and not few else here, check_and_stack, [runs])
+    places = done.results[0] if done.results else check_and_stack(runs)  # no worker lived long enough
+    stacks = [gather_stack(runs, members) for members in places]
+    measured = measure_stacks(stacks, settings, here if few else backend, whole)
+    plans = plan_stacks(stacks, measured, settings, backend.workers)
     seconds = estimate_seconds(plans, backend.workers)
     if few and settings.workers is None and seconds is not None and seconds < SHORT_SECONDS:
-        return here, plan_groups(groups, measured, settings, here.workers)
+        return here, plan_stacks(stacks, measured, settings, here.workers)
     return backend, plans
 
 
-def _describe(sweep: Sweep, plans: Sequence[GroupPlan], workers: int) -> int:
-    """Print the jobs, and the groups, cohorts and costs of those that are missing; nothing is trained or written."""
-    for place, config in enumerate(sweep.runs.values(), start=1):
-        print(f"[{place}/{len(sweep.runs)}] {' '.join(config.overrides)}")
-    missing = len(sweep.missing())
-    print(f"{len(sweep.runs)} runs, {len(sweep.runs) - missing} complete, {missing} to do")
-    for line in describe_plans(plans, workers) if plans else ():
-        print(line)
-    return 0
-
-
-def _begin(sweep: Sweep, fresh: bool) -> None:
-    """Write down which runs the sweep has; with resume=fresh, remove what they had.
+def _begin(tracker: SweepTracker, fresh: bool) -> None:
+    """Write the manifest; with resume=fresh, remove what the runs had.
 
     Raises:
         ConfigError: the folder cannot be written, or a run is in training elsewhere.
     """
-    register(sweep.folder, sweep.entries)
+    register(tracker.folder, tracker.planned)
     if not fresh:
         return
-    begun = [config.folder() for config in sweep.runs.values() if config.folder().exists()]
-    together(_claim_and_release, begun)  # all of them, before anything is removed
-    together(_discard, begun)
+    begun = [config.folder() for config in tracker.configs.values() if config.folder().exists()]
+    concurrently(_claim_and_release, begun)  # all of them, before anything is removed
+    concurrently(_discard, begun)
 
 
 def _claim_and_release(folder: Path) -> None:
@@ -136,30 +167,33 @@ def _discard(folder: Path) -> None:
         claimed.discard()
 
 
-def _train(sweep: Sweep, plans: Sequence[GroupPlan], backend: Backend, stop: StopSignal) -> None:
-    """Have workers train until nothing is missing or a signal came; after it every worker commits before it ends."""
+def _train(
+    tracker: SweepTracker, plans: Sequence[StackPlan], backend: Backend, stop: StopSignal, observer: SweepObserver
+) -> None:
+    """Have workers train until nothing is left or a signal came; after it every worker commits before it ends."""
     for line in describe_plans(plans, backend.workers):
-        sweep.log(line)
-    stop_file = sweep.folder.resolve() / BOOKS / f"stop-{secrets.token_hex(6)}"
+        tracker.log(line)
+    stop_file = tracker.folder.resolve() / BOOKKEEPING / f"stop-{secrets.token_hex(6)}"
     assignments = assign(plans, backend.workers, Path.cwd(), stop_file, os.getpid() if backend.local else None)
-    with open_sweep_view(quiet=sweep.quiet, total=len(sweep.entries), folder=sweep.folder) as view:
 
-        def tick() -> None:
-            if stop.requested() and not stop_file.exists():
-                _send_stop(stop_file, backend)
-            sweep.look()
-            view.update(sweep.standings, sweep.beats, sweep.elapsed)
+    def tick() -> None:
+        if stop.requested() and not stop_file.exists():
+            _send_stop(stop_file, backend)
+        tracker.look()
+        observer.update(tracker.progress())
 
-        workers_ended = backend.local  # elsewhere they may outlive a command that is ended at once
-        try:
-            while assignments and not stop.requested():
-                now, later = split_turn(assignments)
-                assignments = [*later, *_train_round(sweep, now, backend, tick)]
-            workers_ended = True
-        finally:
-            if workers_ended:
-                with suppress(RegbenchError):
-                    durable.remove(stop_file)
+    workers_ended = backend.local  # elsewhere they may outlive a command that is ended at once
+    try:
+        observer.begin(tracker.folder, len(tracker.planned))
+        while assignments and not stop.requested():
+            now, later = split_turn(assignments)
+            assignments = [*later, *_train_round(tracker, now, backend, tick)]
+        workers_ended = True
+    finally:
+        observer.end()
+        if workers_ended:
+            with suppress(RegbenchError):
+                durable.remove(stop_file)
 
 
 def _send_stop(stop_file: Path, backend: Backend) -> None:
@@ -172,21 +206,21 @@ def _send_stop(stop_file: Path, backend: Backend) -> None:
 
 
 def _train_round(
-    sweep: Sweep, assignments: Sequence[Assignment], backend: Backend, tick: Callable[[], None]
+    tracker: SweepTracker, assignments: Sequence[Assignment], backend: Backend, tick: Callable[[], None]
 ) -> list[Assignment]:
     """Hand out all assignments once and return what is to be done again: what was busy elsewhere or got lost."""
-    done = do(backend, train_assignment, assignments, tick)
+    done = work_on(backend, train_assignment, assignments, tick)
     returned: dict[int, Outcome] = {outcome.number: outcome for outcome in done.results}
     for outcome in returned.values():
-        sweep.errors |= outcome.errors
-    sweep.look_now()
-    sweep.errors |= _left_over(sweep, assignments, returned)
-    missing = {config.run_id() for config in sweep.missing()}
-    again, given_up = assign_again(assignments, returned, bool(done.lost), backend.workers, missing.__contains__)
+        tracker.errors |= outcome.errors
+    tracker.look_now()
+    tracker.errors |= _left_over(tracker, assignments, returned)
+    left = {config.run_id() for config in tracker.left()}
+    again, given_up = assign_again(assignments, returned, bool(done.lost), backend.workers, left.__contains__)
     if done.lost:
-        sweep.log(f"a worker was lost: {done.lost}; {len(missing)} runs go on from their last commits")
+        tracker.log(f"a worker was lost: {done.lost}; {len(left)} runs resume from their last commits")
     for config in given_up:
-        sweep.errors[config.run_id()] = WORKER_LOST
+        tracker.errors[config.run_id()] = WORKER_LOST
         with suppress(RegbenchError), RunFolder.claim(config.folder()) as folder:
             folder.fail(RegbenchError(WORKER_LOST))
     if again and not done.lost:
@@ -196,31 +230,15 @@ def _train_round(
     return again
 
 
-def _left_over(sweep: Sweep, assignments: Sequence[Assignment], returned: Mapping[int, Outcome]) -> dict[str, str]:
-    """Return the runs that a worker handed back neither done nor busy nor with an error, and why that may be."""
-    missing = {config.run_id() for config in sweep.missing()}
+def _left_over(
+    tracker: SweepTracker, assignments: Sequence[Assignment], returned: Mapping[int, Outcome]
+) -> dict[str, str]:
+    """Return the runs that a worker returned neither ended nor busy nor with an error, and why that may be."""
+    left = {config.run_id() for config in tracker.left()}
     found: dict[str, str] = {}
     for assignment in assignments:
         outcome = returned.get(assignment.number)
         if outcome is not None and not outcome.interrupted:
-            ids = {config.run_id() for config in assignment.runs} & missing - set(outcome.busy)
-            found |= dict.fromkeys(ids, "its folder's result.json is not one to go on from; add resume=fresh")
+            ids = {config.run_id() for config in assignment.runs} & left - set(outcome.busy)
+            found |= dict.fromkeys(ids, "its folder's result.json cannot be used; add resume=fresh")
     return found
-
-
-def _conclude(sweep: Sweep, stop: StopSignal) -> int:
-    """Write sweep.csv, print what came of the sweep, and return the exit code."""
-    sweep.look_now()
-    standings = sweep.standings
-    print_sweep(standings, sweep.folder, quiet=sweep.quiet)
-    failed, waiting = (sum(standing.state == state for standing in standings) for state in ("failed", "waiting"))
-    summary = f"{len(standings) - failed - waiting} complete, {failed} failed"
-    interrupted = stop.requested() and waiting > 0
-    if interrupted:
-        word = "interrupted" if stop.exit_code == INTERRUPTED else "terminated"
-        summary = f"{word}: {summary}, {waiting} not done; the same command goes on from here"
-    troubled = interrupted or failed > 0
-    print(f"regbench: {summary}", file=sys.stderr if troubled else sys.stdout, flush=True)
-    if sweep.folder.exists():
-        write_csv(sweep.folder, sweep.all_standings())
-    return stop.exit_code if interrupted else int(failed > 0)

@@ -1,22 +1,16 @@
-"""What a group of runs is called: short in a table, and as the overrides that a person would type to train it again."""
+"""Names of seed groups: short in a table, and as the overrides that train a group again."""
 
 from __future__ import annotations
 
-import json
-import re
-import shlex
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
+from regbench.compose.spelling import spell_value
 from regbench.errors import ConfigError, escape
-from regbench.sweeps.ranking import Group, is_data, spell
-
-BARE = re.compile(r"[A-Za-z_./][A-Za-z0-9_./+-]*")
-NUMBER_LIKE = ("true", "false", "null", "nan", "inf")
+from regbench.sweeps.ranking import SeedGroup, is_data, spell
 
 
-def telling_keys(groups: Sequence[Group]) -> list[str]:
-    """Return the keys that tell the groups apart once their techniques, models and other choices are named.
+def telling_keys(groups: Sequence[SeedGroup]) -> list[str]:
+    """Return the keys that tell the groups apart once their regularizers, models and other choices are named.
 
     In a sweep over l2 and dropout, `l2.scope` differs only because dropout has none, so it tells nothing.
     """
@@ -24,22 +18,22 @@ def telling_keys(groups: Sequence[Group]) -> list[str]:
     return [key for key in keys if _tells(key, keys, groups)]
 
 
-def label_groups(groups: Sequence[Group], keys: Sequence[str]) -> list[str]:
+def label_groups(groups: Sequence[SeedGroup], keys: Sequence[str]) -> list[str]:
     """Return a short name for each group from the keys that tell them apart, such as `l2 strength=0.001`."""
     short = {key: _shorten(key, keys) for key in keys}
     return [escape(_label(group, keys, short)) for group in groups]
 
 
-def name_data(group: Group) -> str:
-    """Return what tells the group's data set from the others of the sweep; nothing where there is one."""
+def name_data(group: SeedGroup) -> str:
+    """Return the settings that tell the group's data set from the others of the sweep; empty where there is one."""
     keys = [key for key, _ in group.data]
     return escape(", ".join(f"{_shorten(key, keys)}={value}" for key, value in group.data))
 
 
-def list_overrides(group: Group, groups: Sequence[Group]) -> str:
-    """Return what a person types after `regbench run`, beside what all runs share, to train this group's configuration.
+def list_overrides(group: SeedGroup, groups: Sequence[SeedGroup]) -> list[str]:
+    """Return the overrides that train this group's configuration, besides those that all runs share.
 
-    Settings that only name the default of a chosen technique or model are left out.
+    Settings that only name the default of a chosen regularizer or model are left out.
     """
     shown = set(telling_keys(groups))
     defaults = _find_defaults(group)
@@ -50,11 +44,11 @@ def list_overrides(group: Group, groups: Sequence[Group]) -> str:
         if key.endswith(".name"):
             words.append(_choose(key.removesuffix(".name").replace(".", "/"), value))
         elif key in shown or key not in defaults or defaults[key] != value:
-            words.append(f"{key}={_write(value)}")
-    return " ".join(shlex.quote(escape(word)) for word in words)
+            words.append(f"{key}={spell_value(value)}")
+    return words
 
 
-def _tells(key: str, keys: Iterable[str], groups: Sequence[Group]) -> bool:
+def _tells(key: str, keys: Iterable[str], groups: Sequence[SeedGroup]) -> bool:
     if len({spell(group.values[key]) for group in groups if key in group.values}) > 1:
         return True
     owner = _owner(key, keys)
@@ -65,7 +59,7 @@ def _tells(key: str, keys: Iterable[str], groups: Sequence[Group]) -> bool:
 
 
 def _owner(key: str, keys: Iterable[str]) -> str:
-    """Return the choice that brings a setting along: its technique's list, or the nearest `name` above it."""
+    """Return the choice that brings a setting along: the list of regularizers, or the nearest `name` above it."""
     if key.startswith("regularizer."):
         return "regularizer"
     parent = key.rpartition(".")[0]
@@ -84,7 +78,7 @@ def _shorten(key: str, keys: Iterable[str]) -> str:
     return ".".join(parts)
 
 
-def _label(group: Group, keys: Sequence[str], short: dict[str, str]) -> str:
+def _label(group: SeedGroup, keys: Sequence[str], short: dict[str, str]) -> str:
     techniques = str(group.values.get("regularizer", "none"))
     words = [techniques] if any(key.startswith("regularizer") for key in keys) else []
     for key in keys:
@@ -99,19 +93,7 @@ def _choose(group: str, value: object) -> str:
     return f"{group}={names[0]}" if len(names) == 1 else f"{group}=[{','.join(names)}]"
 
 
-def _write(value: object) -> str:
-    """Write a value in Hydra's grammar of overrides."""
-    if isinstance(value, list):
-        return f"[{','.join(_write(item) for item in value)}]"
-    if not isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if BARE.fullmatch(value) and value.lower() not in NUMBER_LIKE:
-        return value
-    # In Hydra's quotes a backslash is one, unless it stands before a quote.
-    return "'" + re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + ("\\'" if end[2] else ""), value) + "'"
-
-
-def _find_defaults(group: Group) -> dict[str, Any]:
+def _find_defaults(group: SeedGroup) -> dict[str, object]:
     """Return the settings that the shipped and the person's own files give to what this group chose, by dotted key."""
     from regbench.config.catalogue import list_options
 
@@ -120,18 +102,18 @@ def _find_defaults(group: Group) -> dict[str, Any]:
         if key.endswith(".name"):
             where = key.removesuffix(".name")
             chosen[where.replace(".", "/"), str(value)] = where
-    defaults: dict[str, Any] = {}
+    defaults: dict[str, object] = {}
     for option in list_options():
         if (option.group, option.name) in chosen:
             try:
                 defaults.update(_flatten(option.values(), chosen[option.group, option.name]))
             except ConfigError:
-                continue  # no YAML mapping any more: then its settings are written out
+                continue  # not a YAML mapping any more: then its settings are written out
     return defaults
 
 
-def _flatten(node: dict[str, Any], where: str) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flatten(node: Mapping[str, object], where: str) -> dict[str, object]:
+    flat: dict[str, object] = {}
     for key, value in node.items():
-        flat.update(_flatten(value, f"{where}.{key}") if isinstance(value, dict) else {f"{where}.{key}": value})
+        flat.update(_flatten(value, f"{where}.{key}") if isinstance(value, Mapping) else {f"{where}.{key}": value})
     return flat

@@ -1,4 +1,4 @@
-"""Which configuration is best so far: runs that differ only in their seed are a group, groups of one data set compete.
+"""Ranking of seed groups: runs that differ only in their seed are averaged, and groups of one data set compared.
 
 A group is judged by its validation metric at the best epoch of each run, never by a training or a test figure.
 """
@@ -9,12 +9,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from regbench.sweeps.manifest import MISSING, varying
-from regbench.sweeps.run_status import Standing
+from regbench.metrics import METRICS
+from regbench.statuses import RunState
+from regbench.sweeps.manifest import ABSENT, varying
+from regbench.sweeps.run_status import RunStatus
 
-LOWER_IS_BETTER = ("mse", "loss")
 NO_VALIDATION = "no validation part, so the groups are in the order of the plan and none is called best"
 
 
@@ -27,17 +27,17 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Group:
+class SeedGroup:
     """Runs that differ only in their seed.
 
     `values` are all they share; `keys` those of them in which the sweep's groups differ, and `data` the part of them
     that says on which data they were trained. Diverged runs are counted and have no part in the scores.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     keys: tuple[str, ...]
     runs: int
-    done: int
+    ended: int
     failed: int
     diverged: int
     metric: str | None
@@ -58,28 +58,28 @@ class Group:
 
     @property
     def data(self) -> tuple[tuple[str, str], ...]:
-        """What tells its data set from the others of the sweep; only groups of one data set can be compared."""
+        """Settings that tell its data set from the others of the sweep; only groups of one data set can be compared."""
         return tuple((key, spell(self.values[key])) for key in self.keys if is_data(key) and key in self.values)
 
 
-def rank(standings: Sequence[Standing]) -> list[Group]:
+def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
     """Return the groups, data set by data set in the order of the plan, the best validation metric first.
 
     Groups of equal metric are ordered by validation loss; those without a figure keep the order of the plan, last.
     """
-    keys = [key for key in varying([standing.entry for standing in standings]) if key != "seed"]
-    members: dict[tuple[str, ...], list[Standing]] = {}
-    for standing in standings:
-        values = standing.entry.values
-        members.setdefault(tuple(_mark(values.get(key, MISSING)) for key in keys), []).append(standing)
-    groups = [_score(runs, tuple(keys)) for runs in members.values()]
+    keys = [key for key in varying([status.run for status in statuses]) if key != "seed"]
+    by_values: dict[tuple[str, ...], list[RunStatus]] = {}
+    for status in statuses:
+        values = status.run.values
+        by_values.setdefault(tuple(_mark(values.get(key, ABSENT)) for key in keys), []).append(status)
+    groups = [_score(runs, tuple(keys)) for runs in by_values.values()]
     places = {data: place for place, data in enumerate(dict.fromkeys(group.data for group in groups))}
     return sorted(groups, key=lambda group: (places[group.data], *_merit(group)))
 
 
-def best(groups: Sequence[Group]) -> list[Group]:
+def best(groups: Sequence[SeedGroup]) -> list[SeedGroup]:
     """Return the best group of each data set, from groups as `rank` orders them; none where nothing was validated."""
-    first: dict[tuple[tuple[str, str], ...], Group] = {}
+    first: dict[tuple[tuple[str, str], ...], SeedGroup] = {}
     for group in groups:
         if group.validation:
             first.setdefault(group.data, group)
@@ -97,37 +97,37 @@ def spell(value: object) -> str:
 
 
 def _mark(value: object) -> str:
-    """Return a text equal for equal values; 1 and 1.0 are the same number, and a text is none."""
-    if value is MISSING:
+    """Return a text equal for equal values; 1 and 1.0 are the same number, and a text is neither."""
+    if value is ABSENT:
         return ""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return repr(value)
 
 
-def _score(runs: Sequence[Standing], keys: tuple[str, ...]) -> Group:
-    done = [run for run in runs if run.state == "done"]
-    metric = next((name for run in done for name in run.figures("test") if name != "loss"), None)
-    part = "val" if any(run.has_part("val") for run in done) else "test"
+def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
+    ended = [run for run in runs if run.state.ended]
+    metric = next((name for run in ended for name in run.figures("test") if name != "loss"), None)
+    part = "val" if any(run.has_part("val") for run in ended) else "test"
     # A run that diverged, or whose figures overflowed, would make the mean one of something else.
-    sound = [run for run in done if run.status != "diverged" and metric in run.figures(part)]
+    sound = [run for run in ended if run.state is not RunState.DIVERGED and metric in run.figures(part)]
     scores = {
         (where, name): _mean([run.figures(where)[name] for run in sound if name in run.figures(where)])
         for where, name in (("val", metric), ("test", metric), ("val", "loss"))
         if name is not None
     }
-    return Group(
-        values={key: value for key, value in runs[0].entry.values.items() if key != "seed"},
+    return SeedGroup(
+        values={key: value for key, value in runs[0].run.values.items() if key != "seed"},
         keys=keys,
         runs=len(runs),
-        done=len(done),
-        failed=sum(run.state == "failed" for run in runs),
-        diverged=len(done) - len(sound),
+        ended=len(ended),
+        failed=sum(run.state is RunState.FAILED for run in runs),
+        diverged=len(ended) - len(sound),
         metric=metric,
         validation=scores.get(("val", metric)) if metric else None,
         test=scores.get(("test", metric)) if metric else None,
         loss=scores.get(("val", "loss")),
-        has_validation=part == "val" or not done,
+        has_validation=part == "val" or not ended,
     )
 
 
@@ -143,10 +143,11 @@ def _mean(figures: Sequence[float]) -> Score | None:
     return Score(mean, spread / math.sqrt((count - 1) * count))
 
 
-def _merit(group: Group) -> tuple[bool, float, float]:
+def _merit(group: SeedGroup) -> tuple[bool, float, float]:
     """Return what sorts groups of one data set, the best first."""
     if group.validation is None:
         return True, 0.0, 0.0
     mean = group.validation.mean
     loss = group.loss.mean if group.loss else math.inf
-    return False, mean if group.metric in LOWER_IS_BETTER else -mean, loss
+    metric = METRICS.get(group.metric or "")
+    return False, mean if metric is not None and not metric.higher_is_better else -mean, loss

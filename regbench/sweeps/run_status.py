@@ -1,111 +1,123 @@
-"""What became of the planned runs, read from their own folders: `result.json` is the only mark of completion."""
+"""The states of planned runs, read from their own folders: `result.json` is the only mark of completion."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TypeGuard
 
-from regbench.store.run_folder import COMPLETE
-from regbench.sweeps.manifest import Entry, read_json
+from regbench.statuses import RunState, read_state
+from regbench.store.json_file import read_json
+from regbench.store.locks import lock_is_taken
+from regbench.sweeps.manifest import PlannedRun
 
-State = Literal["done", "failed", "waiting"]
 LARGEST_RESULT = 1 << 24
-PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where one run stands: `done` (finished, stopped early or diverged), `failed` with its error, or `waiting`."""
+class RunStatus:
+    """The state of one run as its folder tells it, with its result, or the error of one that failed."""
 
-    entry: Entry
-    state: State = "waiting"
-    result: Mapping[str, Any] | None = None
+    run: PlannedRun
+    state: RunState = RunState.MISSING
+    result: Mapping[str, object] | None = None
     error: str | None = None
-
-    @property
-    def status(self) -> str:
-        """The status that its result gives, or the state where there is none."""
-        return str(self.result["status"]) if self.state == "done" and self.result else self.state
 
     def figures(self, part: str) -> Mapping[str, float]:
         """Return the finite figures of a part (train, val, test) at the best epoch; none where the part is missing."""
-        at_best = (self.result or {}).get("best")
-        named = at_best.get(part) if isinstance(at_best, dict) else None
-        if not isinstance(named, dict):
-            return {}
-        return {name: float(value) for name, value in named.items() if _is_figure(value)}
+        named = self._at_best(part)
+        return {} if named is None else {name: float(value) for name, value in named.items() if _is_figure(value)}
 
     def has_part(self, part: str) -> bool:
         """Tell whether the run's data have this part."""
-        at_best = (self.result or {}).get("best")
-        return isinstance(at_best, dict) and isinstance(at_best.get(part), dict)
+        return self._at_best(part) is not None
 
     def number(self, name: str) -> float | int | None:
         """Return a number of the result, such as `epochs` or `seconds`."""
         value = (self.result or {}).get(name)
         return value if _is_figure(value) else None
 
+    def _at_best(self, part: str) -> Mapping[str, float] | None:
+        best = (self.result or {}).get("best")
+        named = best.get(part) if isinstance(best, dict) else None
+        return named if isinstance(named, dict) else None
 
-class Survey:
-    """Follows the runs of a sweep; one look costs a few microseconds for each run without a final result."""
 
-    def __init__(self, folder: Path, entries: Sequence[Entry]) -> None:
-        self.standings = [Standing(entry) for entry in entries]
-        self._paths = [os.path.join(folder, entry.run_id, "result.json") for entry in entries]
-        self._open = list(range(len(entries)))
+class StatusReader:
+    """Follows the runs of a sweep; one look costs a few microseconds for each run that has not ended."""
+
+    def __init__(self, folder: Path, runs: Sequence[PlannedRun]) -> None:
+        self.statuses = [RunStatus(run) for run in runs]
+        self._folders = [os.path.join(folder, run.run_id) for run in runs]
+        self._open = list(range(len(runs)))
         self._seen: dict[int, tuple[int, int]] = {}
         """Inode and time of the last result that was not final: such a run may be tried again."""
 
     def poll(self) -> None:
-        """Look once at every run that is not done."""
+        """Look once at every run that has not ended."""
         for place in self._open:
             self._look(place)
-        self._open = [place for place in self._open if self.standings[place].state != "done"]
+        self._open = [place for place in self._open if not self.statuses[place].state.ended]
 
     def _look(self, place: int) -> None:
-        path = self._paths[place]
+        status, path = self.statuses[place], os.path.join(self._folders[place], "result.json")
         try:
             facts = os.stat(path)
         except (FileNotFoundError, NotADirectoryError):
-            if self.standings[place].state != "waiting":  # it is being tried again
-                self._seen.pop(place, None)
-                self.standings[place] = Standing(self.standings[place].entry)
+            self._seen.pop(place, None)
+            self.statuses[place] = RunStatus(status.run, read_unended(self._folders[place]))
             return
         except OSError as error:
-            self.standings[place] = _failed(self.standings[place], f"result.json cannot be read: {error.strerror}")
+            self.statuses[place] = _failed(status, f"result.json cannot be read: {error.strerror}")
             return
         mark = (facts.st_ino, facts.st_mtime_ns)
         if self._seen.get(place) != mark:
             self._seen[place] = mark
-            self.standings[place] = _judge(Path(path), self.standings[place])
+            self.statuses[place] = _judge(Path(path), status)
 
 
-def _judge(path: Path, before: Standing) -> Standing:
+def read_unended(folder: str) -> RunState:
+    """Return the state of a run without a result: running, interrupted or missing.
+
+    A run is running while its folder's lock is held. Its owner writes its name into the lock file and empties it at the
+    end, so the kernel is asked only where there is a name: asking takes the lock of a dead owner for a moment.
+    """
+    lock = os.path.join(folder, ".lock")
+    with suppress(OSError):  # nothing there, or a folder that may not be searched
+        if os.stat(lock).st_size and lock_is_taken(Path(lock)):
+            return RunState.RUNNING
+    commits = (os.path.join(folder, "checkpoint", f"{name}.safetensors") for name in ("last", "prev"))
+    return RunState.INTERRUPTED if any(map(os.path.exists, commits)) else RunState.MISSING
+
+
+def _judge(path: Path, before: RunStatus) -> RunStatus:
+    """Return the status of a run that has a result."""
     try:
         result = read_json(path, LARGEST_RESULT)
     except FileNotFoundError:
-        return replace(before, state="waiting", result=None, error=None)
+        return RunStatus(before.run, read_unended(str(path.parent)))
     except ValueError as error:
         return _failed(before, f"result.json {error}")
     if not isinstance(result, dict):
-        return _failed(before, "result.json is no result")
-    if result.get("status") == "failed":
+        return _failed(before, "result.json is not a result")
+    state = read_state(result.get("status"))
+    if state is RunState.FAILED:
         return replace(_failed(before, str(result.get("error") or "no reason given")), result=result)
-    if result.get("status") not in COMPLETE or not isinstance(result.get("best"), dict):
-        return _failed(before, "result.json is no whole result")
-    return replace(before, state="done", result=result, error=None)
+    if state is None or not isinstance(result.get("best"), dict):
+        return _failed(before, "result.json is not a whole result")
+    return RunStatus(before.run, state, result)
 
 
-def _failed(before: Standing, error: str) -> Standing:
-    return replace(before, state="failed", result=None, error=error)
+def _failed(before: RunStatus, error: str) -> RunStatus:
+    return RunStatus(before.run, RunState.FAILED, None, error)
 
 
-def _is_figure(value: object) -> bool:
-    """Tell whether a value from a file is a number that can be reckoned with."""
+def _is_figure(value: object) -> TypeGuard[float | int]:
+    """Tell whether a value from a file is a number that can be computed with."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return math.isfinite(value) if isinstance(value, float) else abs(value) < 1 << 62

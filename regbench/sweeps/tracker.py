@@ -1,42 +1,43 @@
-"""The runs of one command, and what is known of them while workers train."""
+"""The runs of one command, and their states while workers train."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from regbench.config.run_config import RunConfig
+from regbench.statuses import RunState
 from regbench.store import durable
 from regbench.store.durable import StorageError
-from regbench.sweeps.heartbeat import BeatState, read_beats
-from regbench.sweeps.manifest import describe, planned
-from regbench.sweeps.run_status import Standing, Survey
+from regbench.sweeps.heartbeat import Heartbeat, read_heartbeats
+from regbench.sweeps.manifest import describe, read_planned
+from regbench.sweeps.observer import SweepProgress
+from regbench.sweeps.run_status import RunStatus, StatusReader
 
 LOOK_SHARE = 0.1
-"""Most of its time that a command spends on looking at folders: on a slow shared disk it looks less often."""
+"""Largest share of its time that a command spends on looking at folders: on a slow shared disk it looks less often."""
 
 LOOK_SECONDS = 0.4
 
 
-class Sweep:
-    """What a command was asked for, what of it is done, and what failed while it looked on."""
+class SweepTracker:
+    """The runs that a command was asked for, their states, and what failed in its own time."""
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
-        self.entries = describe(configs)
-        self.runs = {entry.run_id: config for entry, config in zip(self.entries, configs, strict=True)}
+        self.planned = describe(configs)
+        self.configs = {run.run_id: config for run, config in zip(self.planned, configs, strict=True)}
         self.folder = configs[0].runs / configs[0].name
-        self.quiet = configs[0].quiet
         self.errors: dict[str, str] = {}
         """Runs that failed or were refused in this command, by run id: one line each."""
-        self.beats: list[BeatState] = []
+        self.heartbeats: list[Heartbeat] = []
         self._began = time.monotonic()
         self._next_look = 0.0
-        self._survey = Survey(self.folder, self.entries)
-        if configs[0].resume != "fresh":  # what is about to be removed is not done
-            self._survey.poll()
+        self._reader = StatusReader(self.folder, self.planned)
+        if configs[0].resume != "fresh":  # what is about to be removed has not ended
+            self._reader.poll()
 
     def look(self) -> None:
         """Look what the workers have done since the last look, unless that was only just now."""
@@ -49,41 +50,40 @@ class Sweep:
 
     def look_now(self) -> None:
         """Look what the workers have done."""
-        self._survey.poll()
-        self.beats = read_beats(self.folder)
+        self._reader.poll()
+        self.heartbeats = read_heartbeats(self.folder)
+
+    def progress(self) -> SweepProgress:
+        """Return what the last look showed."""
+        return SweepProgress(self.statuses, self.heartbeats, time.monotonic() - self._began)
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since the command began to look."""
-        return time.monotonic() - self._began
-
-    @property
-    def standings(self) -> list[Standing]:
-        """Where each run stands, in the order of the sweep."""
+    def statuses(self) -> list[RunStatus]:
+        """The status of each run, in the order of the sweep."""
         return [
-            replace(standing, state="failed", error=self.errors[standing.entry.run_id])
-            if standing.entry.run_id in self.errors and standing.state != "done"
-            else standing
-            for standing in self._survey.standings
+            replace(status, state=RunState.FAILED, error=self.errors[status.run.run_id])
+            if status.run.run_id in self.errors and not status.state.ended
+            else status
+            for status in self._reader.statuses
         ]
 
-    def all_standings(self) -> list[Standing]:
-        """Return where the runs of every sweep of this name stand: a sweep does not take another one's rows away."""
-        everyone = planned(self.folder)
-        if len(everyone) == len(self.entries):
-            return self.standings
-        own = {standing.entry.run_id: standing for standing in self.standings}
-        others = Survey(self.folder, [entry for entry in everyone if entry.run_id not in own])
+    def all_statuses(self, warn: Callable[[str], None]) -> list[RunStatus]:
+        """Return the status of each run of every sweep of this name: a sweep does not take another one's rows away."""
+        everyone = read_planned(self.folder, warn)
+        if len(everyone) == len(self.planned):
+            return self.statuses
+        own = {status.run.run_id: status for status in self.statuses}
+        others = StatusReader(self.folder, [run for run in everyone if run.run_id not in own])
         others.poll()
-        found = own | {standing.entry.run_id: standing for standing in others.standings}
-        return [found[entry.run_id] for entry in everyone if entry.run_id in found]
+        found = own | {status.run.run_id: status for status in others.statuses}
+        return [found[run.run_id] for run in everyone if run.run_id in found]
 
-    def missing(self) -> list[RunConfig]:
-        """Return the runs that this command has still to do: neither complete nor failed in its own time."""
+    def left(self) -> list[RunConfig]:
+        """Return the runs that this command has still to train: neither ended nor failed in its own time."""
         return [
-            self.runs[standing.entry.run_id]
-            for standing in self._survey.standings
-            if standing.state != "done" and standing.entry.run_id not in self.errors
+            self.configs[status.run.run_id]
+            for status in self._reader.statuses
+            if not status.state.ended and status.run.run_id not in self.errors
         ]
 
     def log(self, line: str) -> None:

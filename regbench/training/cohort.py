@@ -1,71 +1,56 @@
-"""Networks trained side by side as one stacked computation.
+"""Networks trained side by side as one stacked computation: what they are made of, and how it changes in a step.
 
-All weights live in one tensor `[S, P]`, a row for each network, weights before biases; what the step sees are views
-of it by name. A step is `compute_gradients` of `step.py`, under vmap unless there is only one network, followed by
-the optimizer and the stages after it, which act on all rows at once.
+All weights lie in one tensor `[S, P]`, a row for each network, weights before biases; what a step sees are views of
+it by name. An ensemble's networks lie one after the other.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
-from regbench.models.layers import NARROW
+from regbench.config.fields import hyper_names
 from regbench.models.network import Tensors
-from regbench.randomness import Randomness, Stacked, stack_seeds
-from regbench.regularizers.base import Params, Regularizer, Rows, State, Update, is_weight
-from regbench.schedules.optimizers import AdamW
+from regbench.randomness import Randomness, stack_seeds
+from regbench.regularizers.base import Moment, Params, Regularizer, Rows, Update
+from regbench.schedules.optimizers import Optimizer
+from regbench.schedules.ramps import ramp_regularizers
+from regbench.training import stacking
+from regbench.training.contexts import Contexts, Run, States
+from regbench.training.gradients import StepReport
+from regbench.training.layout import Layout
 from regbench.training.optimizer import StackedOptimizer
-from regbench.training.spec import Hypers, Plan, collect_hypers
-from regbench.training.train_step import Moment, Report, Run, compute_gradients
+from regbench.training.spec import TrainingSpec, collect_hypers
+from regbench.training.training_set import START, StackedRows
 
-States: TypeAlias = dict[str, State]
+Given = TypeVar("Given")
+Done = TypeVar("Done")
 
 
-class Layout:
-    """Where each parameter lies in a row of the stacked weights; weight matrices come first.
+@dataclass(frozen=True)
+class Member:
+    """One network to train: its seed, and its regularizers and optimizer with its own hyper-parameters."""
 
-    Matrices of wide layers lie there transposed, as the gradient of x W^T leaves the backward pass: gradients are then
-    joined in whole blocks, not number by number.
-    """
-
-    def __init__(self, weights: Params) -> None:
-        names = sorted(weights, key=lambda name: not is_weight(name))
-        self.shapes = {name: tuple(weights[name].shape) for name in names}
-        self.turned = {name for name, shape in self.shapes.items() if len(shape) == 2 and shape[0] >= NARROW}
-        self.sizes = {name: math.prod(shape) for name, shape in self.shapes.items()}
-        self.total = sum(self.sizes.values())
-        self.weight_count = sum(size for name, size in self.sizes.items() if is_weight(name))
-
-    def flatten(self, weights: Params, stacked: bool) -> Tensor:
-        """Return `[P]`, or `[S, P]` from stacked parameters."""
-        keep = 1 if stacked else 0
-        lying = (weights[name].mT if name in self.turned else weights[name] for name in self.shapes)
-        return torch.cat([weight.flatten(keep) for weight in lying], keep)
-
-    def views(self, flat: Tensor) -> Params:
-        """Return views by name of `[P]` or, stacked, of `[S, P]`."""
-        views = {}
-        for (name, shape), piece in zip(self.shapes.items(), flat.split(list(self.sizes.values()), -1), strict=True):
-            if name in self.turned:
-                views[name] = piece.unflatten(-1, shape[::-1]).mT
-            else:
-                views[name] = piece.unflatten(-1, shape)
-        return views
+    seed: int
+    regularizers: Mapping[str, Regularizer]
+    optimizer: Optimizer
 
 
 @dataclass(frozen=True)
 class Networks:
-    """Trained networks as evaluation sees them: weights `[S, P]`, buffers `[S, ...]`, each with its own techniques."""
+    """Trained networks as evaluation sees them: weights `[S, P]`, buffers `[S, ...]`.
 
-    plan: Plan
+    Ramped hyper-parameters of `members` are as they were when the weights were taken.
+    """
+
+    spec: TrainingSpec
     layout: Layout
-    members: Sequence[Mapping[str, Regularizer]]
+    members: Sequence[Member]
     flat: Tensor
     buffers: Tensors
 
@@ -75,212 +60,240 @@ class Networks:
         buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
         return replace(self, members=members, flat=self.flat[rows], buffers=buffers)
 
+    def over(self, function: Callable[[TrainingSpec, Run, Params], Done]) -> Done:
+        """Apply a function of specification, run and weights to each network; return what it returns, stacked."""
+        schedule = replace(self.spec.schedule, ramp={}) if self.spec.schedule.ramp else self.spec.schedule
+        spec = replace(self.spec, regularizers=self.members[0].regularizers, schedule=schedule)
+        weights, numbers = self.layout.views(self.flat), torch.zeros((len(self.members), 0), dtype=torch.int64)
+        if len(self.members) == 1:
+            run = Run(self.members[0].seed, {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
+            return stacking.stack_one(function(spec, run, stacking.first(weights)))
+        hypers = collect_hypers([member.regularizers for member in self.members])
+        run = Run(stack_seeds([member.seed for member in self.members]), hypers, {}, self.buffers, {}, numbers, {})
+        return stacking.stacked(partial(function, spec))(run, weights)
 
-def bind(plan: Plan, members: Sequence[Mapping[str, Regularizer]]) -> tuple[Plan, Hypers]:
-    """Give each network its hyper-parameters: plain numbers in the plan where all agree, else tensors `[S]`."""
-    return replace(plan, techniques=members[0]), collect_hypers(members)
 
+class Before(NamedTuple):
+    """What networks were before a step."""
 
-def over_networks(function: Callable[..., Any], count: int, *stacked: Any) -> Any:
-    """Apply a function of one network's tensors to every network: alone directly, else by vmap."""
-    if count > 1:
-        return torch.vmap(function, randomness="same")(*stacked)
-    rows = _map_tensors(lambda t: t[0], stacked)
-    return _map_tensors(lambda t: t.unsqueeze(0), function(*rows))
+    flat: Tensor
+    """The weights `[S, P]`; the present ones, if nobody needs the old ones."""
+    buffers: Tensors
+    states: States
+    all_alive: bool
+    """Whether all networks are finite, so that none is given these values again."""
 
 
 class Cohort:
     """The stacked networks, and what changes as they train.
 
     Args:
-        plan: what all runs have in common.
-        members: the techniques of each network, equal but for their hyper-parameters.
-        seeds: the seed of each network.
-        rates: the peak learning rate of each network.
-        decays: AdamW's decay of each network; empty with another optimizer.
-        data: the training set; a field with one more axis in front is stacked, one set for each network.
-        stacked: for each field of `data`, whether it is stacked.
+        spec: what all networks have in common.
+        members: the networks; regularizers and optimizers are equal but for their hyper-parameters.
+        rows: the training set, and what regularizers say about its rows.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        members: Sequence[Mapping[str, Regularizer]],
-        seeds: Sequence[int],
-        rates: Sequence[float],
-        decays: Sequence[float],
-        data: Rows,
-        stacked: Sequence[bool],
-    ) -> None:
-        self.data, self.stacked = data, tuple(stacked)
+    def __init__(self, spec: TrainingSpec, members: Sequence[Member], rows: StackedRows) -> None:
+        self.rows = rows
         self.members = list(members)
-        self.plan, self.hypers = bind(plan, members)
-        self.size = len(seeds)
-        self.seeds, self.sources = torch.tensor(seeds, dtype=torch.int64), stack_seeds(seeds)
-        self.rates = torch.tensor(rates, dtype=torch.float64)
-        self.decays = torch.tensor(decays, dtype=torch.float64)
-        self.alive = torch.ones(self.size, dtype=torch.bool)
-        initial = [plan.network.initial_weights(Randomness(seed), plan.dtype) for seed in seeds]
+        self._bind(spec)
+        self.alive = torch.ones(len(members), dtype=torch.bool)
+        initial = [spec.network.initial_weights(Randomness(member.seed), spec.dtype) for member in members]
         self.layout = Layout(initial[0])
-        self.buffers = {k: torch.stack([v] * self.size) for k, v in plan.network.initial_buffers(plan.dtype).items()}
+        self.buffers = {k: torch.stack([v] * len(members)) for k, v in spec.network.initial_buffers(spec.dtype).items()}
         self.place(torch.stack([self.layout.flatten(weights, stacked=False) for weights in initial]))
-        self.optimizer = StackedOptimizer(plan.schedule.optimizer, self.flat)
-        self.states: States = self._begin()
+        self.optimizer = StackedOptimizer(spec.schedule.optimizer, self.flat)
+        self.states: States = {}
+        self.states = self._begin()
+        self._strides = _strides(self.states)
+
+    def _bind(self, spec: TrainingSpec) -> None:
+        """Give each network its hyper-parameters: plain numbers where all agree, else tensors `[S]`."""
+        members = self.members
+        self.size = len(members)
+        self.spec = replace(spec, regularizers=members[0].regularizers)
+        self.each = stacking.alone if self.size == 1 else stacking.stacked
+        self.hypers = collect_hypers([member.regularizers for member in members])
+        self.seeds = [member.seed for member in members]
+        self._sources = stack_seeds(self.seeds)
+        self.optimizer_hypers = {
+            name: torch.tensor([float(getattr(member.optimizer, name)) for member in members], dtype=torch.float64)
+            for name in hyper_names(type(spec.schedule.optimizer))
+        }
 
     def place(self, flat: Tensor) -> None:
         """Make `[S, P]` the stacked weights."""
         self.flat = flat
         self.weights = self.layout.views(flat)
-        self.first = self.layout.views(flat[0])
+        self._first = self.layout.views(flat[0])
 
-    def step(self, chosen: Tensor, moment: Moment, rates: Tensor) -> tuple[Tensor, Report]:
-        """Train every network on its next batch.
+    # -- the parts of a step -------------------------------------------------------------------------------------
 
-        Args:
-            chosen: row numbers, int64 `[S, B]`.
-            moment: when this step happens.
-            rates: each network's learning rate now, float64 `[S]`.
+    def gather(self, chosen: Tensor) -> tuple[Run, Rows]:
+        """Return the networks and their batches, given row numbers `[S, B]`; of a single network without its axis."""
+        batch, about = self.rows.gather(chosen)
+        if self.size > 1:
+            return self._run(chosen, about), batch
+        return self._run(chosen, about), Rows(*(part[0] for part in batch))
 
-        Returns:
-            the mean objective `[S]` and the stacked report.
-        """
-        gradients, report = self._gradients(chosen, moment)
-        objective = sum(report.penalties.values(), report.loss)
-        self._update(gradients, objective, report.buffers, moment, rates)
-        return objective, report
+    def stack(self, gradients: Params, report: StepReport) -> tuple[Tensor, StepReport]:
+        """Return gradients `[S, P]` and figures `[S]`, given those by name that `each` left."""
+        if self.size > 1:
+            return self.layout.flatten(gradients, stacked=True), report
+        return self.layout.flatten(gradients, stacked=False).unsqueeze(0), report.stack()
 
-    def _gradients(self, chosen: Tensor, moment: Moment) -> tuple[Tensor, Report]:
-        batch = Rows(*(_gather(part, chosen, own) for part, own in zip(self.data, self.stacked, strict=True)))
-        if self.size == 1:
-            run = Run(int(self.seeds[0]), {}, self.first, {k: v[0] for k, v in self.buffers.items()})
-            batch = Rows(*(part[0] for part in batch))
-            alone, report = compute_gradients(self.plan, run, batch, moment, lambda function: function)
-            return self.layout.flatten(alone, stacked=False).unsqueeze(0), _stack_alone(report)
-        run = Run(self.sources, self.hypers, self.weights, self.buffers)
-        stacked, report = compute_gradients(self.plan, run, batch, moment, _each)
-        return self.layout.flatten(stacked, stacked=True), report
+    def remember(self, alive: Tensor) -> Before:
+        """Return what the networks are before a step; weights are copied only where somebody will ask for them."""
+        all_alive = bool(alive.all())
+        needed = self.spec.stages["after_update"] or not all_alive
+        return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states, all_alive)
 
-    def _update(self, gradients: Tensor, objective: Tensor, buffers: Tensors, moment: Moment, rates: Tensor) -> None:
-        """Move the weights; a network whose objective or gradient is not finite keeps its old values from here on.
+    def move(self, gradients: Tensor, lr: Tensor) -> None:
+        """Let the optimizer move the weights, given gradients `[S, P]` and learning rates `[S]`."""
+        rate = lr.to(self.flat.dtype).unsqueeze(1)
+        shrunk = self.optimizer.shrink(rate, self.optimizer_hypers)
+        if shrunk is not None:
+            self.flat.mul_(shrunk)
+        self.flat.addcmul_(self.optimizer.step(gradients), rate)
 
-        The gradient is judged by its squared norm: where a square overflows, Adam's step is zero, and the network
-        would stand still unnoticed.
-        """
-        self.alive = self.alive & torch.isfinite(torch.linalg.vecdot(gradients, gradients) + objective)
-        everyone = bool(self.alive.all())
-        after, average = self.plan.stages["after_update"], self.plan.stages["average"]
-        previous = self.flat.clone() if after or not everyone else self.flat
-        old_buffers, old_states = self.buffers, self.states
-        rate = rates.to(self.flat.dtype).unsqueeze(1)
-        if isinstance(self.plan.schedule.optimizer, AdamW):
-            self.flat.mul_(1.0 - rate * self.decays.to(rate.dtype).unsqueeze(1))
-        self.flat.addcmul_(self.optimizer.propose(gradients), rate)
-        self.buffers = buffers
-        if after:
-            self._after_update(previous, rates)
-        if average:
-            self._average(moment.update)
-        if not everyone:
-            self.flat[~self.alive] = previous[~self.alive]
-            self.buffers = _keep_dead(self.alive, self.buffers, old_buffers)
-            self.states = {n: _keep_dead(self.alive, s, old_states[n]) for n, s in self.states.items()}
+    def after_update(self, run: Run, before: Before, moment: Moment, lr: Tensor) -> None:
+        """Let regularizers act on the new weights: decay, shrink, project, freeze."""
+        acting = self.spec.stages["after_update"]
+        if not acting:
+            return
+        needs_gain = any(regularizer.needs_gain for _, regularizer in acting)
+        gain = self.layout.views(self.optimizer.gain()) if needs_gain else {}
 
-    def _after_update(self, previous: Tensor, rates: Tensor) -> None:
-        needs_gain = any(technique.needs_gain for _, technique in self.plan.stages["after_update"])
-        gain = self.layout.views(self.optimizer.gain().expand_as(self.flat)) if needs_gain else {}
-
-        def one(update: Update, states: States, hypers: Hypers) -> tuple[Params, States]:
-            states = dict(states)
-            for name, technique in self.plan.stages_with(hypers)["after_update"]:
-                weights, states[name] = technique.after_update(update, states[name])
+        def one(run: Run, update: Update) -> tuple[Params, States]:
+            contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
+            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["after_update"]:
+                weights, states[name] = regularizer.after_update(update, contexts.at(name, "after_update"))
                 update = update._replace(weights=weights)
             return update.weights, states
 
-        update = Update(self.weights, self.layout.views(previous), rates.to(self.flat.dtype), gain)
-        new, self.states = over_networks(one, self.size, update, self.states, self.hypers)
+        update = Update(self.weights, self.layout.views(before.flat), lr.to(self.flat.dtype), gain)
+        new, states = self._over(one, run, update)
+        self.states = self._settle(states)
         self.flat.copy_(self.layout.flatten(new, stacked=True))
 
-    def _average(self, update: int) -> None:
-        def one(weights: Params, states: States, hypers: Hypers) -> States:
-            states = dict(states)
-            for name, technique in self.plan.stages_with(hypers)["average"]:
-                states[name] = technique.average(weights, update, states[name])
+    def average(self, run: Run, moment: Moment) -> None:
+        """Let regularizers take the new weights and norm statistics into their averages."""
+        if not self.spec.stages["average"]:
+            return
+
+        def one(run: Run, weights: Params) -> States:
+            contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
+            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["average"]:
+                states[name] = regularizer.average(weights, contexts.at(name, "average"))
             return states
 
-        self.states = over_networks(one, self.size, {**self.weights, **self.buffers}, self.states, self.hypers)
+        self.states = self._settle(self._over(one, run, {**self.weights, **self.buffers}))
+
+    def restore_dead(self, before: Before, alive: Tensor) -> None:
+        """Give networks that are no longer finite the values that they had before the step."""
+        self.alive = alive
+        if before.all_alive:
+            return
+        self.flat[~alive] = before.flat[~alive]
+        self.buffers = _keep_dead(alive, self.buffers, before.buffers)
+        self.states = {name: _keep_dead(alive, state, before.states[name]) for name, state in self.states.items()}
+
+    # -- around the steps ----------------------------------------------------------------------------------------
 
     def _begin(self) -> States:
-        def one(weights: Params, hypers: Hypers) -> States:
-            stages = self.plan.stages_with(hypers)
-            remembering = {**dict(stages["after_update"]), **dict(stages["average"])}
-            return {name: technique.begin(weights) for name, technique in remembering.items()}
+        if not self.spec.stages["begin"]:
+            return {}
 
-        states: States = over_networks(one, self.size, {**self.weights, **self.buffers}, self.hypers)
-        return states
+        def one(run: Run, given: tuple[Params, Rows]) -> States:
+            contexts, (weights, rows) = Contexts(self.spec.facts, run, START), given
+            stages = self.spec.stages_with(run.hypers, START.progress)
+            return {name: r.begin(weights, rows, contexts.at(name, "begin")) for name, r in stages["begin"]}
 
-    def evaluated(self) -> Networks:
-        """Return the networks as evaluation sees them: averaged where a technique averages."""
-        if not self.plan.stages["averaged"]:
-            return Networks(self.plan, self.layout, self.members, self.flat, self.buffers)
+        given = ({**self.weights, **self.buffers}, self.rows.all_rows(self.size))
+        states: States = self._over(one, self._run(self.rows.all_numbers(self.size), {}), given)
+        return stacking.map_tensors(_dense, states)
 
-        def one(weights: Params, states: States, hypers: Hypers) -> Params:
-            for name, technique in self.plan.stages_with(hypers)["averaged"]:
-                weights = technique.averaged(weights, states[name])
+    def evaluated(self, moment: Moment) -> Networks:
+        """Return the networks as evaluation sees them: averaged where a regularizer averages."""
+        ramps = self.spec.schedule.ramp
+        members = [
+            replace(m, regularizers=ramp_regularizers(m.regularizers, ramps, moment.progress)) for m in self.members
+        ]
+        if not self.spec.stages["averaged"]:
+            return Networks(self.spec, self.layout, members, self.flat, self.buffers)
+
+        def one(run: Run, weights: Params) -> Params:
+            contexts = Contexts(self.spec.facts, run, moment)
+            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["averaged"]:
+                weights = regularizer.averaged(weights, contexts.at(name, "averaged"))
             return weights
 
-        averaged = over_networks(one, self.size, {**self.weights, **self.buffers}, self.states, self.hypers)
+        run = self._run(torch.zeros((self.size, 0), dtype=torch.int64), {})
+        averaged = self._over(one, run, {**self.weights, **self.buffers})
         buffers = {name: averaged[name] for name in self.buffers}
-        return Networks(self.plan, self.layout, self.members, self.layout.flatten(averaged, stacked=True), buffers)
+        return Networks(self.spec, self.layout, members, self.layout.flatten(averaged, stacked=True), buffers)
 
     def keep(self, rows: Tensor) -> None:
-        """Go on with some of the networks only; the others have finished."""
-        self.size = len(rows)
-        self.seeds, self.rates, self.alive = self.seeds[rows], self.rates[rows], self.alive[rows]
-        self.decays = self.decays[rows] if len(self.decays) else self.decays
-        self.data = Rows(*(p[rows] if own else p for p, own in zip(self.data, self.stacked, strict=True)))
-        self.sources = stack_seeds(self.seeds.tolist())
-        self.buffers, self.states, self.hypers = _map_tensors(
-            lambda t: t[rows], (self.buffers, self.states, self.hypers)
-        )
+        """Continue with some of the networks only; the others have finished."""
         self.members = [self.members[row] for row in rows.tolist()]
-        if self.size == 1:
-            self.plan, self.hypers = bind(self.plan, self.members)
+        self.rows = self.rows.keep(rows)
+        self.alive = self.alive[rows]
+        self.buffers, self.states = stacking.map_tensors(lambda t: t[rows], (self.buffers, self.states))
+        self.states = self._settle(self.states)
+        self._bind(self.spec)
         self.place(self.flat[rows])
         self.optimizer.keep(rows)
 
+    def load_state(self, states: States) -> None:
+        """Continue from states that were saved, laid out in memory as they were when they were saved."""
+        self.states = self._settle(states)
 
-def _each(function: Callable[[Run, Any], Any]) -> Callable[[Run, Any], Any]:
-    """Return the function of all runs stacked; they share the keys that each draws its own numbers from."""
-    along = Run._make([Stacked._make([None, 0]), 0, 0, 0])
-    return torch.vmap(function, (along, 0), randomness="same")
+    def _run(self, numbers: Tensor, about: dict[str, Params]) -> Run:
+        """Return the networks as a step sees them, at rows by number `[S, B]`; a single one without the axis S."""
+        if self.size > 1:
+            return Run(self._sources, self.hypers, self.weights, self.buffers, self.states, numbers, about)
+        buffers = {name: value[0] for name, value in self.buffers.items()}
+        states, about = stacking.first((self.states, about)) if self.states or about else ({}, {})
+        return Run(self.seeds[0], {}, self._first, buffers, states, numbers[0], about)
+
+    def _over(self, function: Callable[[Run, Given], Done], run: Run, given: Given) -> Done:
+        """Apply a function of one network, and of what is given for it, to all networks."""
+        # Weights and norm statistics are what is given; states are those that the stage before this one left.
+        states = self.states if self.size > 1 else stacking.first(self.states)
+        run = run._replace(weights={}, buffers={}, states=states)
+        if self.size > 1:
+            return stacking.stacked(function)(run, given)
+        return stacking.stack_one(function(run, stacking.first(given)))
+
+    def _settle(self, states: States) -> States:
+        """Return states laid out in memory as `begin` left them.
+
+        A product with a transposed matrix is rounded otherwise than with a contiguous one, so that a run could not be
+        resumed bit for bit if the layout depended on where a state comes from.
+        """
+        return {
+            name: {key: _lay_out(value, self._strides[name][key]) for key, value in state.items()}
+            for name, state in states.items()
+        }
 
 
-def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:
-    """Return rows `[S, B, ...]` of `[N, ...]`, or of each network's own `[S, N, ...]`.
-
-    `index_select` takes whole rows: several times as fast as indexing, which goes number by number.
-    """
-    numbers = chosen
-    if own:
-        numbers = chosen + torch.arange(len(part)).unsqueeze(1) * part.shape[1]
-        part = part.flatten(0, 1)
-    return part.index_select(0, numbers.flatten()).view(*chosen.shape, *part.shape[1:])
+def _strides(states: States) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Return how each state lies in memory, without the axis of the networks."""
+    return {name: {key: value.stride()[1:] for key, value in state.items()} for name, state in states.items()}
 
 
-def _stack_alone(report: Report) -> Report:
-    loss, penalties, notes, buffers = report
-    return Report(
-        loss.unsqueeze(0),
-        {k: v.unsqueeze(0) for k, v in penalties.items()},
-        {k: v.unsqueeze(0) for k, v in notes.items()},
-        {k: v.unsqueeze(0) for k, v in buffers.items()},
-    )
+def _dense(value: Tensor) -> Tensor:
+    """Return a tensor in memory of its own: one that repeats values without storing them cannot be written to."""
+    repeated = any(stride == 0 and size > 1 for stride, size in zip(value.stride(), value.shape, strict=True))
+    return value.contiguous() if repeated else value
+
+
+def _lay_out(value: Tensor, strides: tuple[int, ...]) -> Tensor:
+    if value.stride()[1:] == strides:
+        return value
+    size = max(1, value[0].numel()) if len(value) else 1
+    return torch.empty_strided(value.shape, (size, *strides), dtype=value.dtype).copy_(value)
 
 
 def _keep_dead(alive: Tensor, new: Tensors, old: Tensors) -> Tensors:
     return {k: torch.where(alive.view(-1, *[1] * (v.ndim - 1)), v, old[k]) for k, v in new.items()}
-
-
-def _map_tensors(function: Callable[[Tensor], Tensor], tree: Any) -> Any:
-    """Apply a function to every tensor in nested tuples and dicts."""
-    return torch.utils._pytree.tree_map_only(Tensor, function, tree)

@@ -1,19 +1,20 @@
-"""Loss and metric in evaluation mode: the data loss alone, so that techniques are comparable."""
+"""Loss and metric in evaluation mode: the data loss alone, so that regularizers are comparable."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from regbench.losses import log_probabilities, row_losses
-from regbench.models.network import Site, Tensors
 from regbench.regularizers.base import Params
-from regbench.training.cohort import Networks, bind, over_networks
-from regbench.training.spec import Hypers
-from regbench.training.train_step import cast
+from regbench.tasks import Task
+from regbench.training.cohort import Networks
+from regbench.training.contexts import Run
+from regbench.training.passes import Passes
+from regbench.training.spec import TrainingSpec
+from regbench.training.training_set import START, Labelled
 
 LARGEST_PASS = 1 << 20
 """Values in one evaluation pass at the widest place of the networks: few enough for the processor's cache."""
@@ -22,20 +23,12 @@ FEWEST_ROWS = 16
 """Rows in one evaluation pass: with fewer, reading the weights would be most of it."""
 
 
-class Labelled(NamedTuple):
-    """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, and how one unit of target error squared counts."""
-
-    x: Tensor
-    y: Tensor
-    error_scale: float
-
-
 def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor:
     """Return loss and metric of every run on consecutive parts of the rows, `[R, parts, 2]`.
 
     `ends` are the ends of the parts. An ensemble's members are combined first.
     """
-    losses, metrics = score(networks.plan.task, predict(networks, data.x), data)
+    losses, metrics = score(networks.spec.facts.task, predict(networks, data.x), data)
     figures, start = [], 0
     for end in ends:
         figures.append(torch.stack([losses[:, start:end].mean(1), metrics[:, start:end].mean(1)], -1))
@@ -45,24 +38,24 @@ def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor
 
 def predict(networks: Networks, x: Tensor) -> Tensor:
     """Return logits or predictions of every run, `[R, N, C]`."""
-    plan = networks.plan
-    widest = max(math.prod(site.shape) for site in plan.network.sites)
-    size = max(FEWEST_ROWS, LARGEST_PASS // (len(networks.members) * widest))
+    spec, members = networks.spec, networks.members
+    widest = max(math.prod(site.shape) for site in spec.network.sites)
+    size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
     outputs = torch.cat([_outputs(networks, part) for part in x.split(size)], 1)
-    members, technique = plan.ensemble
-    if technique is None or members == 1:
+    if spec.ensemble_size == 1:
         return outputs
-    if plan.task == "classification":
+    if spec.facts.task == Task.CLASSIFICATION:
         outputs = log_probabilities(outputs)
-    return torch.stack([technique.combine(group, plan.task) for group in outputs.unflatten(0, (-1, members))])
+    (_, combining), *_ = spec.stages["ensemble_size"]
+    return torch.stack([combining.combine(group, spec.facts) for group in spec.by_run(outputs)])
 
 
-def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
+def score(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
     """Return the loss and the metric of every row, both `[R, N]`: correct or not, or the squared error.
 
     Both are NaN where the outputs are: argmax would make such a network right about its first class, and best so far.
     """
-    if task == "regression":
+    if task == Task.REGRESSION:
         losses = row_losses(task, outputs, data.y)
         return losses, losses * data.error_scale
     labels = data.y.argmax(-1)
@@ -73,20 +66,8 @@ def score(task: str, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
 
 
 def _outputs(networks: Networks, x: Tensor) -> Tensor:
-    plan, hypers = bind(networks.plan, networks.members)
+    def one(spec: TrainingSpec, run: Run, weights: Params) -> Tensor:
+        stages = spec.stages_with(run.hypers, 1.0)
+        return Passes(spec, stages, run, START).evaluate(x, weights)
 
-    def one(weights: Params, buffers: Tensors, hypers: Hypers) -> Tensor:
-        watching = plan.stages_with(hypers)["evaluated_activations"]
-
-        def tap(site: Site, h: Tensor) -> Tensor:
-            for _, technique in watching:
-                if site.kind in technique.site_kinds:
-                    h = technique.evaluated_activations(site, h)
-            return h
-
-        inputs, seen = cast(plan.compute_dtype, x, weights)
-        return plan.network.forward(seen, buffers, inputs, tap, training=False)[0].to(plan.dtype)
-
-    weights = networks.layout.views(networks.flat)
-    outputs: Tensor = over_networks(one, len(networks.members), weights, networks.buffers, hypers)
-    return outputs
+    return networks.over(one)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Regularizer
-from regbench.schedules.optimizers import AdamW
+from regbench.regularizers.base import Moment
+from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.concurrently import concurrently
-from regbench.training.cohort import Cohort, Networks
+from regbench.training.cohort import Cohort, Member, Networks
+from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.results import describe_results
-from regbench.training.saving import clone, copy_rows, load_runs, name_parameters, save_run
-from regbench.training.spec import Plan
-from regbench.training.tracking import Track, begin_track, ending, follow
-from regbench.training.train_step import Moment
-from regbench.training.training_set import TrainingSet, stack_training_data
+from regbench.training.saving import clone, load_runs, name_parameters, replace_networks, save_run
+from regbench.training.spec import TrainingSpec
+from regbench.training.tracking import Ending, Epoch, Track, begin_track, find_ending, follow
+from regbench.training.train_step import train_step
+from regbench.training.training_set import TrainingSet, stack_rows
 
 COMMIT_SECONDS = 30.0
 """Training time between two commits: what a kill can cost at most."""
@@ -35,201 +34,153 @@ COMMIT_SHARE = 1 / 40
 """Most of the training time that commits after long epochs may take: those of a large cohort are not cheap."""
 
 
-class Interrupted(Exception):
-    """Training was asked to stop; everything up to the last commit is kept."""
-
-
-class Sink(Protocol):
-    """Where a run's rows, checkpoints and result go."""
-
-    def append(self, metrics: Mapping[str, object], timing: Mapping[str, object]) -> None:
-        """Take one epoch's row."""
-
-    def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Make everything so far durable."""
-
-    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
-        """Take the result and the best weights."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One run to train in a cohort."""
-
-    seed: int
-    techniques: Mapping[str, Regularizer]
-    lr: float
-    decay: float
-    """AdamW's weight decay; ignored by other optimizers."""
-    sink: Sink
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What every commit holds beside the state, for whoever goes on from it."""
-    checkpoint: Checkpoint | None = None
-    """The run's last commit, from where it goes on; None: it begins."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """Who looks on while a cohort trains."""
-
-    epoch: Callable[[Mapping[str, float | int | None]], None] | None = None
-    """Called with every row of metrics.csv, and `best_epoch`: for the display of a single run."""
-    progress: Callable[[int, int], None] = lambda epoch, active: None
-    """Called once an epoch, with its number and how many runs train on after it."""
-    stop_requested: Callable[[], bool] = lambda: False
-    """Asked at every step: whether training should be interrupted."""
-    clock: Callable[[], float] = time.monotonic
-
-
-def make_job(
-    plan: Plan, seed: int, sink: Sink, facts: Mapping[str, Any] | None = None, checkpoint: Checkpoint | None = None
-) -> Job:
-    """Return the job of a run that has the plan's own techniques and learning rate."""
-    optimizer = plan.schedule.optimizer
-    return Job(
-        seed=seed,
-        techniques=plan.techniques,
-        lr=float(optimizer.lr),
-        decay=float(optimizer.weight_decay) if isinstance(optimizer, AdamW) else 0.0,
-        sink=sink,
-        facts=facts or {},
-        checkpoint=checkpoint,
-    )
-
-
-def fit(plan: Plan, jobs: Sequence[Job], data: TrainingSet, watch: Watch) -> list[dict[str, Any]]:
-    """Train runs side by side and return their results, in the order of the jobs.
+def fit(
+    spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet, observer: Observer
+) -> list[dict[str, object]]:
+    """Train runs side by side and return their results, in their order.
 
     Args:
-        plan: what the runs have in common.
-        jobs: the runs; they may differ in seed, hyper-parameters and learning rate. All begin, or all go on from
+        spec: what the runs have in common.
+        runs: the runs; they may differ in seed, hyper-parameters and learning rate. All begin, or all resume from
             checkpoints of the same epoch; one that has already ended there is finished without training.
         data: what all are trained and measured on.
-        watch: who looks on.
+        observer: is told how it goes.
 
     Raises:
         CheckpointError: a checkpoint does not fit its run.
-        Interrupted: `watch` asked for it; all runs are committed, where epochs are short up to the last whole one.
+        Interrupted: the observer asked for it; all runs are committed, where epochs are short up to the last whole one.
         ValueError: the checkpoints are of different epochs.
     """
-    checkpoints = [job.checkpoint for job in jobs if job.checkpoint is not None]
+    checkpoints = [run.checkpoint for run in runs if run.checkpoint is not None]
     epochs = {int(checkpoint.facts["track"]["epoch"]) for checkpoint in checkpoints}
-    if len(epochs) > 1 or len(checkpoints) not in (0, len(jobs)):
-        raise ValueError("runs of one cohort go on from checkpoints of the same epoch, or all of them begin")
-    training = _Training(plan, jobs, data, watch)
+    if len(epochs) > 1 or len(checkpoints) not in (0, len(runs)):
+        raise ValueError("runs of one cohort resume from checkpoints of the same epoch, or all of them begin")
+    training = _Training(spec, runs, data, observer)
     if checkpoints:
         training.restore(checkpoints)
-    results: dict[int, dict[str, Any]] = training.retire()
+    results: dict[int, dict[str, object]] = training.retire()
     while training.active:
         training.train_epoch()
         results |= training.retire()
-        watch.progress(training.epoch, len(training.active))
-    return [results[number] for number in range(len(jobs))]
+        observer.progress(training.epoch, len(training.active))
+    return [results[number] for number in range(len(runs))]
 
 
 class _Training:
     """The runs still training: their cohort, their tracks and the best networks so far."""
 
-    def __init__(self, plan: Plan, jobs: Sequence[Job], data: TrainingSet, watch: Watch) -> None:
-        self.plan, self.data, self.watch = plan, data, watch
-        self.jobs = list(jobs)
-        self.active = list(range(len(jobs)))
-        self.members = plan.ensemble[0]
-        self.cohort = stack_jobs(plan, jobs, data)
-        self.best = clone(self.cohort.evaluated())
-        self.history: list[Tensor] = [self.cohort.flat.clone()]
-        rule = plan.schedule.stop
-        self.tracks = [begin_track(rule) for _ in jobs]
-        self.ranked_by = ranking(rule, has_validation=len(data.watched_ends) > 1)
-        self.rows = len(self.cohort.data.weight[0] if self.cohort.stacked[2] else self.cohort.data.weight)
+    def __init__(self, spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet, observer: Observer) -> None:
+        self.spec, self.data, self.observer = spec, data, observer
+        self.runs = list(runs)
+        self.active = list(range(len(runs)))
+        self.cohort = stack_runs(spec, runs, data)
         self.epoch = 0
-        self.committed_at, self.commit_seconds = watch.clock(), 0.0
+        self.best = clone(self.cohort.evaluated(self._end_of(0)))
+        self.history: list[Tensor] = [self.cohort.flat.clone()]
+        rule = spec.schedule.stop
+        self.tracks = [begin_track(rule) for _ in runs]
+        self.ranked_by = ranking(rule, has_validation=len(data.watched_ends) > 1)
+        self.committed_at, self.commit_seconds = observer.clock(), 0.0
 
     def restore(self, checkpoints: Sequence[Checkpoint]) -> None:
-        """Go on from the commits of all runs, which are of one epoch."""
+        """Continue from the commits of all runs, which are of one epoch."""
         self.tracks = [Track.from_json(checkpoint.facts["track"]) for checkpoint in checkpoints]
         self.epoch = self.tracks[0].epoch
-        remembered = min(self.epoch + 1, self.plan.schedule.stop.lag)  # the initial weights count as epoch 0's
+        remembered = min(self.epoch + 1, self.spec.schedule.stop.lag)  # the initial weights count as epoch 0's
         self.history = load_runs(self.cohort, self.best, [c.tensors for c in checkpoints], remembered)
+        members = [
+            self._as_of(member, track)
+            for member, track in zip(self.cohort.members, self._each(self.tracks), strict=True)
+        ]
+        self.best = replace(self.best, members=members)
 
     def train_epoch(self) -> None:
         """Train and measure one epoch, and write its rows."""
-        started = self.watch.clock()
+        started = self.observer.clock()
         self.epoch += 1
         steps = self._batches()
-        peaks, rates = self._peak_rates(), self.cohort.rates
-        measured = Measured()
+        peaks = self._peak_rates()
+        lr = peaks
+        measured = Measured(self.spec)
+        updates = len(steps) * self.spec.schedule.epochs
         for number, chosen in enumerate(steps):
             update = (self.epoch - 1) * len(steps) + number
-            rates = peaks * self.plan.schedule.curve.factor(update, len(steps), len(steps) * self.plan.schedule.epochs)
-            moment = Moment(self.epoch, number, update, number == len(steps) - 1)
-            measured.take(*self.cohort.step(chosen, moment, rates), self.cohort.alive)
-            if self.watch.stop_requested() and self.watch.clock() - started > PATIENT_SECONDS:
+            lr = peaks * self.spec.schedule.curve.factor(update, len(steps), updates)
+            moment = Moment(self.epoch, number, update, number == len(steps) - 1, updates)
+            measured.take(train_step(self.cohort, chosen, moment, lr), self.cohort.alive)
+            if self.observer.stop_requested() and self.observer.clock() - started > PATIENT_SECONDS:
                 raise Interrupted
-        evaluated = self.cohort.evaluated()
-        rows = measure_epoch(self.plan, self.cohort, evaluated, self.data, measured, self._lagged(), self.members)
+        evaluated = self.cohort.evaluated(self._end_of(self.epoch))
+        rows = measure_epoch(self.cohort, evaluated, self.data, measured, self._lagged())
         self._remember()
-        self._write(rows, rates[:: self.members].tolist(), measured, started)
-        copy_rows(evaluated, self.best, self._improved())
+        self._write(rows, self.spec.by_run(lr)[:, 0].tolist(), measured, started)
+        self.best = replace_networks(evaluated, self.best, self._improved())
         self._commit_when_due(started)
 
-    def retire(self) -> dict[int, dict[str, Any]]:
-        """Finish the runs that have ended, take them off the stack, and return their results by job number."""
-        schedule = self.plan.schedule
-        endings = [ending(track, schedule.stop, schedule.epochs, self.ranked_by) for track in self.tracks]
-        ended = [place for place, end in enumerate(endings) if end is not None]
-        if not ended:
+    def retire(self) -> dict[int, dict[str, object]]:
+        """Finish the runs that have ended, take them off the stack, and return their results by number."""
+        schedule = self.spec.schedule
+        found = [find_ending(track, schedule.stop, schedule.epochs, self.ranked_by) for track in self.tracks]
+        endings = {place: ending for place, ending in enumerate(found) if ending is not None}
+        if not endings:
             return {}
+        ended = list(endings)
         rows = self._networks(ended)
-        last, best = self.cohort.evaluated().select(rows), self.best.select(rows)
-        tracks = [self.tracks[place] for place in ended]
-        outcomes = [end for end in endings if end is not None]
-        results = describe_results(self.plan, last, best, self.data, tracks, outcomes, self.members, self.ranked_by)
+        last, best = self.cohort.evaluated(self._end_of(self.epoch)).select(rows), self.best.select(rows)
+        tracks: list[Track] = [self.tracks[place] for place in ended]
+        results = describe_results(last, best, self.data, tracks, list[Ending](endings.values()))
         numbers = [self.active[place] for place in ended]
         self._finish(ended, results, best)
         self._drop(ended)
         return dict(zip(numbers, results, strict=True))
+
+    def _end_of(self, epoch: int) -> Moment:
+        """Return the time at which an epoch is over; 0 is the time before the first."""
+        return Moment(epoch, 0, epoch, last_of_epoch=True, updates=self.spec.schedule.epochs)
+
+    def _as_of(self, member: Member, track: Track) -> Member:
+        """Return a network with its ramped hyper-parameters as they were at the run's best epoch."""
+        progress = self._end_of(track.best_epoch).progress
+        return replace(member, regularizers=ramp_regularizers(member.regularizers, self.spec.schedule.ramp, progress))
 
     def _batches(self) -> list[Tensor]:
         """Return the row numbers of each step, `[S, B]`, in each network's own order.
 
         A single row left over at the end is skipped this epoch: no batch statistics can be taken from one row.
         """
-        size = self.plan.schedule.batch_size or self.rows
-        seeds = self.cohort.seeds.tolist()
-        orders = [Randomness(seed).at("order", self.epoch).permutation(self.rows) for seed in seeds]
+        count = self.cohort.rows.count
+        size = self.spec.schedule.batch_size or count
+        orders = [Randomness(seed).at("order", self.epoch).permutation(count) for seed in self.cohort.seeds]
         batches = list(torch.stack(orders).split(size, 1))
         return batches[:-1] if len(batches) > 1 and size > 1 and batches[-1].shape[1] == 1 else batches
 
     def _peak_rates(self) -> Tensor:
         """Return each network's learning rate at the curve's peak, as lowered by the stopping rule so far."""
-        scales = [self.plan.schedule.stop.decide(track.stop).lr_scale for track in self.tracks]
-        return self.cohort.rates * torch.tensor(scales, dtype=torch.float64).repeat_interleave(self.members)
+        scales = [self.spec.schedule.stop.decide(track.stop).lr_scale for track in self._each(self.tracks)]
+        return self.cohort.optimizer_hypers["lr"] * torch.tensor(scales, dtype=torch.float64)
 
     def _lagged(self) -> Tensor | None:
         """Return the weights `lag` epochs before this one, while there are any."""
-        return self.history[0] if len(self.history) == self.plan.schedule.stop.lag else None
+        return self.history[0] if len(self.history) == self.spec.schedule.stop.lag else None
 
     def _remember(self) -> None:
-        lag = self.plan.schedule.stop.lag
+        lag = self.spec.schedule.stop.lag
         self.history = [*self.history, self.cohort.flat.clone()][-lag:]
 
     def _write(
-        self, rows: list[dict[str, float | None]], rates: list[float], measured: Measured, started: float
+        self, rows: Sequence[dict[str, float | None]], lr: Sequence[float], measured: Measured, started: float
     ) -> None:
-        seconds = (self.watch.clock() - started) / len(self.active)
-        norms = [figures["weight_norm"] for figures in rows]
-        diverged = measured.divergences(self.epoch, self.members, norms)
-        effects = set(self.plan.effect_columns)
+        seconds = (self.observer.clock() - started) / len(self.active)
+        diverged = measured.divergences(self.epoch, [figures["weight_norm"] for figures in rows])
+        effects = set(self.spec.effect_columns)
         for place, (number, figures) in enumerate(zip(self.active, rows, strict=True)):
-            row = {"epoch": self.epoch, "lr": rates[place], **figures}
+            row = {"epoch": self.epoch, "lr": lr[place], **figures}
             seen = {name: value for name, value in figures.items() if name in effects}
-            self.tracks[place] = follow(
-                self.tracks[place], row, self.plan.schedule.stop, self.ranked_by, seconds, seen, diverged[place]
-            )
-            self.jobs[number].sink.append(row, {"epoch": self.epoch, "seconds": seconds})
-            if self.watch.epoch is not None:
-                self.watch.epoch({**row, "best_epoch": self.tracks[place].best_epoch})
+            done = Epoch(row=row, seconds=seconds, effects=seen, diverged=diverged[place])
+            self.tracks[place] = follow(self.tracks[place], done, self.spec.schedule.stop, self.ranked_by)
+            self.runs[number].sink.append(row, {"epoch": self.epoch, "seconds": seconds})
+            if self.observer.epoch is not None:
+                self.observer.epoch({**row, "best_epoch": self.tracks[place].best_epoch})
 
     def _improved(self) -> list[int]:
         places = [place for place, track in enumerate(self.tracks) if track.best_epoch == self.epoch]
@@ -237,35 +188,43 @@ class _Training:
 
     def _networks(self, places: Sequence[int]) -> Tensor:
         """Return the numbers of the networks of some runs."""
-        return torch.tensor([p * self.members + m for p in places for m in range(self.members)], dtype=torch.int64)
+        numbers = self.spec.by_run(torch.arange(self.cohort.size))
+        return numbers[torch.tensor(places, dtype=torch.int64)].flatten()
+
+    def _each(self, tracks: Sequence[Track]) -> list[Track]:
+        """Return the track of each network's run."""
+        return [track for track in tracks for _ in range(self.spec.ensemble_size)]
 
     def _commit_when_due(self, started: float) -> None:
         """Commit every so often, and after epochs so long that an interruption would not wait for their end."""
-        requested, now = self.watch.stop_requested(), self.watch.clock()
+        requested, now = self.observer.stop_requested(), self.observer.clock()
         since = now - self.committed_at
         lasting = now - started >= PATIENT_SECONDS and since * COMMIT_SHARE >= self.commit_seconds
         if not requested and not lasting and since < COMMIT_SECONDS:
             return
         concurrently(self._commit, range(len(self.active)))
-        self.committed_at = self.watch.clock()
+        self.committed_at = self.observer.clock()
         self.commit_seconds = self.committed_at - now
         if requested:
             raise Interrupted
 
-    def _commit(self, place: int) -> None:
-        rows = slice(place * self.members, (place + 1) * self.members)
-        tensors = save_run(self.cohort, self.best, self.history, rows)
-        job = self.jobs[self.active[place]]
-        job.sink.commit(tensors, {**job.facts, "track": self.tracks[place].to_json()})
+    def _rows_of(self, place: int) -> slice:
+        size = self.spec.ensemble_size
+        return slice(place * size, (place + 1) * size)
 
-    def _finish(self, ended: Sequence[int], results: Sequence[Mapping[str, Any]], best: Networks) -> None:
+    def _commit(self, place: int) -> None:
+        tensors = save_run(self.cohort, self.best, self.history, self._rows_of(place))
+        run = self.runs[self.active[place]]
+        run.sink.commit(tensors, {**run.record, "track": self.tracks[place].to_json()})
+
+    def _finish(self, ended: Sequence[int], results: Sequence[Mapping[str, object]], best: Networks) -> None:
         """Store the last state, result and best weights of the runs that have ended; `best` holds these runs only."""
 
         def store(at: int) -> None:
             place = ended[at]
             self._commit(place)
-            parameters = name_parameters(best, slice(at * self.members, (at + 1) * self.members))
-            self.jobs[self.active[place]].sink.finish(results[at], parameters)
+            parameters = name_parameters(best, self._rows_of(at))
+            self.runs[self.active[place]].sink.finish(results[at], parameters)
 
         concurrently(store, range(len(ended)))
 
@@ -281,20 +240,17 @@ class _Training:
         self.history = [flat[rows] for flat in self.history]
 
 
-def stack_jobs(plan: Plan, jobs: Sequence[Job], data: TrainingSet) -> Cohort:
-    """Return the cohort of all jobs; an ensemble's members are networks with seeds of their own."""
-    members = plan.ensemble[0]
-    seeds = [_member_seed(job.seed, member) for job in jobs for member in range(members)]
-    each = [job for job in jobs for _ in range(members)]
-    techniques = [job.techniques for job in each]
-    rows, stacked = stack_training_data(data.rows, techniques, seeds)
-    rates, decays = [job.lr for job in each], [job.decay for job in each]
-    return Cohort(plan, techniques, seeds, rates, decays, rows, stacked)
+def stack_runs(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) -> Cohort:
+    """Return the cohort of all runs; an ensemble's networks have seeds of their own."""
+    members = [
+        Member(_member_seed(run.seed, number), run.regularizers, run.optimizer)
+        for run in runs
+        for number in range(spec.ensemble_size)
+    ]
+    rows = stack_rows(data.rows, [(member.seed, member.regularizers) for member in members], spec.facts)
+    return Cohort(spec, members, rows)
 
 
-def _member_seed(seed: int, member: int) -> int:
-    """Return the seed of an ensemble's member; the first has the run's own. Runs' seeds lie below 2^31."""
-    return seed + (member << 32)
-
-
-__all__ = ["Interrupted", "Job", "Sink", "Watch", "fit", "make_job", "stack_jobs"]
+def _member_seed(seed: int, number: int) -> int:
+    """Return the seed of an ensemble's network; the first has the run's own. Runs' seeds lie below 2^31."""
+    return seed + (number << 32)

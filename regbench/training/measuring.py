@@ -10,34 +10,35 @@ from torch import Tensor
 
 from regbench.training.cohort import Cohort, Networks
 from regbench.training.evaluation import measure_parts
-from regbench.training.spec import Plan
-from regbench.training.train_step import Report
+from regbench.training.gradients import StepReport
+from regbench.training.spec import TrainingSpec
 from regbench.training.training_set import TrainingSet
 
 
 class Measured:
-    """What the steps of one epoch reported, for all networks."""
+    """What the steps of one epoch reported, for all networks; its figures are means over each run's ensemble."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: TrainingSpec) -> None:
+        self._spec = spec
         self.objectives: list[Tensor] = []
         self.losses: list[Tensor] = []
         self.penalties: dict[str, list[Tensor]] = {}
-        self.notes: dict[str, list[Tensor]] = {}
+        self.effects: dict[str, list[Tensor]] = {}
         self.alive: list[Tensor] = []
 
-    def take(self, objective: Tensor, report: Report, alive: Tensor) -> None:
-        """Keep one step's figures, each `[S]`."""
-        self.objectives.append(objective)
+    def take(self, report: StepReport, alive: Tensor) -> None:
+        """Keep one step's figures, each `[S·M]`."""
+        self.objectives.append(report.objective)
         self.losses.append(report.loss)
         self.alive.append(alive)
         for name, value in report.penalties.items():
             self.penalties.setdefault(name, []).append(value)
-        for name, value in report.notes.items():
-            self.notes.setdefault(name, []).append(value)
+        for name, value in report.effects.items():
+            self.effects.setdefault(name, []).append(value)
 
-    def divergences(self, epoch: int, members: int, norms: Sequence[float | None]) -> list[str | None]:
+    def divergences(self, epoch: int, norms: Sequence[float | None]) -> list[str | None]:
         """Say for each run where it stopped being finite, if it did; `norms` are its weights' after the epoch."""
-        alive = torch.stack(self.alive, 1).unflatten(0, (-1, members)).all(1)
+        alive = self._spec.by_run(torch.stack(self.alive, 1)).all(1)
         total = len(self.alive)
         return [
             f"the objective or the gradient was not finite at epoch {epoch}, step {good + 1}"
@@ -48,47 +49,46 @@ class Measured:
             for good, norm in zip(alive.sum(1).tolist(), norms, strict=True)
         ]
 
-    def columns(self, members: int) -> dict[str, Tensor]:
-        """Return objective, penalty and effects of each run, means over the epoch's steps, each `[R]`."""
-        loss = _mean(self.losses, members)
-        shares = {name: _mean(values, members) for name, values in self.penalties.items()}
+    def columns(self) -> dict[str, Tensor]:
+        """Return objective, penalty and effects of each run, means over the epoch's steps, each `[S]`."""
+        loss = self._mean(self.losses)
+        shares = {name: self._mean(values) for name, values in self.penalties.items()}
         penalty = sum(shares.values(), torch.zeros_like(loss))
-        effects = {name: _mean(values, members) for name, values in self.notes.items()}
+        effects = {name: self._mean(values) for name, values in self.effects.items()}
         effects |= {f"{name}.penalty_over_loss": share / loss for name, share in shares.items()}
-        return {"objective": _mean(self.objectives, members), "penalty": penalty, **effects}
+        return {"objective": self._mean(self.objectives), "penalty": penalty, **effects}
+
+    def _mean(self, steps: list[Tensor]) -> Tensor:
+        return self._spec.by_run(torch.stack(steps).mean(0)).mean(1)
 
 
 def measure_epoch(
-    plan: Plan,
-    cohort: Cohort,
-    evaluated: Networks,
-    data: TrainingSet,
-    measured: Measured,
-    lagged: Tensor | None,
-    members: int,
+    cohort: Cohort, evaluated: Networks, data: TrainingSet, measured: Measured, lagged: Tensor | None
 ) -> list[dict[str, float | None]]:
     """Return the columns of metrics.csv for each run, without epoch and learning rate.
 
     Train and validation figures come from the networks as evaluated; norm, change and sparsity from the weights that
     are trained. `lagged` are the weights that the change is measured from.
     """
+    spec = cohort.spec
     parts = measure_parts(evaluated, data.watched, data.watched_ends)
-    columns = {"train_loss": parts[:, 0, 0], f"train_{plan.metric}": parts[:, 0, 1]}
+    columns = {"train_loss": parts[:, 0, 0], f"train_{spec.metric.name}": parts[:, 0, 1]}
     if parts.shape[1] > 1:
-        columns |= {"val_loss": parts[:, 1, 0], f"val_{plan.metric}": parts[:, 1, 1]}
-    columns |= measured.columns(members) | describe_weights(cohort, lagged, members)
+        columns |= {"val_loss": parts[:, 1, 0], f"val_{spec.metric.name}": parts[:, 1, 1]}
+    columns |= measured.columns() | describe_weights(cohort, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()
-    empty = dict.fromkeys(plan.header[2:])
+    empty = dict.fromkeys(spec.header[2:])
     return [{**empty, **dict(zip(columns, values, strict=True))} for values in table]
 
 
-def describe_weights(cohort: Cohort, lagged: Tensor | None, members: int) -> dict[str, Tensor]:
+def describe_weights(cohort: Cohort, lagged: Tensor | None) -> dict[str, Tensor]:
     """Return the L2 norm of all parameters, their change since `lagged`, and the share of weights exactly zero."""
-    flat = cohort.flat.view(-1, members * cohort.layout.total)
+    by_run = cohort.spec.by_run
+    flat = by_run(cohort.flat).flatten(1)
     matrices = cohort.flat[:, : cohort.layout.weight_count]
     columns = {
         "weight_norm": torch.linalg.vector_norm(flat, dim=1),
-        "sparsity": (matrices == 0).to(torch.float32).mean(1).view(-1, members).mean(1),
+        "sparsity": by_run((matrices == 0).to(torch.float32).mean(1)).mean(1),
     }
     if lagged is None:
         return columns
@@ -96,7 +96,3 @@ def describe_weights(cohort: Cohort, lagged: Tensor | None, members: int) -> dic
     columns["weight_change_l2"] = torch.linalg.vector_norm(change, dim=1)
     columns["weight_change_max"] = change.abs().amax(1)
     return columns
-
-
-def _mean(steps: list[Tensor], members: int) -> Tensor:
-    return torch.stack(steps).mean(0).view(-1, members).mean(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,8 +12,8 @@ from regbench.store.checkpoint import FRESH, CheckpointError, check_tensors
 from regbench.training.cohort import Cohort, Networks
 
 
-def save_run(cohort: Cohort, best: Networks, history: list[Tensor], rows: slice) -> dict[str, Tensor]:
-    """Return everything that one run needs to go on; `rows` are its networks in the cohort."""
+def save_run(cohort: Cohort, best: Networks, history: Sequence[Tensor], rows: slice) -> dict[str, Tensor]:
+    """Return everything that one run needs to continue; `rows` are its networks in the cohort."""
     tensors = {
         "weights": cohort.flat[rows],
         "alive": cohort.alive[rows],
@@ -21,8 +22,8 @@ def save_run(cohort: Cohort, best: Networks, history: list[Tensor], rows: slice)
         **{f"best.buffer.{name}": value[rows] for name, value in best.buffers.items()},
         **{f"history.{age}": flat[rows] for age, flat in enumerate(history)},
     }
-    for technique, state in cohort.states.items():
-        tensors |= {f"state.{technique}.{name}": value[rows] for name, value in state.items()}
+    for regularizer, state in cohort.states.items():
+        tensors |= {f"state.{regularizer}.{name}": value[rows] for name, value in state.items()}
     for name, value in cohort.optimizer.state().items():
         tensors[f"optimizer.{name}"] = value[rows] if value.ndim == 2 else value
     return tensors
@@ -40,9 +41,8 @@ def load_runs(cohort: Cohort, best: Networks, saved: Sequence[Mapping[str, Tenso
     Raises:
         CheckpointError: a tensor is missing, unknown, or of another shape or type, or runs differ in what they share.
     """
-    members = len(cohort.flat) // len(saved)
     for place, own in enumerate(saved):
-        rows = slice(place * members, (place + 1) * members)
+        rows = slice(place * cohort.spec.ensemble_size, (place + 1) * cohort.spec.ensemble_size)
         check_tensors(save_run(cohort, best, [cohort.flat] * remembered, rows), own)
     tensors = {name: _join(name, [own[name] for own in saved]) for name in saved[0]}
     cohort.place(tensors["weights"])
@@ -51,9 +51,7 @@ def load_runs(cohort: Cohort, best: Networks, saved: Sequence[Mapping[str, Tenso
     for name in cohort.buffers:
         cohort.buffers[name] = tensors[f"buffer.{name}"]
         best.buffers[name].copy_(tensors[f"best.buffer.{name}"])
-    for technique, state in cohort.states.items():
-        for name in state:
-            state[name] = tensors[f"state.{technique}.{name}"]
+    cohort.load_state({r: {name: tensors[f"state.{r}.{name}"] for name in state} for r, state in cohort.states.items()})
     optimizer = {k.removeprefix("optimizer."): v for k, v in tensors.items() if k.startswith("optimizer.")}
     cohort.optimizer.load(optimizer)
     return [tensors[f"history.{age}"] for age in range(remembered)]
@@ -64,7 +62,7 @@ def _join(name: str, parts: Sequence[Tensor]) -> Tensor:
     if parts[0].ndim > 0:
         return torch.cat(list(parts))
     if any(not torch.equal(part, parts[0]) for part in parts):
-        raise CheckpointError(f"checkpoints of runs that should go on together differ in {name}; {FRESH}")
+        raise CheckpointError(f"checkpoints of runs that should continue together differ in {name}; {FRESH}")
     return parts[0].clone()
 
 
@@ -75,17 +73,20 @@ def name_parameters(best: Networks, rows: slice) -> dict[str, Tensor]:
     return {name: (value[0] if single else value).contiguous() for name, value in tensors.items()}
 
 
-def copy_rows(source: Networks, target: Networks, rows: list[int]) -> None:
-    """Overwrite some networks of `target` with those of `source`."""
+def replace_networks(source: Networks, target: Networks, rows: Sequence[int]) -> Networks:
+    """Return `target` with some of its networks replaced by those of `source`; its tensors are overwritten."""
     if not rows:
-        return
+        return target
     chosen = torch.tensor(rows)
     target.flat[chosen] = source.flat[chosen]
     for name, buffer in target.buffers.items():
         buffer[chosen] = source.buffers[name][chosen]
+    taken = set(rows)
+    pairs = enumerate(zip(source.members, target.members, strict=True))
+    return replace(target, members=[new if place in taken else old for place, (new, old) in pairs])
 
 
 def clone(networks: Networks) -> Networks:
     """Return the same networks in memory of their own."""
     buffers = {name: value.clone() for name, value in networks.buffers.items()}
-    return Networks(networks.plan, networks.layout, networks.members, networks.flat.clone(), buffers)
+    return replace(networks, flat=networks.flat.clone(), buffers=buffers)

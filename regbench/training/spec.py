@@ -1,44 +1,43 @@
-"""What a cohort of runs has in common: task, network, techniques by stage, schedule."""
+"""Specification of a training: what the stacked runs of a cohort have in common."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from regbench.config.fields import hyper_names
+from regbench.metrics import BY_TASK, LOSS, PARTS, Metric
 from regbench.models.network import Network
 from regbench.randomness import Randomness
-from regbench.regularizers.base import STAGES, Facts, Regularizer, overrides
+from regbench.regularizers.base import Facts, Regularizer
+from regbench.regularizers.stages import Stages, arrange, overrides
+from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.schedule import Schedule
 
-Stages: TypeAlias = dict[str, tuple[tuple[str, Regularizer], ...]]
-"""The techniques that act at each stage, by protocol method, in the order in which they act."""
-
 Hypers: TypeAlias = dict[str, dict[str, Tensor]]
-"""Hyper-parameters by technique and field, one value per stacked run."""
+"""Hyper-parameters by regularizer and field, one value per stacked network."""
 
-METRICS = {"classification": "accuracy", "regression": "mse"}
 FIXED_COLUMNS = ("weight_norm", "weight_change_l2", "weight_change_max", "sparsity")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Everything static about a training; runs with equal plans can be stacked."""
+class TrainingSpec:
+    """Everything static about a training; runs with equal specifications can be stacked."""
 
-    task: str
+    facts: Facts
     network: Network
-    techniques: Mapping[str, Regularizer]
+    regularizers: Mapping[str, Regularizer]
     schedule: Schedule
 
     @property
-    def metric(self) -> str:
-        """The figure beside the loss: accuracy, or mse in the target's own unit."""
-        return METRICS[self.task]
+    def metric(self) -> Metric:
+        """The figure besides the loss: accuracy, or mse in the target's own unit."""
+        return BY_TASK[self.facts.task]
 
     @cached_property
     def parameters(self) -> int:
@@ -58,69 +57,74 @@ class Plan:
 
     @cached_property
     def stages(self) -> Stages:
-        """The techniques as configured, by stage."""
-        return arrange(self.techniques)
+        """The regularizers as configured, by stage."""
+        return arrange(self.regularizers)
 
-    def stages_with(self, hypers: Hypers) -> Stages:
-        """Return the techniques with these hyper-parameters in place of the configured ones."""
-        if not hypers:
+    def stages_with(self, hypers: Hypers, progress: float) -> Stages:
+        """Return the regularizers as they are at a share of training, by stage.
+
+        Args:
+            hypers: hyper-parameters that take the place of the configured ones.
+            progress: share of the updates that is done, for ramps.
+        """
+        ramps = self.schedule.ramp
+        if not hypers and not ramps:
             return self.stages
-        return arrange({name: replace(t, **hypers.get(name, {})) for name, t in self.techniques.items()})
+        own = {n: replace(r, **hypers[n]) if n in hypers else r for n, r in self.regularizers.items()}
+        own = dict(ramp_regularizers(own, ramps, progress))
+        # The order depends on classes alone: sorting anew would cost more than a small network's step.
+        return {method: tuple((name, own[name]) for name, _ in acting) for method, acting in self.stages.items()}
 
     @cached_property
-    def ensemble(self) -> tuple[int, Regularizer | None]:
-        """Number of networks per run, and the technique that combines them."""
-        for _, technique in self.stages["ensemble_size"]:
-            return technique.ensemble_size, technique
-        return 1, None
+    def ensemble_size(self) -> int:
+        """Number of networks of each run, M: they lie one after the other, runs `[S]` being networks `[S·M]`."""
+        return max((r.ensemble_size for _, r in self.stages["ensemble_size"]), default=1)
+
+    def by_run(self, networks: Tensor) -> Tensor:
+        """Return figures of networks `[S·M, ...]` with an axis for each run's ensemble, `[S, M, ...]`."""
+        return networks.view(-1, self.ensemble_size, *networks.shape[1:])
 
     @cached_property
     def effect_columns(self) -> tuple[str, ...]:
-        """Columns `<technique>.<effect>`: what techniques note, and each penalty's share of the loss."""
+        """Columns `<regularizer>.<effect>`: what regularizers report, and each penalty's share of the loss."""
         columns = []
-        for name, technique in self.techniques.items():
-            columns += [f"{name}.{effect}" for effect in technique.effects]
-            if overrides(technique, "penalty"):
+        for name, regularizer in self.regularizers.items():
+            columns += [f"{name}.{effect}" for effect in regularizer.effects]
+            if overrides(regularizer, "penalty") or overrides(regularizer, "site_penalty"):
                 columns.append(f"{name}.penalty_over_loss")
         return tuple(columns)
 
     @cached_property
     def header(self) -> tuple[str, ...]:
         """The columns of metrics.csv."""
-        figures = (f"{part}_{figure}" for part in ("train", "val") for figure in ("loss", self.metric))
+        figures = (f"{part}_{figure.name}" for part in PARTS[:2] for figure in (LOSS, self.metric))
         return ("epoch", "lr", "objective", "penalty", *figures, *FIXED_COLUMNS, *self.effect_columns)
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Return the resolved order of stages, for run.json."""
-        acting = ((stage, [name for name, _ in self.stages[method]]) for method, stage in STAGES.items())
-        return [{"stage": stage, "techniques": names} for stage, names in acting if names]
 
-
-def arrange(techniques: Mapping[str, Regularizer]) -> Stages:
-    """Sort techniques into the stages at which they act."""
-    methods = (*STAGES, "evaluated_activations", "averaged")
-    return {m: tuple((n, t) for n, t in techniques.items() if overrides(t, m)) for m in methods}
-
-
-def make_plan(network: Network, techniques: Mapping[str, Regularizer], schedule: Schedule, facts: Facts) -> Plan:
-    """Check every technique against the data and model, and let techniques change the network.
+def make_spec(
+    network: Network, regularizers: Mapping[str, Regularizer], schedule: Schedule, facts: Facts
+) -> TrainingSpec:
+    """Check every regularizer against the data and model, and let regularizers change the network.
 
     Raises:
-        ConfigError: a technique does not fit.
+        ConfigError: a regularizer does not fit.
     """
-    for technique in techniques.values():
-        technique.check(facts)
-    for technique in techniques.values():
-        network = technique.architecture(network)
-    return Plan(facts.task, network, techniques, schedule)
+    for regularizer in regularizers.values():
+        regularizer.check(facts)
+    for _, regularizer in arrange(regularizers)["architecture"]:
+        network = regularizer.architecture(network, facts)
+    return TrainingSpec(facts, network, regularizers, schedule)
 
 
-def collect_hypers(members: Sequence[Mapping[str, Regularizer]]) -> Hypers:
-    """Stack the hyper-parameters in which runs of the same techniques differ: float64 `[S]` by technique and field."""
+def collect_hypers(networks: Sequence[Mapping[str, Regularizer]]) -> Hypers:
+    """Stack the hyper-parameters in which networks with the same regularizers differ, float64 `[S]` each.
+
+    Those that are the same in all stay plain numbers: a product with a number is quicker than one with a tensor.
+    """
     hypers: Hypers = {}
-    for name, technique in members[0].items():
-        for field in hyper_names(type(technique)):
-            values = [float(getattr(member[name], field)) for member in members]
+    for name, regularizer in networks[0].items():
+        for field in hyper_names(type(regularizer)):
+            values = [float(getattr(own[name], field)) for own in networks]
             if len(set(values)) > 1:
                 hypers.setdefault(name, {})[field] = torch.tensor(values, dtype=torch.float64)
     return hypers

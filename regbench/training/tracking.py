@@ -1,13 +1,14 @@
-"""What is remembered of each run beside its tensors: the stopping rule's state, the best epoch, the time spent."""
+"""Course of each run besides its tensors: the state of the stopping rule, the best epoch, the time spent."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from regbench.schedules.stopping import Observation, StopRule, StopState, better
+from regbench.statuses import RunState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class Track:
     best_value: float | None
     seconds: float
     effects: Mapping[str, float | None]
-    """Last figures that the techniques reported."""
+    """Last figures that the regularizers reported."""
     diverged: str | None = None
     """Why the run diverged, if it did."""
 
@@ -41,31 +42,43 @@ def begin_track(rule: StopRule) -> Track:
     return Track(epoch=0, stop=rule.begin(), best_epoch=0, best_value=None, seconds=0.0, effects={})
 
 
-def follow(
-    track: Track,
-    row: Mapping[str, float | int | None],
-    rule: StopRule,
-    ranked_by: str | None,
-    seconds: float,
-    effects: Mapping[str, float | None],
-    diverged: str | None,
-) -> Track:
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What one epoch of a run came to."""
+
+    row: Mapping[str, float | int | None]
+    """Its row of metrics.csv."""
+    seconds: float
+    effects: Mapping[str, float | None]
+    """What the regularizers reported."""
+    diverged: str | None
+    """Why the run diverged in it, if it did; then it is never the best."""
+
+
+class Ending(NamedTuple):
+    """How a run ended."""
+
+    state: RunState
+    reason: str
+    ranked: bool
+    """Whether a figure chose the best epoch."""
+
+
+def follow(track: Track, done: Epoch, rule: StopRule, ranked_by: str | None) -> Track:
     """Return the track after one more epoch.
 
     Args:
         track: the course so far.
-        row: the epoch's row of metrics.csv.
+        done: the epoch.
         rule: the stopping rule.
         ranked_by: the column that decides which epoch is best; None: the last one is.
-        seconds: what the epoch took.
-        effects: what the techniques reported.
-        diverged: why the run diverged in this epoch, if it did; then the epoch is never best.
     """
     epoch = track.epoch + 1
-    track = replace(track, epoch=epoch, seconds=track.seconds + seconds, effects=effects, diverged=diverged)
-    if diverged is not None:
+    seconds = track.seconds + done.seconds
+    track = replace(track, epoch=epoch, seconds=seconds, effects=done.effects, diverged=done.diverged)
+    if done.diverged is not None:
         return track
-    values = {name: value for name, value in row.items() if value is not None}
+    values = {name: value for name, value in done.row.items() if value is not None}
     stop, _ = rule.observe(track.stop, Observation(epoch, values))
     track = replace(track, stop=stop)
     if ranked_by is None:
@@ -77,15 +90,16 @@ def follow(
     return track
 
 
-def ending(track: Track, rule: StopRule, epochs: int, ranked_by: str | None) -> tuple[str, str] | None:
-    """Return status and reason if a run has ended, else None."""
+def find_ending(track: Track, rule: StopRule, epochs: int, ranked_by: str | None) -> Ending | None:
+    """Return how a run has ended; None while it trains."""
+    ranked = ranked_by is not None
     if track.diverged is not None:
-        return "diverged", track.diverged
+        return Ending(RunState.DIVERGED, track.diverged, ranked)
     decision = rule.decide(track.stop)
     if not decision.stop and track.epoch < epochs:
         return None
     if track.best_epoch == 0:
-        return "diverged", f"{ranked_by or 'train_loss'} was never finite"
+        return Ending(RunState.DIVERGED, f"{ranked_by or 'train_loss'} was never finite", ranked)
     if decision.stop:
-        return "stopped_early", decision.reason or ""
-    return "finished", f"all {epochs} epochs done"
+        return Ending(RunState.STOPPED_EARLY, decision.reason or "", ranked)
+    return Ending(RunState.COMPLETE, f"all {epochs} epochs done", ranked)

@@ -1,194 +1,121 @@
-"""One step of one run, from a batch to the gradients: the page to read first.
+"""One training step, from the numbers of a batch's rows to the weights after it: the page to read first.
 
-batch stage -> weights as seen -> outputs, through the sites -> loss of each row -> weighted mean plus penalties ->
-gradients, by the gradient rule -> gradient stage.
-
-The same functions serve a run alone and, under vmap, a cohort. The optimizer and the stages after it follow in
-`cohort.py`, where the stacked weights live.
+`train_step` moves all S networks of a cohort. What happens inside one network, up to its objective, is `objective_of`:
+the same function serves a run alone and, mapped by `torch.vmap` over stacked weights, states and hyper-parameters, a
+cohort. P parameters a network, B rows a batch, C outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from regbench.losses import row_losses
-from regbench.models.network import Site
-from regbench.randomness import Randomness, Seed
-from regbench.regularizers.base import Gradient, Note, Params, Rows
-from regbench.training.spec import Hypers, Plan
+from regbench.regularizers.base import Gradient, Moment, Params, Rows
+from regbench.training.contexts import Contexts, Run
+from regbench.training.gradients import StepReport, differentiate, differentiate_under_vmap
+from regbench.training.passes import Passes
+from regbench.training.spec import TrainingSpec
 
-
-class Run(NamedTuple):
-    """What one run brings to a step; a cohort's is the stack of its runs, each tensor with one more axis in front."""
-
-    seed: Seed
-    hypers: Hypers
-    weights: Params
-    buffers: Params
-
-
-class Moment(NamedTuple):
-    """When a step happens; the same for all stacked runs."""
-
-    epoch: int
-    step: int
-    update: int
-    last_of_epoch: bool
-
-
-class Report(NamedTuple):
-    """What a step measured."""
-
-    loss: Tensor
-    """Mean data loss of the batch in training mode."""
-    penalties: dict[str, Tensor]
-    notes: dict[str, Tensor]
-    buffers: Params
-
-
-Each: TypeAlias = Callable[[Callable[[Run, Any], Any]], Callable[[Run, Any], Any]]
-"""Turns a function of one run into one of all runs of a cohort; alone, it stays what it is."""
-
-Objective: TypeAlias = Callable[[Params], tuple[Tensor, Report]]
-
-
-def compute_gradients(plan: Plan, run: Run, batch: Rows, moment: Moment, each: Each) -> tuple[Params, Report]:
-    """Return the gradients of every run's objective on its batch, and what the step measured.
-
-    Args:
-        plan: what does not change from run to run.
-        run: seed, hyper-parameters, weights and buffers.
-        batch: the rows to train on.
-        moment: when this step happens.
-        each: applies a function of one run to all of them.
-    """
-    objective = partial(compute_objective, plan, moment)
-    if plan.stages["gradient_rule"]:
-        gradients, report = each(partial(follow_rule, plan, objective))(run, batch)
-    else:
-        # One backward pass for all runs: a run's total depends on its own weights alone.
-        gradients, report = differentiate(lambda own: each(objective)(run._replace(weights=own), batch), run.weights)
-    if plan.stages["gradients"]:
-        gradients, notes = each(partial(treat_gradients, plan, moment))(run, gradients)
-        report = report._replace(notes={**report.notes, **notes})
-    return gradients, report
-
-
-def compute_objective(plan: Plan, moment: Moment, run: Run, batch: Rows) -> tuple[Tensor, Report]:
-    """Return one run's mean loss plus penalties, and what was measured on the way."""
-    stages, random = plan.stages_with(run.hypers), random_at(run, moment)
-    notes: dict[str, list[Tensor]] = {}
-    for name, technique in stages["batch"]:
-        batch = technique.batch(batch, random.at(name, "batch"), _noting(notes, name))
-    seen = run.weights
-    for name, technique in stages["forward_weights"]:
-        note = _noting(notes, name, moment.last_of_epoch)
-        seen = technique.forward_weights(seen, len(batch.weight), random.at(name, "weights"), note)
-
-    def tap(site: Site, h: Tensor) -> Tensor:
-        for name, technique in stages["activations"]:
-            if site.kind in technique.site_kinds:
-                note = _noting(notes, name, moment.last_of_epoch)
-                h = technique.activations(site, h, random.at(name, "activations", site.name), note)
-        return h
-
-    x, seen = cast(plan.compute_dtype, batch.x, seen)
-    outputs, buffers = plan.network.forward(seen, run.buffers, x, tap, training=True)
-    outputs = outputs.to(batch.y.dtype)
-    losses = row_losses(plan.task, outputs, batch.y)
-    for _, technique in stages["row_loss"]:
-        losses = technique.row_loss(losses, outputs, batch)
-    loss = (losses * batch.weight).sum() / batch.weight.sum().clamp_min(TINY)
-    penalties = {name: torch.as_tensor(t.penalty(run.weights), dtype=loss.dtype) for name, t in stages["penalty"]}
-    return sum(penalties.values(), loss), Report(loss, penalties, _average(notes), buffers)
-
-
-def follow_rule(plan: Plan, objective: Callable[..., Any], run: Run, batch: Rows) -> tuple[Params, Report]:
-    """Return one run's gradients as the techniques of the gradient rule compute them."""
-
-    def take(weights: Params) -> tuple[Params, Report]:
-        how = differentiate if isinstance(run.seed, int) else differentiate_under_vmap
-        return how(lambda own: objective(run._replace(weights=own), batch), weights)
-
-    gradient: Gradient = take
-    for _, technique in plan.stages_with(run.hypers)["gradient_rule"]:
-        gradient = technique.gradient_rule(gradient)
-    return gradient(run.weights)
-
-
-def treat_gradients(plan: Plan, moment: Moment, run: Run, gradients: Params) -> tuple[Params, dict[str, Tensor]]:
-    """Return one run's gradients as the optimizer gets them, and the notes taken on the way."""
-    random = random_at(run, moment)
-    notes: dict[str, list[Tensor]] = {}
-    for name, technique in plan.stages_with(run.hypers)["gradients"]:
-        at, note = random.at(name, "gradients"), _noting(notes, name)
-        gradients = technique.gradients(gradients, run.weights, moment.update, at, note)
-    return gradients, _average(notes)
-
-
-def random_at(run: Run, moment: Moment) -> Randomness:
-    """Return the source of a run's random numbers at one step."""
-    return Randomness(run.seed).at("step", moment.epoch, moment.step)
-
+if TYPE_CHECKING:
+    from regbench.training.cohort import Cohort
 
 TINY = 1e-12
 """Keeps a batch whose rows all have weight zero from dividing by zero."""
 
 
-def cast(dtype: torch.dtype | None, x: Tensor, weights: Params) -> tuple[Tensor, Params]:
-    """Return input and weights in the type the forward pass computes in."""
-    if dtype is None:
-        return x, weights
-    return x.to(dtype), {name: w.to(dtype) for name, w in weights.items()}
+def train_step(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> StepReport:
+    """Train every network of a cohort on its next batch and return the figures of the step, each `[S]`.
 
-
-def differentiate(objective: Objective, weights: Params) -> tuple[Params, Report]:
-    """Take the gradients of the objective, or of those of all runs, with plain autograd.
-
-    For a run alone this is about twice as fast as torch.func.grad, and outside vmap nothing slows the backward pass.
+    Args:
+        cohort: the networks; their weights, states and memory are replaced.
+        chosen: row numbers, int64 `[S, B]`.
+        moment: the time of this step.
+        lr: each network's learning rate now, float64 `[S]`.
     """
-    leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
-    with torch.enable_grad():
-        total, report = objective(leaves)
-        gradients = torch.autograd.grad(total.sum(), list(leaves.values()), materialize_grads=True)
-    return dict(zip(leaves, gradients, strict=True)), _detach(report)
+    run, batch = cohort.gather(chosen)  # x [S, B, ...], y [S, B, C], weight [S, B]
+    gradients, report = gradients_of(cohort, run, batch, moment)  # {name: [S, ...]}
+    flat, report = cohort.stack(gradients, report)  # [S, P]; each figure [S]
+    alive = cohort.alive & finite(flat, report.objective)  # [S]; a network that is not keeps its values
+    before = cohort.remember(alive)  # weights, buffers, states before the step
+    cohort.move(flat, lr)  # w ← (1 − decay) w + lr · step, [S, P]
+    cohort.buffers = report.buffers
+    cohort.after_update(run, before, moment, lr)  # decay, shrink, project, freeze
+    cohort.average(run, moment)  # averages of weights and norm statistics
+    cohort.restore_dead(before, alive)
+    return report
 
 
-def differentiate_under_vmap(objective: Objective, weights: Params) -> tuple[Params, Report]:
-    """Take the gradients of one run's objective inside vmap."""
-    gradients, (_, report) = torch.func.grad_and_value(objective, has_aux=True)(weights)
+def gradients_of(cohort: Cohort, run: Run, batch: Rows, moment: Moment) -> tuple[Params, StepReport]:
+    """Return the gradients of every network's objective as the optimizer gets them, and the figures of the step."""
+    spec, each = cohort.spec, cohort.each
+    objective = partial(objective_of, spec, moment)
+    if spec.stages["gradient_rule"]:
+        gradients, report = each(partial(follow_rule, spec, moment))(run, batch)
+    else:
+        # One backward pass for all networks: the objective of each depends on its own weights alone.
+        gradients, report = differentiate(lambda own: each(objective)(run._replace(weights=own), batch), run.weights)
+    if spec.stages["gradients"]:
+        gradients, effects = each(partial(treat_gradients, spec, moment))(run, gradients)
+        report = report._replace(effects={**report.effects, **effects})
     return gradients, report
 
 
-def _detach(report: Report) -> Report:
-    return Report(
-        report.loss.detach(),
-        {name: value.detach() for name, value in report.penalties.items()},
-        {name: value.detach() for name, value in report.notes.items()},
-        {name: value.detach() for name, value in report.buffers.items()},
-    )
+def objective_of(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> tuple[Tensor, StepReport]:
+    """Return one network's objective and its figures: batch, pass, loss of each row, of the batch, penalties."""
+    stages, contexts = spec.stages_with(run.hypers, moment.progress), Contexts(spec.facts, run, moment)
+    for name, regularizer in stages["batch"]:
+        batch = regularizer.batch(batch, contexts.at(name, "batch"))  # x [B, ...], y [B, C], weight [B]
+    passes = Passes(spec, stages, run, moment)
+    outputs, buffers, at_sites = passes.train(batch, contexts)  # [B, C]; forward weights, activations inside
+    losses = row_losses(spec.facts.task, outputs, batch.y)  # [B]
+    for name, regularizer in stages["row_loss"]:
+        losses = regularizer.row_loss(losses, outputs, batch, contexts.at(name, "row_loss", forward=passes.forward))
+    loss = (losses * batch.weight).sum() / batch.weight.sum().clamp_min(TINY)  # 0-d
+    objective = loss
+    for name, regularizer in stages["batch_loss"]:
+        objective = regularizer.batch_loss(objective, contexts.at(name, "batch_loss"))
+    penalties: dict[str, Tensor] = {}
+    for name, regularizer in stages["penalty"]:
+        penalty = regularizer.penalty(run.weights, contexts.at(name, "penalty"))
+        penalties[name] = torch.as_tensor(penalty, dtype=loss.dtype)
+    for name, penalty in at_sites.items():
+        penalties[name] = penalties[name] + penalty if name in penalties else penalty
+    total = sum(penalties.values(), objective)  # 0-d
+    return total, StepReport(total, loss, penalties, contexts.effects(), buffers)
 
 
-def _noting(notes: dict[str, list[Tensor]], technique: str, wanted: bool = True) -> Note:
-    """Return the function by which a technique reports."""
-    if not wanted:
-        return _ignore
+def follow_rule(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> tuple[Params, StepReport]:
+    """Return one network's gradients as the regularizers of the gradient rule compute them."""
 
-    def note(effect: str, value: Tensor | Callable[[], Tensor]) -> None:
-        notes.setdefault(f"{technique}.{effect}", []).append(value() if callable(value) else value)
+    def take(weights: Params) -> tuple[Params, StepReport]:
+        how = differentiate if isinstance(run.seed, int) else differentiate_under_vmap
+        return how(lambda own: objective_of(spec, moment, run._replace(weights=own), batch), weights)
 
-    return note
-
-
-def _average(notes: dict[str, list[Tensor]]) -> dict[str, Tensor]:
-    """Return one figure for each effect, however often it was reported (once for each site, say)."""
-    return {name: values[0] if len(values) == 1 else torch.stack(values).mean(0) for name, values in notes.items()}
+    gradient: Gradient[StepReport] = take
+    contexts = Contexts(spec.facts, run, moment)
+    for name, regularizer in spec.stages_with(run.hypers, moment.progress)["gradient_rule"]:
+        gradient = regularizer.gradient_rule(gradient, contexts.at(name, "gradient_rule"))
+    return gradient(run.weights)
 
 
-def _ignore(effect: str, value: Tensor | Callable[[], Tensor]) -> None:
-    """Take no note: figures at sites are sampled on the last step of each epoch, for they cost a pass each."""
+def treat_gradients(
+    spec: TrainingSpec, moment: Moment, run: Run, gradients: Params
+) -> tuple[Params, dict[str, Tensor]]:
+    """Return one network's gradients as the optimizer gets them, and the effects recorded on the way."""
+    contexts = Contexts(spec.facts, run, moment)
+    for name, regularizer in spec.stages_with(run.hypers, moment.progress)["gradients"]:
+        gradients = regularizer.gradients(gradients, run.weights, contexts.at(name, "gradients"))
+    return gradients, contexts.effects()
+
+
+def finite(gradients: Tensor, objective: Tensor) -> Tensor:
+    """Tell which networks' objective and gradient `[S, P]` are finite, bool `[S]`.
+
+    The gradient is judged by its squared norm: where a square overflows, Adam's step is zero, and the network would
+    stand still unnoticed.
+    """
+    return torch.isfinite(torch.linalg.vecdot(gradients, gradients) + objective)

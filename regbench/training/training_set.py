@@ -1,9 +1,10 @@
-"""A split as tensors, ready for training: targets as rows of numbers, and what the techniques made of it."""
+"""A split as tensors, ready for training: targets as rows of numbers, and what the regularizers make of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,9 +14,23 @@ from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.network import Network
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Facts, Regularizer, Rows
+from regbench.regularizers.base import Context, Facts, Moment, Params, Regularizer, Rows
+from regbench.regularizers.context import no_forward
+from regbench.regularizers.stages import arrange
 from regbench.schedules.schedule import Schedule
-from regbench.training.evaluation import Labelled
+from regbench.tasks import Task
+from regbench.training.contexts import KEYS, ignore
+
+START = Moment(epoch=0, step=0, update=0, last_of_epoch=False, updates=1)
+"""The time before the first step."""
+
+
+class Labelled(NamedTuple):
+    """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, and how one unit of target error squared counts."""
+
+    x: Tensor
+    y: Tensor
+    error_scale: float
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,43 @@ class TrainingSet:
     full: Labelled
     """Measured at the end: all of train, validation and test, one after the other."""
     full_ends: list[int]
+
+
+@dataclass(frozen=True)
+class StackedRows:
+    """Training rows of the networks of a cohort: shared, or stacked `[S, N, ...]` where each has its own."""
+
+    rows: Rows
+    stacked: tuple[bool, ...]
+    """Whether each field of `rows` is stacked."""
+    about: dict[str, Params]
+    """Constants of the rows by regularizer, always stacked."""
+
+    @property
+    def count(self) -> int:
+        """Number of training rows of a network, N."""
+        return len(self.rows.weight[0] if self.stacked[2] else self.rows.weight)
+
+    def gather(self, chosen: Tensor) -> tuple[Rows, dict[str, Params]]:
+        """Return the rows `[S, B, ...]` of numbers `[S, B]`, and what is said about them."""
+        batch = Rows(*(_gather(part, chosen, own) for part, own in zip(self.rows, self.stacked, strict=True)))
+        about = {n: {key: _gather(t, chosen, own=True) for key, t in own.items()} for n, own in self.about.items()}
+        return batch, about
+
+    def all_rows(self, networks: int) -> Rows:
+        """Return all rows of each network, `[S, N, ...]`."""
+        parts = zip(self.rows, self.stacked, strict=True)
+        return Rows(*(part if own else part.expand(networks, *part.shape) for part, own in parts))
+
+    def all_numbers(self, networks: int) -> Tensor:
+        """Return the numbers of all rows of each network, int64 `[S, N]`."""
+        return torch.arange(self.count).expand(networks, -1)
+
+    def keep(self, networks: Tensor) -> StackedRows:
+        """Return the rows of some of the networks, by number."""
+        rows = Rows(*(p[networks] if own else p for p, own in zip(self.rows, self.stacked, strict=True)))
+        about = {name: {key: t[networks] for key, t in own.items()} for name, own in self.about.items()}
+        return replace(self, rows=rows, about=about)
 
 
 def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
@@ -55,7 +107,7 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
 
 
 def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
-    """Gather what techniques may ask about a run, and refuse a batch larger than the training set.
+    """Gather what regularizers may ask about a run, and refuse a batch larger than the training set.
 
     Raises:
         ConfigError: fewer training rows than one batch.
@@ -67,10 +119,10 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
             f"schedule.batch_size={batch_size} is more than the {rows} training rows; "
             f"it takes a whole number in [1, {rows}], or full"
         )
-    classify = split.task == "classification"
+    classify = split.task == Task.CLASSIFICATION
     counts: list[int] = np.bincount(split.train.y, minlength=len(split.classes)).tolist() if classify else []
     return Facts(
-        task=split.task,
+        task=Task(split.task),
         layout=split.layout,
         shape=split.train.x.shape[1:],
         class_counts=tuple(counts),
@@ -81,25 +133,63 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
     )
 
 
-def stack_training_data(
-    rows: Rows, members: Sequence[Mapping[str, Regularizer]], seeds: Sequence[int]
-) -> tuple[Rows, tuple[bool, ...]]:
-    """Let techniques change each network's training set; a field that stays the same for all is not stacked."""
-    sets = [_change(rows, techniques, seed) for techniques, seed in zip(members, seeds, strict=True)]
+def stack_rows(rows: Rows, networks: Sequence[tuple[int, Mapping[str, Regularizer]]], facts: Facts) -> StackedRows:
+    """Let regularizers change each network's training set; a field that stays the same for all is not stacked.
+
+    Args:
+        rows: the training rows.
+        networks: the seed and the regularizers of each network.
+        facts: the facts of the run.
+    """
+    sets = [_change(rows, seed, regularizers, facts) for seed, regularizers in networks]
     stacked = tuple(any(other[i] is not original for other in sets) for i, original in enumerate(rows))
     fields = [torch.stack([s[i] for s in sets]) if own else rows[i] for i, own in enumerate(stacked)]
-    return Rows(*fields), stacked
+    about: dict[str, Params] = {}
+    for name, _ in arrange(networks[0][1])["about"]:
+        said = [
+            regularizers[name].about(own, _context(seed, name, "about", len(own.weight), facts))
+            for own, (seed, regularizers) in zip(sets, networks, strict=True)
+        ]
+        about[name] = {key: torch.stack([each[key] for each in said]) for key in said[0]}
+    return StackedRows(Rows(*fields), stacked, about)
 
 
-def _change(rows: Rows, techniques: Mapping[str, Regularizer], seed: int) -> Rows:
-    for name, technique in techniques.items():
-        rows = technique.training_data(rows, Randomness(seed).at(name, "training data"))
+def _change(rows: Rows, seed: int, regularizers: Mapping[str, Regularizer], facts: Facts) -> Rows:
+    for name, regularizer in arrange(regularizers)["training_data"]:
+        rows = regularizer.training_data(rows, _context(seed, name, "training_data", len(rows.weight), facts))
     return rows
+
+
+def _context(seed: int, name: str, stage: str, rows: int, facts: Facts) -> Context:
+    """Return the context of a stage that sees the whole training set before the first step."""
+    return Context(
+        common=Randomness(seed).at(name),
+        key=(KEYS.get(stage, stage),),
+        effect=ignore,
+        moment=START,
+        facts=facts,
+        state={},
+        numbers=torch.arange(rows),
+        about={},
+        forward=no_forward,
+    )
+
+
+def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:
+    """Return rows `[S, B, ...]` of `[N, ...]`, or of each network's own `[S, N, ...]`.
+
+    `index_select` takes whole rows: several times as fast as indexing, which goes number by number.
+    """
+    numbers = chosen
+    if own:
+        numbers = chosen + torch.arange(len(part)).unsqueeze(1) * part.shape[1]
+        part = part.flatten(0, 1)
+    return part.index_select(0, numbers.flatten()).view(*chosen.shape, *part.shape[1:])
 
 
 def _rows(part: Part, split: Split, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     x = torch.from_numpy(np.ascontiguousarray(part.x)).to(dtype)
-    if split.task == "regression":
+    if split.task == Task.REGRESSION:
         return x, torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype).unsqueeze(1)
     labels = torch.from_numpy(np.ascontiguousarray(part.y, dtype=np.int64))
     return x, torch.nn.functional.one_hot(labels, len(split.classes)).to(dtype)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
+from regbench.cli import run
 from tests.cli.session import Session, write
 
 
@@ -17,16 +16,11 @@ from tests.cli.session import Session, write
 def regbench(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Session]:
-    """The command, in an empty folder, with `run_one` and `run_sweep` replaced by a record of what they were given."""
+    """The command, in an empty folder, with what trains replaced by a record of the runs it was given."""
     session = Session(capsys)
-    for name, function in (
-        ("runs.execute.run_one", session.record),
-        ("sweeps.execute.run_sweep", session.record_sweep),
-    ):
-        path, _, attribute = f"regbench.{name}".rpartition(".")
-        module = ModuleType(path)
-        setattr(module, attribute, function)
-        monkeypatch.setitem(sys.modules, path, module)
+    monkeypatch.setattr(run, "_train", session.record)
+    monkeypatch.setattr(run, "_sweep", session.record_sweep)
+    monkeypatch.setattr(run, "_plan", session.record_plan)
     monkeypatch.delenv("REGBENCH_CONFIG_PATH", raising=False)
     monkeypatch.chdir(tmp_path_factory.mktemp("work"))
     handlers, level = list(logging.root.handlers), logging.root.level

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,6 @@ class Session:
     """`regbench` as a person meets it: exit code, both streams, and the runs that were asked for."""
 
     capture: pytest.CaptureFixture[str]
-    train: Callable[[RunConfig], int] = lambda config: 0
     runs: list[RunConfig] = field(default_factory=list)
     dry: bool = False
     out: str = ""
@@ -41,14 +40,20 @@ class Session:
         return self.err.removeprefix("regbench: ").strip()
 
     def record(self, config: RunConfig) -> int:
-        """Stand for `run_one`."""
+        """Take note of a run and return the exit code."""
         self.runs.append(config)
-        return self.train(config)
+        return 0
 
-    def record_sweep(self, configs: Sequence[RunConfig], dry_run: bool = False) -> int:
-        """Stand for `run_sweep`."""
+    def record_sweep(self, configs: Sequence[RunConfig]) -> int:
+        """Take note of a sweep and return the exit code."""
         self.runs.extend(configs)
-        self.dry = dry_run
+        self.dry = False
+        return 0
+
+    def record_plan(self, configs: Sequence[RunConfig]) -> int:
+        """Take note of a dry run and return the exit code."""
+        self.runs.extend(configs)
+        self.dry = True
         return 0
 
 

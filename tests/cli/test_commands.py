@@ -13,6 +13,12 @@ from types import ModuleType
 
 import pytest
 
+from regbench.cli.main import main
+from regbench.statuses import RunState
+from regbench.sweeps import execute
+from regbench.sweeps.manifest import PlannedRun
+from regbench.sweeps.result import SweepResult
+from regbench.sweeps.run_status import RunStatus
 from tests.cli.session import Session, write
 
 HEAVY = ("torch", "numpy", "pandas", "sklearn", "matplotlib", "rich")
@@ -96,10 +102,25 @@ def test_help_does_not_even_import_hydra() -> None:
     assert subprocess.run([sys.executable, "-c", program], stdout=subprocess.DEVNULL).returncode == 0
 
 
-def test_the_exit_code_is_that_of_the_run(regbench: Session) -> None:
-    for code in (0, 1, 2):
-        regbench.train = lambda config, code=code: code
-        assert regbench("run") == code
+ENDINGS = [
+    ([RunState.COMPLETE, RunState.STOPPED_EARLY, RunState.DIVERGED], None, 0),
+    ([RunState.COMPLETE, RunState.FAILED], None, 1),
+    ([RunState.COMPLETE, RunState.FAILED, RunState.MISSING], signal.SIGINT, 130),
+    ([RunState.INTERRUPTED], signal.SIGTERM, 143),
+    ([RunState.COMPLETE], signal.SIGTERM, 0),
+    ([RunState.FAILED], signal.SIGTERM, 1),
+]
+
+
+@pytest.mark.parametrize(("states", "number", "code"), ENDINGS)
+def test_the_exit_code_tells_what_became_of_a_sweep(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, states: list[RunState], number: int | None, code: int
+) -> None:
+    statuses = tuple(RunStatus(PlannedRun(f"r{n}", {"seed": n}), state) for n, state in enumerate(states))
+    ended = SweepResult(folder=tmp_path, statuses=statuses, signal=number)
+    monkeypatch.setattr(execute, "run_sweep", lambda configs, observer: ended)
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "-m", "seed=0,1", "-q"]) == code
 
 
 def test_the_module_is_the_command() -> None:
@@ -113,7 +134,7 @@ def test_a_signal_ends_with_one_line_and_its_code(number: str, code: int, word: 
     program = (
         "import sys, time, types\n"
         "runner = sys.modules['regbench.runs.execute'] = types.ModuleType('regbench.runs.execute')\n"
-        "def run_one(config): print('ready', flush=True); time.sleep(60)\n"
+        "def run_one(config, observer=None): print('ready', flush=True); time.sleep(60)\n"
         "runner.run_one = run_one\n"
         "from regbench.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )

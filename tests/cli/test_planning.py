@@ -1,4 +1,4 @@
-"""Planning by copying is composing: every run, and every refusal, is what Hydra makes of that job alone."""
+"""Planning by copying is composing: every run, and every refusal, is what Hydra makes of that run alone."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from regbench.compose.guard import check_overrides
-from regbench.compose.loader import CheckedLoader, explained, search_path
-from regbench.compose.sweep_runs import plan_jobs, plan_sweep, read_master
+from regbench.compose.loader import CheckedLoader, explained, hydra_1_3, search_path
+from regbench.compose.sweep_runs import compose_product, compose_sweep, read_master, split_parts
 from regbench.config.run_config import RunConfig, parse
 from regbench.errors import ConfigError
-from regbench.sweeps.plan.validate import check_all
+from regbench.runs.prepare import build_all
 from tests.cli.session import Session, write
 
 Answer = list[str] | str
@@ -45,7 +45,7 @@ class Counting(CheckedLoader):
     composed: list[RunMode] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        super().__init__(self.path)
+        super().__init__(self.path, warn=lambda line: None)
 
     def load_configuration(self, *args: Any, **kwargs: Any) -> Any:
         self.composed.append(args[2])
@@ -80,7 +80,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loader(folder: Path) -> Iterator[Counting]:
     store = ConfigStore.instance()
     store.store(group="model", name="typed", node=Typed)
-    yield Counting(search_path(None, str(folder)))
+    with hydra_1_3():
+        yield Counting(search_path(None, str(folder)))
     del store.repo["model"]
 
 
@@ -90,9 +91,13 @@ def show(config: RunConfig) -> str:
 
 def plan(loader: CheckedLoader, words: Sequence[str]) -> Answer:
     try:
-        return [show(config) for config in plan_jobs(loader, "config", read_master(loader, "config", words))]
+        return [show(config) for config in compose_product(loader, "config", read_master(loader, "config", words))]
     except ConfigError as refusal:
         return str(refusal)
+
+
+def swept(loader: CheckedLoader, words: Sequence[str]) -> list[RunConfig]:
+    return compose_sweep(loader, "config", split_parts(words))
 
 
 def compose_each(loader: CheckedLoader, words: Sequence[str]) -> Answer:
@@ -241,12 +246,12 @@ def test_words_together_are_composed_as_one_by_one(loader: Counting, words: list
     ],
 )
 def test_values_are_not_composed_one_by_one(loader: Counting, words: list[str], runs: int, most: int) -> None:
-    assert len(plan_sweep(loader, "config", words)) == runs
+    assert len(swept(loader, words)) == runs
     assert len(loader.composed) == most
 
 
 def test_what_is_equal_is_kept_once(loader: Counting) -> None:
-    runs = plan_sweep(loader, "config", ["regularizer=l2", STRENGTHS, "seed=range(20)"])
+    runs = swept(loader, ["regularizer=l2", STRENGTHS, "seed=range(20)"])
     assert len({id(run.model) for run in runs}) == 1
     assert len({id(run.regularizers["l2"]) for run in runs}) == 2
 
@@ -254,28 +259,28 @@ def test_what_is_equal_is_kept_once(loader: Counting) -> None:
 def test_a_part_is_a_sweep_of_its_own(loader: Counting) -> None:
     parts = [["regularizer=l2", STRENGTHS], [], ["regularizer=dropout", "regularizer.dropout.rate=0.1,0.3"]]
     words = ["seed=0,1", *(word for part in parts for word in ("--", *part))]
-    whole = [show(run) for run in plan_sweep(loader, "config", words)]
+    whole = [show(run) for run in swept(loader, words)]
     assert whole == [run for part in parts for run in compose_each(loader, ["seed=0,1", *part])]
     assert len(whole) == 10
 
 
 def test_parts_in_a_file_are_those_of_the_command_line(loader: Counting) -> None:
     typed = ["seed=0,1", "--", "regularizer=none", "--", "regularizer=l2", STRENGTHS]
-    in_file = plan_sweep(loader, "config", ["experiment=parts", "seed=0,1"])
-    assert [run.run_id() for run in in_file] == [run.run_id() for run in plan_sweep(loader, "config", typed)]
+    in_file = swept(loader, ["experiment=parts", "seed=0,1"])
+    assert [run.run_id() for run in in_file] == [run.run_id() for run in swept(loader, typed)]
     assert len(in_file) == 6
 
 
 def test_the_shipped_parts_are_allowed(loader: Counting) -> None:
-    runs = plan_sweep(loader, "config", ["experiment=strengths", "seed=0,1,2"])
-    check_all(runs)
+    runs = swept(loader, ["experiment=strengths", "seed=0,1,2"])
+    build_all(runs)
     assert len({run.config_hash() for run in runs}) == len(runs) == 48
     assert {run.name for run in runs} == {"strengths"}
 
 
 def test_runs_that_parts_share_are_planned_once(loader: Counting) -> None:
     words = ["--", "regularizer=l2", STRENGTHS, "--", "regularizer=l2,none"]
-    assert [run.regularizers.get("l2", {}).get("strength") for run in plan_sweep(loader, "config", words)] == [
+    assert [run.regularizers.get("l2", {}).get("strength") for run in swept(loader, words)] == [
         1e-4,
         1e-3,
         None,
@@ -303,7 +308,7 @@ def test_runs_that_parts_share_are_planned_once(loader: Counting) -> None:
         (["sweep=null"], "mapping"),
         (["sweep.parts=3"], "list of lists"),
         (["-m", "sweep.parts=[[seed]]"], "key=value"),
-        (["-m", "sweep.parts=[[3]]"], "3 is no override"),
+        (["-m", "sweep.parts=[[3]]"], "3 is not an override"),
         (["-m", "sweep.parts=[['-m']]"], "key=value"),
     ],
 )
@@ -318,7 +323,7 @@ def test_a_scheduler_is_told_in_its_own_words(regbench: Session) -> None:
 
 
 def test_every_value_is_checked_before_the_first_run_starts(loader: Counting) -> None:
-    check_all(plan_sweep(loader, "config", ["regularizer=l2", STRENGTHS, "seed=range(9)"]))
+    build_all(swept(loader, ["regularizer=l2", STRENGTHS, "seed=range(9)"]))
     for words, hint in (
         (["regularizer=l2", "regularizer.l2.strength=1e-3,-1", "seed=0,1"], r"regularizer\.l2\.strength"),
         (["schedule.epochs=1,0"], r"schedule\.epochs"),
@@ -327,4 +332,4 @@ def test_every_value_is_checked_before_the_first_run_starts(loader: Counting) ->
         (["regularizer=[l2],[l2,ema]", "seed=0,1", "+regularizer.l2.extra=3"], "extra"),
     ):
         with pytest.raises(ConfigError, match=hint):
-            check_all(plan_sweep(loader, "config", words))
+            build_all(swept(loader, words))

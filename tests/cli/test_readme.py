@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from regbench.compose.loader import CheckedLoader, search_path
-from regbench.compose.sweep_runs import plan_sweep
+from regbench.compose.loader import open_loader
+from regbench.compose.sweep_runs import compose_sweep, split_parts
 from regbench.regularizers import registry
-from regbench.runs.execute import build_records
+from regbench.runs.prepare import build_records
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -32,8 +32,9 @@ def shell_commands() -> list[list[str]]:
 def test_every_command_composes_and_its_settings_are_allowed(words: list[str]) -> None:
     if "--help" in words:
         return
-    loader = CheckedLoader(search_path(None, None))
-    configs = plan_sweep(loader, "config", [word for word in words if word not in ("-m", "--dry-run")])
+    parts = split_parts([word for word in words if word not in ("-m", "--dry-run")])
+    with open_loader(None, None, warn=pytest.fail) as loader:
+        configs = compose_sweep(loader, "config", parts)
     assert configs
     for config in configs:
         assert build_records(config)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from regbench.sweeps.heartbeat import Beat
-from regbench.sweeps.manifest import Entry, describe, register
+from regbench.store.run_folder import RunFolder
+from regbench.sweeps.heartbeat import HeartbeatWriter
+from regbench.sweeps.manifest import PlannedRun, describe, register
 from tests.cli.session import Session, write
 from tests.unit.sweeps.folders import configure, put_result, result
 
 
-def start_sweep(folder: Path, done: int, failed: int = 0, total: int = 4) -> list[Entry]:
+def start_sweep(folder: Path, done: int, failed: int = 0, total: int = 4) -> list[PlannedRun]:
     """A sweep whose first runs are complete and whose next ones failed."""
-    entries = describe([configure({"l2": {"strength": 0.1}}, seed) for seed in range(total)])
-    register(folder, entries)
+    runs = describe([configure({"l2": {"strength": 0.1}}, seed) for seed in range(total)])
+    register(folder, runs)
     contents = [result(0.9)] * done + [{"status": "failed", "error": "ValueError: a defect"}] * failed
-    for entry, content in zip(entries, contents, strict=False):
-        put_result(folder, entry, content)
-    return entries
+    for run, content in zip(runs, contents, strict=False):
+        put_result(folder, run, content)
+    return runs
 
 
 @pytest.mark.parametrize(("done", "failed", "code"), [(4, 0, 0), (3, 1, 1), (3, 0, 1), (0, 0, 1), (0, 4, 1)])
@@ -39,11 +41,11 @@ def test_a_folder_may_be_spelled_in_any_way(regbench: Session, spelling: str) ->
 
 
 def test_it_writes_the_table_again(regbench: Session) -> None:
-    entries = start_sweep(Path("runs/mine"), 2, 1)
+    runs = start_sweep(Path("runs/mine"), 2, 1)
     write(Path("runs/mine/sweep.csv"), "stale")
     regbench("status", "runs/mine")
     lines = Path("runs/mine/sweep.csv").read_text().splitlines()
-    assert [line.partition(",")[0] for line in lines[1:]] == [entry.run_id for entry in entries]
+    assert [line.partition(",")[0] for line in lines[1:]] == [run.run_id for run in runs]
     assert regbench.out.rstrip().endswith("runs/mine/sweep.csv")
     assert "ValueError: a defect" in regbench.out
 
@@ -58,12 +60,15 @@ def test_it_touches_nothing_else(regbench: Session) -> None:
 
 
 def test_living_workers_are_shown(regbench: Session) -> None:
-    start_sweep(Path("runs/mine"), 1)
-    with Beat.open(Path("runs/mine"), "host-17") as beat:
-        beat.tell("digits mlp [l2]", 3, 5, 50)
+    runs = start_sweep(Path("runs/mine"), 1)
+    folders = [Path("runs/mine") / run.run_id for run in runs[1:]]
+    with HeartbeatWriter.open(Path("runs/mine"), "host-17") as heartbeat, ExitStack() as stack:
+        for folder in folders:
+            stack.enter_context(RunFolder.claim(folder))
+        heartbeat.report("digits mlp [l2]", 3, 5, 50)
         assert regbench("status", "runs/mine") == 1
     assert regbench.out.splitlines()[:2] == [
-        "1/4 done, 3 running, 0 failed",
+        "1/4 complete, 3 running, 0 failed",
         "host-17  3 runs, epoch 5/50  digits mlp [l2]",
     ]
     regbench("status", "runs/mine")
@@ -78,11 +83,11 @@ def test_all_plans_of_a_name_are_one_sweep(regbench: Session) -> None:
 
 
 def test_a_broken_plan_and_a_broken_result_are_told(regbench: Session) -> None:
-    entries = start_sweep(Path("runs/mine"), 3)
+    runs = start_sweep(Path("runs/mine"), 3)
     write(Path("runs/mine/.sweep/plan-broken.json"), "{")
-    put_result(Path("runs/mine"), entries[3], "{")
+    put_result(Path("runs/mine"), runs[3], "{")
     assert regbench("status", "runs/mine") == 1
-    assert regbench.err == "regbench: warning: runs/mine/.sweep/plan-broken.json is ignored, for it is not JSON\n"
+    assert regbench.err == "regbench: warning: runs/mine/.sweep/plan-broken.json is ignored because it is not JSON\n"
     assert "result.json is not JSON" in regbench.out
 
 

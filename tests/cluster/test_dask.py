@@ -34,7 +34,7 @@ def test_ctrl_c_commits_on_the_cluster_and_the_same_command_goes_on(
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
-        assert "the same command goes on from here" in err
+        assert "the same command resumes from here" in err
         assert len(figures(work)) < 8
         assert any(work.glob("runs/*/*/checkpoint/last.safetensors")), "nothing was committed"
         assert sweep(work, *engine).code == 0

@@ -1,9 +1,9 @@
-"""Runs that the contract suite trains: small, real, and one for each kind of data a technique may want."""
+"""Runs that the contract suite trains: small, real, and one for each kind of data a regularizer may want."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.base import DataShape
 from regbench.models.registry import build_model
 from regbench.regularizers.base import Regularizer
 from regbench.schedules.schedule import Schedule, build_schedule
-from regbench.training.fit import Job, Watch, fit
-from regbench.training.spec import Plan, make_plan
+from regbench.store.checkpoint import Checkpoint
+from regbench.training.cohort_run import CohortRun, Observer
+from regbench.training.fit import fit
+from regbench.training.spec import TrainingSpec, make_spec
 from regbench.training.training_set import TrainingSet, collect_facts, prepare
 
 
@@ -35,7 +38,10 @@ class Memory:
         self.rows.append(dict(metrics))
 
     def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        self.commits.append(({k: v.clone() for k, v in tensors.items()}, dict(facts)))
+        # Contiguous, as a file gives them back.
+        self.commits.append(
+            ({k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, dict(facts))
+        )
 
     def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
         self.result, self.best = dict(result), {k: v.clone() for k, v in best.items()}
@@ -58,43 +64,44 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     target = y if task == "classification" else x.reshape(110, -1).sum(1) - 3.0
     parts = [Part(x[a:b], target[a:b]) for a, b in ((0, 70), (70, 90), (90, 110))]
     classes = ("a", "b", "c") if task == "classification" else ()
-    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64)
+    preprocessing = Preprocessing(task=task, layout=layout, shape=shape, classes=classes)
+    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
 
 
 MODELS: dict[str, dict[str, Any]] = {
-    "table": {"name": "mlp", "widths": [8, 6]},
+    "table": {"name": "mlp", "widths": [24, 6]},  # the first is wide, so that its weights lie transposed in memory
     "series": {"name": "conv1d"},
     "image": {"name": "cnn"},
 }
 
 
 def make_setting(
-    techniques: Mapping[str, Regularizer], layout: str = "table", task: str = "classification", **schedule: Any
-) -> tuple[Plan, TrainingSet]:
-    """Return plan and data of a small run; `schedule` replaces settings."""
+    regularizers: Mapping[str, Regularizer], layout: str = "table", task: str = "classification", **schedule: Any
+) -> tuple[TrainingSpec, TrainingSet]:
+    """Return specification and data of a small run; `schedule` replaces settings."""
     split = make_split(layout, task)
     settings = {"epochs": 3, "batch_size": 16, "stop": {"name": "none"}, **schedule}
     built: Schedule = build_schedule(settings)
     shape = DataShape(task, layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
     network = build_model(MODELS[layout]).build(shape)
-    plan = make_plan(network, techniques, built, collect_facts(split, network, built))
-    return plan, prepare(split, plan.dtype)
+    spec = make_spec(network, regularizers, built, collect_facts(split, network, built))
+    return spec, prepare(split, spec.dtype)
 
 
-def fitting_setting(techniques: Mapping[str, Regularizer], **schedule: Any) -> tuple[Plan, TrainingSet]:
-    """Return the first setting that the techniques accept."""
+def fitting_setting(regularizers: Mapping[str, Regularizer], **schedule: Any) -> tuple[TrainingSpec, TrainingSet]:
+    """Return the first setting that the regularizers accept."""
     refusals = []
     for task in ("classification", "regression"):
         for layout in ("table", "series", "image"):
             try:
-                return make_setting(techniques, layout, task, **schedule)
+                return make_setting(regularizers, layout, task, **schedule)
             except ConfigError as refusal:
                 refusals.append(str(refusal))
     pytest.fail(f"no setting fits: {refusals}")
 
 
 def train(
-    plan: Plan,
+    spec: TrainingSpec,
     data: TrainingSet,
     members: Sequence[Mapping[str, Regularizer]],
     seeds: Sequence[int],
@@ -102,10 +109,38 @@ def train(
 ) -> list[Memory]:
     """Train runs as one cohort and return what their sinks got."""
     sinks = [Memory() for _ in seeds]
-    jobs = [
-        Job(seed=seed, techniques=techniques, lr=lr, decay=0.0, sink=sink)
-        for seed, techniques, lr, sink in zip(seeds, members, rates, sinks, strict=True)
+    runs = [
+        CohortRun(seed=seed, regularizers=own, optimizer=replace(spec.schedule.optimizer, lr=lr), sink=sink)
+        for seed, own, lr, sink in zip(seeds, members, rates, sinks, strict=True)
     ]
     with torch.no_grad():
-        fit(plan, jobs, data, Watch())
+        fit(spec, runs, data, Observer())
     return sinks
+
+
+@pytest.fixture
+def committed_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are committed after every epoch."""
+    monkeypatch.setattr("regbench.training.fit.COMMIT_SECONDS", 0.0)
+
+
+def assert_resumes(spec: TrainingSpec, data: TrainingSet, regularizers: Mapping[str, Regularizer]) -> None:
+    """Require that a run resumed from its commit of any epoch ends bit for bit as it does straight through."""
+    straight = train(spec, data, [regularizers], [3], [0.01])[0]
+    epochs = len(straight.rows)
+    assert len(straight.commits) == epochs + 1, "one commit an epoch, and one with the result"
+    for epoch in range(1, epochs + 1):
+        sink = Memory()
+        run = CohortRun(
+            seed=3,
+            regularizers=regularizers,
+            optimizer=replace(spec.schedule.optimizer, lr=0.01),
+            sink=sink,
+            checkpoint=Checkpoint(*straight.commits[epoch - 1]),
+        )
+        with torch.no_grad():
+            fit(spec, [run], data, Observer())
+        assert sink.rows == straight.rows[epoch:]
+        assert sink.final.keys() == straight.final.keys()
+        assert all(torch.equal(sink.final[k], v) for k, v in straight.final.items())
+        assert {**sink.result, "seconds": None} == {**straight.result, "seconds": None}

@@ -80,7 +80,7 @@ def trained(work: Path, *words: str) -> Path:
 
 def interrupted(work: Path, *words: str) -> Path:
     """Stop a run in its third epoch and return its folder."""
-    strike = before_call(Cohort, "step", 3, lambda: os._exit(7))
+    strike = before_call(Cohort, "gather", 3, lambda: os._exit(7))
     assert command(work, *words, before=[commit_every_epoch, strike]).wait().code == 7
     return run_folder(work)
 

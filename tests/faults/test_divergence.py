@@ -14,15 +14,16 @@ import torch
 from torch import Tensor
 
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Rows
+from regbench.regularizers.base import Moment, Rows
 from regbench.schedules.schedule import build_schedule
-from regbench.training import cohort
-from regbench.training.fit import COMMIT_SECONDS, Watch, fit, make_job
-from regbench.training.spec import Plan
-from regbench.training.tracking import Track, begin_track, ending, follow
-from regbench.training.train_step import Each, Moment, Run
+from regbench.training import train_step
+from regbench.training.cohort import Cohort
+from regbench.training.cohort_run import Observer, make_run
+from regbench.training.contexts import Run
+from regbench.training.fit import COMMIT_SECONDS, fit
+from regbench.training.tracking import Epoch, Track, begin_track, find_ending, follow
 from tests.contract.conftest import Memory
-from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split
+from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split, with_rate
 
 NAN, INF = math.nan, math.inf
 HUGE, HUGE_DOUBLE = 1e38, 1e307
@@ -34,21 +35,21 @@ STEPS = 3
 
 def make_small(epochs: int = 5, **schedule: Any) -> Setting:
     split = make_split(*draw_classes(130, (5,), spread=1.5), val=40, test=20)
-    techniques: dict[str, dict[str, Any]] = {"batch_norm": {}, "dropout": {}, "ema": {}}
+    regularizers: dict[str, dict[str, Any]] = {"batch_norm": {}, "dropout": {}, "ema": {}}
     settings = {"epochs": epochs, "batch_size": 24, "optimizer": {"name": "adam", "lr": 0.05}, **schedule}
-    return make_setting(split, {"name": "mlp", "widths": [8]}, techniques, **settings)
+    return make_setting(split, {"name": "mlp", "widths": [8]}, regularizers, **settings)
 
 
 def train_cohort(setting: Setting, rates: Sequence[float]) -> list[Memory]:
     """Train one run for each learning rate, side by side, committed after every epoch."""
     sinks = [Memory() for _ in rates]
-    jobs = [
-        dataclasses.replace(make_job(setting.plan, seed, sink), lr=rate)
+    runs = [
+        with_rate(make_run(setting.spec, seed, sink), rate)
         for seed, (rate, sink) in enumerate(zip(rates, sinks, strict=True))
     ]
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     with torch.no_grad():
-        fit(setting.plan, jobs, setting.data, Watch(clock=lambda: next(ticks)))
+        fit(setting.spec, runs, setting.data, Observer(clock=lambda: next(ticks)))
     return sinks
 
 
@@ -57,18 +58,18 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
     """Return what lets the objective, or only one gradient, be NaN at one update of every run."""
 
     def install(update: int, part: str) -> None:
-        real = cohort.compute_gradients
+        real = train_step.gradients_of
 
-        def compute(plan: Plan, run: Run, batch: Rows, moment: Moment, each: Each) -> Any:
-            gradients, report = real(plan, run, batch, moment, each)
+        def poisoned(cohort: Cohort, run: Run, batch: Rows, moment: Moment) -> Any:
+            gradients, report = real(cohort, run, batch, moment)
             if moment.update != update:
                 return gradients, report
             if part == "objective":
-                return gradients, report._replace(loss=report.loss * NAN)
+                return gradients, report._replace(objective=report.objective * NAN)
             name = next(iter(gradients))
             return {**gradients, name: gradients[name] * NAN}, report
 
-        monkeypatch.setattr(cohort, "compute_gradients", compute)
+        monkeypatch.setattr(train_step, "gradients_of", poisoned)
 
     return install
 
@@ -116,7 +117,7 @@ def test_run_that_diverges_at_once_is_rolled_back_to_its_initial_weights() -> No
     (sink,) = train_cohort(setting, [HUGE])
     assert sink.result["status"] == "diverged"
     assert sink.result["best_epoch"] == sink.result["rolled_back_to"] == 0
-    initial = setting.plan.network.initial_weights(Randomness(0), setting.plan.dtype)
+    initial = setting.spec.network.initial_weights(Randomness(0), setting.spec.dtype)
     assert all(torch.equal(sink.best[name], weight) for name, weight in initial.items())
 
 
@@ -168,16 +169,16 @@ def test_validation_rows_that_give_no_figure_leave_no_best_epoch() -> None:
 COURSES: list[tuple[str, list[float], dict[str, Any], tuple[str, int, int]]] = [
     # validation losses, epoch by epoch; rule; status, best epoch, last epoch
     ("best is the first", [1, 2, 3, 4, 5], {"patience": 3}, ("stopped_early", 1, 4)),
-    ("best is the last", [5, 4, 3, 2, 1], {"patience": 3}, ("finished", 5, 5)),
-    ("best in the middle, all epochs done", [5, 1, 3, 4, 2], {"patience": 4}, ("finished", 2, 5)),
+    ("best is the last", [5, 4, 3, 2, 1], {"patience": 3}, ("complete", 5, 5)),
+    ("best in the middle, all epochs done", [5, 1, 3, 4, 2], {"patience": 4}, ("complete", 2, 5)),
     ("tied", [3, 2, 2, 2, 2], {"patience": 2}, ("stopped_early", 2, 4)),
     ("patience 1", [3, 2, 4, 1, 1], {"patience": 1}, ("stopped_early", 2, 3)),
     ("min_delta ends it, lowest counts", [3, 2.9, 2.8, 0], {"patience": 2, "min_delta": 1}, ("stopped_early", 3, 3)),
-    ("NaN first", [NAN, 3, 2, 1, 4], {"patience": 2}, ("finished", 4, 5)),
-    ("NaN in the middle", [3, NAN, 2, 4, 5], {"patience": 3}, ("finished", 3, 5)),
+    ("NaN first", [NAN, 3, 2, 1, 4], {"patience": 2}, ("complete", 4, 5)),
+    ("NaN in the middle", [3, NAN, 2, 4, 5], {"patience": 3}, ("complete", 3, 5)),
     ("NaN uses up patience", [3, NAN, NAN, 1, 1], {"patience": 2}, ("stopped_early", 1, 3)),
-    ("infinite first", [INF, -INF, 2, 1, 3], {"patience": 3}, ("finished", 4, 5)),
-    ("NaN last", [3, 2, 1, NAN, NAN], {"patience": 3}, ("finished", 3, 5)),
+    ("infinite first", [INF, -INF, 2, 1, 3], {"patience": 3}, ("complete", 4, 5)),
+    ("NaN last", [3, 2, 1, NAN, NAN], {"patience": 3}, ("complete", 3, 5)),
     ("always NaN", [NAN] * 5, {"patience": 9}, ("diverged", 0, 5)),
     ("always infinite", [INF] * 5, {"patience": 2}, ("diverged", 0, 2)),
 ]
@@ -190,10 +191,11 @@ def test_best_epoch_status_and_last_epoch(
     stop = build_schedule({"stop": {"name": "metric", "monitor": "val_loss", **rule}}).stop
     track, status = begin_track(stop), None
     for epoch, loss in enumerate(losses, start=1):
-        track = again(follow(track, {"epoch": epoch, "val_loss": loss}, stop, "val_loss", 0.1, {}, None))
-        end = ending(track, stop, len(losses), "val_loss")
+        done = Epoch(row={"epoch": epoch, "val_loss": loss}, seconds=0.1, effects={}, diverged=None)
+        track = again(follow(track, done, stop, "val_loss"))
+        end = find_ending(track, stop, len(losses), "val_loss")
         if end is not None:
-            status = end[0]
+            status = end.state.value
             break
     assert (status, track.best_epoch, track.epoch) == expected
 

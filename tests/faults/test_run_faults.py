@@ -17,14 +17,18 @@ from typing import Any
 
 import pytest
 
-from regbench.cli import run as compose
+from regbench.compose.loader import PRIMARY, open_loader
+from regbench.compose.single_run import compose_run
 from regbench.config.run_config import RunConfig
 from regbench.data import fingerprint as files
-from regbench.runs import execute, lifecycle
+from regbench.display import run_summary
+from regbench.display.run_progress import open_progress
+from regbench.display.run_summary import print_result
+from regbench.runs import lifecycle
 from regbench.runs.execute import run_one
+from regbench.statuses import RunState, read_state
 from regbench.store import RunFolder, durable, read_checkpoint
 from regbench.training import fit
-from regbench.training.cohort import Cohort
 from tests.faults.children import (
     Child,
     before_call,
@@ -59,11 +63,14 @@ def go_on(work: Path, *words: str, before: tuple[Act, ...] = (commit_every_epoch
 @pytest.fixture(scope="module")
 def config(warm: None) -> RunConfig:
     """The run of `WORDS` composed already: composing is most of a short run, and writes nothing."""
-    parsed: list[RunConfig] = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "run_one", lambda config: parsed.append(config) or 0)
-        compose.run(WORDS)
-    return parsed[0]
+    with open_loader(None, None, warn=pytest.fail) as loader:
+        return compose_run(loader, PRIMARY, WORDS)
+
+
+def train(config: RunConfig) -> int:
+    """Train a run, followed as the command follows it."""
+    print_result(run_one(config, open_progress()))
+    return 0
 
 
 def count_steps(config: RunConfig, work: Path) -> int:
@@ -71,7 +78,7 @@ def count_steps(config: RunConfig, work: Path) -> int:
     numbers: list[int] = []
 
     def run() -> int:
-        code = run_one(config)
+        code = train(config)
         Path("steps").write_text(str(numbers[-1]))
         return code
 
@@ -85,12 +92,12 @@ def count_steps(config: RunConfig, work: Path) -> int:
 
 def die(config: RunConfig, work: Path, step: int) -> int:
     """Run until SIGKILL in place of a durable step, and return how the process ended."""
-    return fork(work, lambda: run_one(config), commit_every_epoch, dying_at(step)).wait().code
+    return fork(work, lambda: train(config), commit_every_epoch, dying_at(step)).wait().code
 
 
 def finish(config: RunConfig, work: Path) -> Mapping[str, Any]:
     """Run to the end, and return what the folder has then."""
-    ended = fork(work, lambda: run_one(config), commit_every_epoch).wait()
+    ended = fork(work, lambda: train(config), commit_every_epoch).wait()
     assert ended.code == 0, ended.err
     return fingerprint(run_folder(work))
 
@@ -131,7 +138,7 @@ def test_run_killed_at_random_moments_ends_the_same(work: Path, undisturbed: Und
 
 
 def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> None:
-    kill = before_call(Cohort, "step", 2 * 3 + 2, send(signal.SIGKILL))
+    kill = before_call(fit, "train_step", 2 * 3 + 2, send(signal.SIGKILL))
     command(work, *WORDS, before=[commit_every_epoch, kill]).wait()
     ended = command(work, *WORDS).wait()
     assert "3/3" in ended.out
@@ -141,14 +148,14 @@ def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> 
 MOMENTS: dict[str, tuple[object, str, int]] = {
     "loading the data": (files, "read_recorded", 1),
     "claiming the folder": (durable, "lock", 1),
-    "the first step": (Cohort, "step", 1),
-    "a later step": (Cohort, "step", 8),
+    "the first step": (fit, "train_step", 1),
+    "a later step": (fit, "train_step", 8),
     "an evaluation": (fit, "measure_epoch", 2),
     "the last evaluation": (fit, "measure_epoch", 3),
     "a commit": (durable, "replace", 4),
     "the result": (RunFolder, "finish", 1),
     "the picture": (lifecycle, "draw_curves", 1),
-    "the report": (execute, "print_result", 1),
+    "the report": (run_summary, "print_result", 1),
 }
 
 
@@ -162,13 +169,13 @@ def test_signal_ends_the_command_and_loses_nothing(
     ended = command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
     assert ended.code == code, ended.err
     word = "terminated" if code == 143 else "interrupted"
-    assert ended.line == f"regbench: {word}; the same command goes on from here"
+    assert ended.line == f"regbench: {word}; the same command resumes from here"
     assert go_on(work) == reference
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_in_training_commits_the_epochs_so_far(work: Path, number: int) -> None:
-    strike = before_call(Cohort, "step", 8, send(number))
+    strike = before_call(fit, "train_step", 8, send(number))
     command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
     assert read_checkpoint(run_folder(work) / "checkpoint/last.safetensors").facts["track"]["epoch"] == 3
 
@@ -177,7 +184,7 @@ def test_signal_in_training_commits_the_epochs_so_far(work: Path, number: int) -
 def test_second_signal_ends_the_command_at_once(
     work: Path, reference: Mapping[str, Any], number: int, code: int
 ) -> None:
-    strike = before_call(Cohort, "step", 8, send(number, number))
+    strike = before_call(fit, "train_step", 8, send(number, number))
     ended = command(work, *WORDS, before=[commit_every_epoch, strike]).wait()
     assert ended.code == code
     assert len(ended.line) > 0
@@ -186,7 +193,7 @@ def test_second_signal_ends_the_command_at_once(
 
 
 def test_long_epoch_is_not_waited_for(work: Path, reference: Mapping[str, Any]) -> None:
-    strike = before_call(Cohort, "step", 8, send(signal.SIGTERM))
+    strike = before_call(fit, "train_step", 8, send(signal.SIGTERM))
     before = [commit_every_epoch, lambda: setattr(fit, "PATIENT_SECONDS", 0.0), strike]
     assert command(work, *WORDS, before=before).wait().code == 143
     assert read_checkpoint(run_folder(work) / "checkpoint/last.safetensors").facts["track"]["epoch"] == 2
@@ -195,7 +202,7 @@ def test_long_epoch_is_not_waited_for(work: Path, reference: Mapping[str, Any]) 
 
 def halted_in_training(work: Path) -> Child:
     """Return a run that has stopped itself in its third epoch and holds its folder."""
-    child = command(work, *WORDS, before=[commit_every_epoch, before_call(Cohort, "step", 7, send(signal.SIGSTOP))])
+    child = command(work, *WORDS, before=[commit_every_epoch, before_call(fit, "train_step", 7, send(signal.SIGSTOP))])
     child.wait_until_halted()
     return child
 
@@ -226,7 +233,8 @@ def test_sixteen_processes_execute_a_sweep_once(warm: None, work: Path) -> None:
     assert set(codes) <= {0, 1, 2}  # 1 and 2: a run was in use by another of the sixteen
     logs = [path.read_text() for path in work.glob("*/*/run.log")]
     assert [log.count(" training\n") for log in logs] == [1, 1]
-    assert [json.loads(path.read_text())["status"] for path in work.glob("*/*/result.json")] == ["finished"] * 2
+    states = [read_state(json.loads(path.read_text())["status"]) for path in work.glob("*/*/result.json")]
+    assert states == [RunState.COMPLETE] * 2
 
 
 def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, undisturbed: Undisturbed) -> None:
@@ -241,7 +249,7 @@ def test_installed_command_stopped_by_ctrl_c_goes_on_where_it_was(work: Path, un
         wait_for(trains)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert (process.returncode, err) == (130, "regbench: interrupted; the same command goes on from here\n")
+    assert (process.returncode, err) == (130, "regbench: interrupted; the same command resumes from here\n")
     folder = run_folder(work)
     committed = read_checkpoint(folder / "checkpoint/last.safetensors").facts
     assert committed["metrics_bytes"] == (folder / "metrics.csv").stat().st_size, "an epoch was not committed"

@@ -22,6 +22,6 @@ def test_published_accuracy(experiment: str, tmp_path: Path, monkeypatch: pytest
     accuracy, parameters = PUBLISHED[experiment]
     assert len(results) == 5
     assert {result["parameters"] for result in results} == {parameters}
-    assert {(result["status"], result["best_epoch"]) for result in results} == {("finished", 150)}
+    assert {(result["status"], result["best_epoch"]) for result in results} == {("complete", 150)}
     reached = [result["best"]["test"]["accuracy"] for result in results]
     assert np.mean(reached) == pytest.approx(accuracy, abs=0.025), reached

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from regbench.training.fit import Watch, fit, make_job
+from regbench.training.cohort_run import Observer, make_run
+from regbench.training.fit import fit
 from tests.contract.conftest import Memory
 from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split, train_cohort
 
@@ -30,8 +31,8 @@ def test_a_result_that_cannot_be_stored_does_not_keep_the_others_from_theirs() -
     setting = setting_of(epochs=2)
     sinks = [Memory(), Memory(), Refusing(), Memory()]
     with pytest.raises(OSError, match="no space"):
-        train_cohort(setting, [make_job(setting.plan, seed, sink) for seed, sink in enumerate(sinks)])
-    assert [sink.result.get("status") for sink in sinks] == ["finished", "finished", None, "finished"]
+        train_cohort(setting, [make_run(setting.spec, seed, sink) for seed, sink in enumerate(sinks)])
+    assert [sink.result.get("status") for sink in sinks] == ["complete", "complete", None, "complete"]
     assert all(sink.commits for sink in sinks)
 
 
@@ -60,6 +61,6 @@ def test_commits_after_long_epochs_take_a_small_share_of_the_time(commit_seconds
     setting = setting_of(epochs=12)
     sink = Slow(commit_seconds)
     with torch.no_grad():
-        fit(setting.plan, [make_job(setting.plan, 0, sink)], setting.data, Watch(clock=lambda: sink.now))
+        fit(setting.spec, [make_run(setting.spec, 0, sink)], setting.data, Observer(clock=lambda: sink.now))
     assert [facts["track"]["epoch"] for _, facts in sink.commits[:-1]] == epochs
     assert sink.commits[-1][1]["track"]["epoch"] == 12, "and one with the result"

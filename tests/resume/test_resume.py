@@ -1,8 +1,8 @@
-"""A run that goes on from any of its commits is the run that never stopped, bit for bit.
+"""A run resumed from any of its commits is the run that never stopped, bit for bit.
 
 Oracle: the rows, the result and all tensors of the same run trained straight through. The commits pass through real
-checkpoint files. Every technique alone is resumed by the contract suite; here are optimizers, stopping rules, curves,
-precisions and stacks of techniques, which keep state of their own.
+checkpoint files. Every regularizer alone is resumed by the contract suite; here are optimizers, stopping rules, curves,
+precisions and stacks of regularizers, which keep state of their own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import pytest
 import torch
 
 from regbench.store.checkpoint import Checkpoint, CheckpointError, read_checkpoint, write_checkpoint
-from regbench.training.fit import COMMIT_SECONDS, Interrupted, Watch, fit, make_job
+from regbench.training.cohort_run import Interrupted, Observer, make_run
+from regbench.training.fit import COMMIT_SECONDS, fit
 from tests.contract.conftest import Memory
 from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split
 
@@ -59,19 +60,21 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
 
 def setting_of(case: str, **schedule: Any) -> Setting:
     """Return a small noisy problem, on which the validation loss soon turns; `schedule` replaces settings."""
-    techniques, own = CASES[case]
+    regularizers, own = CASES[case]
     split = make_split(*draw_classes(130, (5,), spread=1.5), val=40, test=20)
     settings = {"epochs": EPOCHS, "batch_size": 24, **own, **schedule}
-    return make_setting(split, {"name": "mlp", "widths": [8]}, techniques, **settings)
+    return make_setting(split, {"name": "mlp", "widths": [8]}, regularizers, **settings)
 
 
-def train(setting: Setting, checkpoint: Checkpoint | None = None, sink: Memory | None = None, **watch: Any) -> Memory:
+def train(
+    setting: Setting, checkpoint: Checkpoint | None = None, sink: Memory | None = None, **observer: Any
+) -> Memory:
     """Train one run, committed after every epoch, and return what it would have stored."""
     sink = sink or Memory()
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     with torch.no_grad():
-        job = make_job(setting.plan, 3, sink, checkpoint=checkpoint)
-        fit(setting.plan, [job], setting.data, Watch(**{"clock": lambda: next(ticks), **watch}))
+        run = make_run(setting.spec, 3, sink, checkpoint=checkpoint)
+        fit(setting.spec, [run], setting.data, Observer(**{"clock": lambda: next(ticks), **observer}))
     return sink
 
 
@@ -88,7 +91,7 @@ def assert_same_end(found: Memory, expected: Memory) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_going_on_after_any_epoch_equals_straight_through(case: str, tmp_path: Path) -> None:
+def test_resuming_after_any_epoch_equals_straight_through(case: str, tmp_path: Path) -> None:
     setting = setting_of(case)
     straight = train(setting)
     epochs = len(straight.rows)

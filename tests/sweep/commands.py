@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from regbench.cli.main import main
+from regbench.statuses import read_state
 from tests.faults.children import Child, Ended, fork, wait_for
 
 TINY = ("model.widths=[8]", "dataset.train_size=200", "quiet=true")
@@ -85,7 +86,7 @@ def results(work: Path) -> dict[str, dict[str, Any]]:
 
 def statuses(work: Path) -> list[str]:
     """Return the status of every run, sorted."""
-    return sorted(str(result["status"]) for result in results(work).values())
+    return sorted(str(read_state(result["status"])) for result in results(work).values())
 
 
 def log_of(folder: Path) -> str:
@@ -129,7 +130,7 @@ def shape(folder: Path) -> dict[str, Any]:
         "timing": (folder / "timing.csv").read_text().splitlines()[0],
         "rows": len((folder / "metrics.csv").read_text().splitlines()),
         "run": sorted(run),
-        "plan": run["plan"],
+        "stages": run["stages"],
         "checksum": run["data_checksum"],
         "result": sorted(result),
         "end": {key: result[key] for key in ("status", "epochs", "best_epoch", "parameters", "stopping")},

@@ -34,11 +34,11 @@ def test_a_finished_sweep_is_left_as_it_is_and_a_larger_one_adds_its_new_runs(wo
     after = marks(work)
     assert {path: after[path] for path in before} == before
     assert beginnings(work) == [1] * 6
-    assert statuses(work) == ["finished"] * 6
+    assert statuses(work) == ["complete"] * 6
     assert len(read_table(work / "runs/default/sweep.csv")) == 6
 
 
-@pytest.mark.parametrize("finished", [True, False])
+@pytest.mark.parametrize("complete", [True, False])
 def test_fresh_trains_all_again(work: Path, finished: bool) -> None:
     seeds = "seed=0,1,2"
     assert sweep(work, *WORDS, seeds if finished else "seed=1").code == 0
@@ -68,7 +68,7 @@ def test_the_table_has_a_row_for_each_run_in_the_order_of_the_command(work: Path
     ]
     for row in rows:
         result = results(work)[row["run_id"]]
-        assert row["status"] == "finished"
+        assert row["status"] == "complete"
         assert int(row["best_epoch"]) == result["best_epoch"]
         assert float(row["test_loss"]) == result["best"]["test"]["loss"]
         assert float(row["val_accuracy"]) == result["best"]["val"]["accuracy"]
@@ -94,4 +94,4 @@ def test_a_data_file_is_found_from_where_the_command_was_given(work: Path, how: 
     (work / "data/mine.csv").write_text("\n".join(["p,q,y", *rows]) + "\n")
     ended = sweep(work, *CSV, "schedule.epochs=2", "schedule.batch_size=10", "seed=0,1,2,3", *how)
     assert (ended.code, ended.err) == (0, "")
-    assert statuses(work) == ["finished"] * 4
+    assert statuses(work) == ["complete"] * 4

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from torch import Tensor
 
 from regbench.regularizers.l2 import L2
 from regbench.runs.prepare import OUT_OF_MEMORY
-from regbench.training import fit
+from regbench.sweeps.plan import measure
+from regbench.sweeps.plan.trial import TrialReport
+from regbench.training import fit, timing
 from regbench.training.cohort import Cohort
+from regbench.training.train_step import train_step
 from tests.sweep.commands import (
     HERE,
     SMALL,
@@ -36,14 +37,13 @@ def l2_breaks_at(strength: float) -> Callable[[], None]:
     """Return what lets a cohort fail in which some run has this strength."""
 
     def prepare() -> None:
-        real = Cohort.step
-
         def step(cohort: Cohort, *arguments: Any) -> Any:
-            if any(techniques["l2"] == L2(strength=strength) for techniques in cohort.members):
+            if any(member.regularizers["l2"] == L2(strength=strength) for member in cohort.members):
                 raise ValueError("a defect\nof two lines")
-            return real(cohort, *arguments)
+            return train_step(cohort, *arguments)
 
-        setattr(Cohort, "step", step)  # noqa: B010
+        for module in (fit, timing):
+            setattr(module, "train_step", step)  # noqa: B010
 
     return prepare
 
@@ -60,7 +60,7 @@ def test_a_run_that_raises_fails_alone_and_is_tried_again(work: Path, undisturbe
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
     assert "Traceback" not in ended.err + ended.out
-    assert statuses(work) == ["failed"] + ["finished"] * 5
+    assert statuses(work) == [*["complete"] * 5, "failed"]
     (failed,) = [name for name, result in results(work).items() if result["status"] == "failed"]
     assert results(work)[failed]["error"] == "ValueError: a defect"
     for folder in folders(work):
@@ -68,7 +68,7 @@ def test_a_run_that_raises_fails_alone_and_is_tried_again(work: Path, undisturbe
     assert "of two lines" in log_of(work / "runs/default" / failed)
     rows = read_table(work / "runs/default/sweep.csv")
     assert [(row["status"], row["error"]) for row in rows] == [
-        ("failed", "ValueError: a defect") if row["run_id"] == failed else ("finished", "") for row in rows
+        ("failed", "ValueError: a defect") if row["run_id"] == failed else ("complete", "") for row in rows
     ]
     assert rows[3]["run_id"] == failed
     others = {name: (work / "runs/default" / name / "result.json").stat().st_mtime_ns for name in results(work)}
@@ -100,10 +100,10 @@ def test_a_run_that_diverges_is_complete_and_stays_out_of_the_means(work: Path) 
         HERE,
     )
     assert ended.code == 0, ended.err
-    assert statuses(work) == ["diverged"] * 2 + ["finished"] * 4
+    assert statuses(work) == [*["complete"] * 4, *["diverged"] * 2]
     assert "diverged" in ended.out
     rows = read_table(work / "runs/default/sweep.csv")
-    assert [row["status"] for row in rows] == ["finished"] * 4 + ["diverged"] * 2
+    assert [row["status"] for row in rows] == ["complete"] * 4 + ["diverged"] * 2
     for row in rows:
         metrics = read_table(work / "runs/default" / row["run_id"] / "metrics.csv")
         assert len(metrics) == 6 or row["status"] == "diverged"
@@ -125,7 +125,7 @@ def test_others_are_bit_equal_next_to_a_run_that_diverges(work: Path, tmp_path: 
 def test_a_technique_that_does_not_fit_fails_alone(work: Path, order: str) -> None:
     ended = sweep(work, *SMALL[1:], "model=linear", f"regularizer={order}", "seed=0,1", HERE)
     assert ended.code == 1, ended
-    assert statuses(work) == ["failed", "failed", "finished", "finished"]
+    assert statuses(work) == ["complete", "complete", "failed", "failed"]
     assert {r["error"] for r in results(work).values() if "error" in r} == {
         "regularizer dropout: the model has no hidden layer; set input_rate to drop inputs"
     }
@@ -136,7 +136,7 @@ def test_a_value_that_its_technique_refuses_fails_alone(work: Path, strengths: s
     words = ("regularizer=input_noise", "regularizer.input_noise.distribution=salt_and_pepper")
     ended = sweep(work, *SMALL, *words, f"regularizer.input_noise.strength={strengths}", HERE)
     assert ended.code == 1, ended
-    assert statuses(work) == ["failed", "finished", "finished"]
+    assert statuses(work) == ["complete", "complete", "failed"]
     assert beginnings(work).count(0) == 1, "the run that was refused must not have been trained"
 
 
@@ -144,14 +144,15 @@ def memory_holds(runs: int, error: Exception, first: int = 1) -> Callable[[], No
     """Return what lets every step of a larger cohort fail, from the `first` step of the process on."""
 
     def prepare() -> None:
-        real, counter = Cohort.step, itertools.count(1)
+        counter = itertools.count(1)
 
-        def step(cohort: Cohort, *arguments: Any) -> tuple[Tensor, Any]:
+        def step(cohort: Cohort, *arguments: Any) -> Any:
             if cohort.size > runs and next(counter) >= first:
                 raise error
-            return real(cohort, *arguments)
+            return train_step(cohort, *arguments)
 
-        setattr(Cohort, "step", step)  # noqa: B010
+        for module in (fit, timing):
+            setattr(module, "train_step", step)  # noqa: B010
         fit.COMMIT_SECONDS = 0.0
 
     return prepare
@@ -177,9 +178,7 @@ def test_a_cohort_that_memory_does_not_hold_is_halved_and_goes_on(
 
 def measure_nothing() -> None:
     """Let this process plan without a trial."""
-    from regbench.sweeps import planning, sizing
-
-    setattr(planning, "measure_group", lambda trial: sizing.TrialReport(trial.number))  # noqa: B010
+    setattr(measure, "measure_stack", lambda trial: TrialReport(trial.number))  # noqa: B010
 
 
 def test_runs_that_memory_does_not_hold_alone_fail_with_a_line_that_says_so(work: Path) -> None:
@@ -198,7 +197,7 @@ def test_a_run_whose_folder_cannot_be_used_fails_alone(work: Path, undisturbed: 
     ended = sweep(work, *STRENGTHS, HERE)
     assert ended.code == 1, ended
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
-    assert statuses(work) == ["finished"] * 5
+    assert statuses(work) == ["complete"] * 5
     assert spoilt.read_text() == "mine"
 
 
@@ -211,4 +210,4 @@ def test_a_damaged_result_fails_alone_and_is_kept(work: Path, undisturbed: Path)
     assert ended.err.splitlines()[-1] == "regbench: 5 complete, 1 failed"
     assert damaged.read_text() == "{"
     assert sweep(work, *STRENGTHS, HERE, "resume=fresh").code == 0
-    assert json.loads(damaged.read_bytes())["status"] == "finished"
+    assert statuses(work) == ["complete"] * 6

@@ -64,7 +64,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(work: Path) -> Non
     assert len(jobs) == 8
     assert jobs[0].startswith("[1/8] ")
     assert "regularizer=l2 seed=0" in jobs[0]
-    assert "8 runs, 0 complete, 8 to do" in lines
+    assert "8 runs, 0 complete, 8 to train" in lines
     groups = [line for line in lines if "runs in cohorts of" in line]
     assert [line.partition(":")[0] for line in groups] == ["digits mlp l2", "digits mlp dropout"]
     assert any("training takes about" in line and "MB" in line for line in lines)
@@ -73,6 +73,6 @@ def test_a_dry_run_writes_nothing_and_says_what_would_be_done(work: Path) -> Non
 def test_a_dry_run_of_what_is_partly_done_says_so(work: Path) -> None:
     assert sweep(work, *SMALL, "seed=0,1").code == 0
     lines = sweep(work, *SMALL, "seed=0,1,2", "--dry-run").out.splitlines()
-    assert "3 runs, 2 complete, 1 to do" in lines
+    assert "3 runs, 2 complete, 1 to train" in lines
     lines = sweep(work, *SMALL, "seed=0,1", "--dry-run").out.splitlines()
-    assert lines[-1] == "2 runs, 2 complete, 0 to do"
+    assert lines[-1] == "2 runs, 2 complete, 0 to train"

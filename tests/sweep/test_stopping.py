@@ -116,13 +116,15 @@ def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undist
 def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
     assert "Traceback" not in ended.err
     rows = read_table(work / "runs/default/sweep.csv")
-    left = [row["run_id"] for row in rows if row["status"] == "waiting"]
+    left = [row["run_id"] for row in rows if row["status"] in ("interrupted", "missing")]
     assert sorted({row["run_id"] for row in rows} - set(left)) == sorted(results(work))
     assert len(rows) == 8
     assert left
-    listed = ended.out.partition("not done  ")[2]
+    listed = ended.out[ended.out.index("interrupted  ") :]
     assert all(run_id in listed for run_id in left)
-    summary = f"{8 - len(left)} complete, 0 failed, {len(left)} not done; the same command goes on from here"
+    begun = {f.name for f in folders(work) if (f / "checkpoint/last.safetensors").exists()}
+    assert {row["run_id"] for row in rows if row["status"] == "interrupted"} == begun - set(results(work))
+    summary = f"{8 - len(left)} complete, 0 failed, {len(left)} left; the same command resumes from here"
     assert ended.err.splitlines()[0] == f"regbench: {word}: {summary}"  # what joblib adds, it says of forks only
     for folder in folders(work):
         if "training" in log_of(folder) and not (folder / "result.json").exists():
@@ -161,7 +163,7 @@ def test_a_second_ctrl_c_ends_at_once(work: Path, workers: str) -> None:
         wait_until_gone(before)
     assert ended.code == 130, ended
     assert "Traceback" not in ended.err, ended.err
-    assert ended.err.splitlines()[0].endswith("the same command goes on from here")
+    assert ended.err.splitlines()[0].endswith("the same command resumes from here")
 
 
 @pytest.mark.slow
@@ -218,7 +220,7 @@ def test_identical_sweeps_started_at_once_share_the_work(
     for ended in rivals(count, *SMALL, "regularizer=l2,dropout", "seed=0,1,2", "sweep.cohort=2", HERE):
         assert (ended.code, ended.out, ended.err) == (0, "regbench: 6 complete, 0 failed\n", "")
     assert beginnings(work) == [1] * 6
-    assert statuses(work) == ["finished"] * 6
+    assert statuses(work) == ["complete"] * 6
 
 
 def test_sweeps_that_overlap_share_the_work(work: Path, tmp_path: Path) -> None:

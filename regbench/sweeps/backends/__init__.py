@@ -1,4 +1,4 @@
-"""What starts workers: processes on this machine, or an engine that reaches others."""
+"""Backends, which start workers: processes on this machine, or an engine that reaches others."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def open_backend(settings: SweepSettings, most: int, folder: Path) -> Backend:
 
     Args:
         settings: how the sweep is executed.
-        most: there is no work for more workers.
-        folder: the sweep's, for what an engine has to write.
+        most: more workers would have nothing to do.
+        folder: the sweep's, for the files of an engine.
 
     Raises:
         ConfigError: the engine is not installed, cannot be reached, or refuses what it was told of the jobs.

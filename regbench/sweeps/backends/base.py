@@ -1,4 +1,4 @@
-"""What the launcher asks of whatever starts workers."""
+"""The interface of whatever starts workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Done = TypeVar("Done")
 
 
 class WorkersLost(Exception):
-    """A worker process ended without a word; what it had not handed back is to be done again."""
+    """A worker process ended without an answer; the work whose result it had not returned is to be done again."""
 
 
 class Backend(Protocol):
     """Starts workers and hands them work."""
 
     workers: int
-    """How many pieces of work are done at once."""
+    """Pieces of work that are done at once."""
     local: bool
     """Whether workers are children of this process, or threads in it."""
 
@@ -36,7 +36,7 @@ class Backend(Protocol):
         """
 
     def recall(self) -> None:
-        """Take back the pieces that no worker has begun; those in work go on. It may be called from any thread."""
+        """Take back the pieces that no worker has begun; those in work continue. It may be called from any thread."""
 
     def stop(self) -> None:
         """End all workers that this backend started, now, and let go of the engine."""

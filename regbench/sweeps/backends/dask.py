@@ -1,7 +1,7 @@
 """Workers of a running Dask cluster.
 
 Dask's own client rather than joblib's bridge to it: the bridge (joblib 1.6) waits forever for a piece of work that
-Dask has given up because it cost several workers their lives.
+Dask has given up because several workers died at it.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ class DaskCluster:
         """Apply a function to all pieces, each on the next free worker.
 
         Raises:
-            WorkersLost: a piece cost several workers their lives, or the scheduler went away.
+            WorkersLost: several workers died at a piece, or the scheduler has gone.
             RegbenchError: a piece was refused, or the scheduler has gone.
         """
         import distributed
 
         if self._client.status != "running":
-            raise RegbenchError(f"the Dask scheduler at {self._address} has gone; the same command goes on from here")
+            raise RegbenchError(f"the Dask scheduler at {self._address} has gone; the same command resumes from here")
         self._futures = [self._client.submit(run_alone, function, piece, pure=False) for piece in pieces]
         lost: str | None = None
         for future in distributed.as_completed(self._futures, loop=self._client.loop):

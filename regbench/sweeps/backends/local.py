@@ -9,15 +9,15 @@ from contextlib import suppress
 from threading import Thread
 
 from regbench.config.run_config import RunConfig
-from regbench.runs.prepare import build_records, prepare_task
+from regbench.runs.prepare import build_records, prepare_run
 from regbench.sweeps.backends.base import Done, Work, WorkersLost, first_line
 
 IDLE_SECONDS = 20
-"""How long a process waits for work: so long it outlives a command that was killed."""
+"""Time that a process waits for work, and so that it outlives a command that was killed."""
 
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=2147483648"
-"""How glibc keeps memory in a worker: in large pages, and without giving freed memory back to the system, which a step
-would ask for again at once. It saves a tenth of the time; read once, when a process starts."""
+"""Settings with which glibc keeps a worker's memory in large pages and does not give freed memory back to the system,
+which a step would ask for again at once. It saves a tenth of the time; read once, when a process starts."""
 
 
 class LocalProcesses:
@@ -33,7 +33,7 @@ class LocalProcesses:
         """Begin to start the processes, which import what the first run needs: that takes longer than all the rest."""
 
         def import_everywhere() -> None:
-            with suppress(Exception):  # stopped already, or it will show again with the first piece of work
+            with suppress(Exception):  # stopped already, or the first piece of work will show the same
                 list(self._run(import_trainer, [first] * self.workers))
 
         if self.workers > 1:
@@ -52,7 +52,7 @@ class LocalProcesses:
 
         if self.workers > 1:
             os.environ.setdefault("GLIBC_TUNABLES", MALLOC)
-            _shield_from_interrupts()
+            _block_sigint()
         with parallel_config("loky", n_jobs=self.workers, inner_max_num_threads=1, idle_worker_timeout=IDLE_SECONDS):
             pool = Parallel(return_as="generator_unordered", batch_size=1, pre_dispatch="all")
             try:
@@ -71,10 +71,10 @@ class LocalProcesses:
             get_reusable_executor(reuse=True, kill_workers=True).shutdown(wait=True, kill_workers=True)
 
 
-def _shield_from_interrupts() -> None:
-    """Let the processes that this thread starts inherit deafness to Ctrl-C, which reaches all of a terminal's.
+def _block_sigint() -> None:
+    """Block SIGINT in this thread, so that the processes it starts inherit that: Ctrl-C reaches all of a terminal's.
 
-    Before that, what watches over their resources is started: it lets Ctrl-C through again in the thread it starts in.
+    The resource trackers are started first, because they unblock SIGINT in the thread that starts them.
     """
     from multiprocessing import resource_tracker
 
@@ -89,5 +89,5 @@ def import_trainer(first: RunConfig) -> None:
     """Import what training needs, by preparing a run, so that a process has it before it gets work."""
     import regbench.training.timing  # noqa: F401
 
-    with suppress(Exception):  # whatever is wrong with it is said when it is checked
-        prepare_task(first, build_records(first))
+    with suppress(Exception):  # whatever is wrong with it is reported when it is checked
+        prepare_run(first, build_records(first))

@@ -22,7 +22,7 @@ from regbench.sweeps.backends.base import Done, Work, WorkersLost, first_line, m
 CONNECT_SECONDS = 5
 
 RETRIES = 1
-"""How often Ray itself tries a piece again whose process died, before the launcher looks what was lost."""
+"""Times that Ray itself tries a piece again whose process died, before the command looks at what was lost."""
 
 SILENT: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
@@ -57,7 +57,7 @@ class RayCluster:
         if settings.address is None:
             return cls._start_here(ray, min(settings.workers or len(os.sched_getaffinity(0)), most))
         try:
-            _knock(settings.address)
+            _check_address(settings.address)
             ray.init(address=settings.address, **SILENT)
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(
@@ -82,7 +82,7 @@ class RayCluster:
         """Apply a function to all pieces, each in the next free process.
 
         Raises:
-            WorkersLost: a piece cost several processes their lives.
+            WorkersLost: several processes died at the same piece.
             RegbenchError: a piece was refused.
         """
         ray = self._ray
@@ -105,7 +105,7 @@ class RayCluster:
             raise WorkersLost(lost)
 
     def recall(self) -> None:
-        """Hand out no more."""
+        """Hand out nothing more."""
         self._recalled = True
 
     def stop(self) -> None:
@@ -115,7 +115,7 @@ class RayCluster:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
 
-def _knock(address: str) -> None:
+def _check_address(address: str) -> None:
     """Raise OSError where nothing listens: Ray itself would try for minutes."""
     host, found, port = address.removeprefix("ray://").rpartition(":")
     if found and port.isdecimal():

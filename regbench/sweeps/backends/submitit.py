@@ -18,7 +18,7 @@ from regbench.config.sweep_settings import SweepSettings
 from regbench.errors import ConfigError, RegbenchError, suggest
 from regbench.store import durable
 from regbench.sweeps.backends.base import Done, Work, WorkersLost, first_line, missing_extra
-from regbench.sweeps.manifest import BOOKS
+from regbench.sweeps.manifest import BOOKKEEPING
 
 LARGEST_ARRAY = 1000
 """Jobs in one array: Slurm's own limit is 1001 unless its administrator chose another."""
@@ -29,7 +29,7 @@ JOBS = 16
 DEFAULTS = {"timeout_min": 60, "name": "regbench"}
 
 OURS = {"nodes", "tasks_per_node", "ntasks_per_node", "array_parallelism", "job_name", "time", "num_gpus"}
-"""What a person cannot set: one job is one process on one node; and second names of what they can."""
+"""Parameters that a person cannot set, because one job is one process on one node, and second names of others."""
 
 
 class SubmititJobs:
@@ -61,7 +61,7 @@ class SubmititJobs:
         _check_job(settings.job)
         if settings.cluster == "slurm" and not (shutil.which("sbatch") and shutil.which("srun")):
             raise ConfigError("sweep.cluster=slurm needs Slurm's commands (sbatch, srun, sacct) on this machine")
-        return cls(settings, min(settings.workers or JOBS, most), folder.resolve() / BOOKS / "submitit")
+        return cls(settings, min(settings.workers or JOBS, most), folder.resolve() / BOOKKEEPING / "submitit")
 
     def start(self, first: RunConfig) -> None:
         """Do nothing: a job is submitted when there is work for it."""
@@ -106,7 +106,7 @@ class SubmititJobs:
             if self._executor is None:  # not before: it makes a folder, and a command that is refused leaves none
                 self._executor = submitit.AutoExecutor(folder=self._logs, cluster=self._cluster)
                 self._executor.update_parameters(**self._parameters)
-            with _deaf_to_ctrl_c():
+            with _sigint_blocked():
                 jobs: list[Any] = self._executor.map_array(run_in_job, itertools.repeat(function), pieces)
         except Exception as error:  # submitit has several, which quote all that sbatch printed
             raise RegbenchError(f"no job could be submitted: {first_line(error)}") from error
@@ -166,7 +166,7 @@ def run_in_job(function: Callable[[Work], Done], piece: Work) -> Done | Regbench
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _sigint_blocked() -> Iterator[None]:
     """Let processes that are started here ignore Ctrl-C, which reaches all of a terminal; they inherit the mask."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -1,4 +1,4 @@
-"""From groups of runs to pieces of work: cohorts of a chosen size, and what is tried again after a loss."""
+"""From stacks of runs to pieces of work: cohorts of a chosen size, and what is tried again after a loss."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regbench.config.run_config import RunConfig
 from regbench.sweeps.plan.cohort_size import Cut, Measurement, choose_size
-from regbench.sweeps.plan.stacking import Group
+from regbench.sweeps.plan.stacking import Stack
 from regbench.sweeps.workers.train import Assignment
 
 UNMEASURED = 32
@@ -20,26 +20,25 @@ PIECES_PER_WORKER = 4
 """Small cohorts are handed out in bundles, so many to each worker: enough to even out, few enough to cost nothing."""
 
 TOLERATED_LOSSES = 3
-"""How often the process of a single run may be lost before the run counts as failed."""
-
+"""Losses of the process of a single run after which the run counts as failed."""
 
 DOUBTFUL_LOSSES = 2
-"""How often a piece may be lost before it is halved and goes alone."""
+"""Losses of a piece after which it is halved and handed out alone."""
 
 
 @dataclass(frozen=True)
-class GroupPlan:
-    """A group, into what it is cut, and how long its runs should take; seconds are None where nothing was measured."""
+class StackPlan:
+    """A stack, into what it is cut, and how long its runs should take; seconds are None where nothing was measured."""
 
-    group: Group
+    stack: Stack
     cut: Cut
     run_seconds: float | None
     bytes_per_run: int | None
 
 
-def plan_group(group: Group, measured: Measurement | None, told: int | None, workers: int) -> GroupPlan:
-    """Decide the cohort size of a group: as told, as measured, or all at once where nothing could be measured."""
-    runs = len(group.runs)
+def plan_stack(stack: Stack, measured: Measurement | None, told: int | None, workers: int) -> StackPlan:
+    """Decide the cohort size of a stack: as told, as measured, or all at once where nothing could be measured."""
+    runs = len(stack.runs)
     if told is not None:
         cut = Cut(min(told, runs), f"sweep.cohort={told}")
     elif measured is not None:
@@ -47,17 +46,17 @@ def plan_group(group: Group, measured: Measurement | None, told: int | None, wor
     else:
         cut = Cut(min(math.ceil(runs / workers), UNMEASURED), "not measured")
     if measured is None:
-        return GroupPlan(group, cut, None, None)
-    return GroupPlan(group, cut, measured.run_seconds(cut.size), measured.bytes_per_run)
+        return StackPlan(stack, cut, None, None)
+    return StackPlan(stack, cut, measured.run_seconds(cut.size), measured.bytes_per_run)
 
 
 def assign(
-    plans: Sequence[GroupPlan], workers: int, base: Path, stop_file: Path, parent: int | None
+    plans: Sequence[StackPlan], workers: int, base: Path, stop_file: Path, parent: int | None
 ) -> list[Assignment]:
-    """Cut the groups into assignments, those that take longest first, so that the last ones to end are short."""
-    pieces: list[tuple[float, GroupPlan, tuple[RunConfig, ...]]] = []
+    """Cut the stacks into assignments, those that take longest first, so that the last ones to end are short."""
+    pieces: list[tuple[float, StackPlan, tuple[RunConfig, ...]]] = []
     for plan in plans:
-        runs, size = plan.group.runs, plan.cut.size
+        runs, size = plan.stack.runs, plan.cut.size
         bundle = size * max(1, len(runs) // (size * workers * PIECES_PER_WORKER))
         for at in range(0, len(runs), bundle):
             part = runs[at : at + bundle]
@@ -66,7 +65,7 @@ def assign(
     return [
         Assignment(
             number=number,
-            label=plan.group.label,
+            label=plan.stack.label,
             runs=part,
             size=plan.cut.size,
             base=base,
@@ -77,9 +76,9 @@ def assign(
     ]
 
 
-def estimate_seconds(plans: Sequence[GroupPlan], workers: int) -> float | None:
-    """Estimate how long all groups take together; None when one of them was not measured."""
-    seconds = [None if plan.run_seconds is None else plan.run_seconds * len(plan.group.runs) for plan in plans]
+def estimate_seconds(plans: Sequence[StackPlan], workers: int) -> float | None:
+    """Estimate how long all stacks take together; None when one of them was not measured."""
+    seconds = [None if plan.run_seconds is None else plan.run_seconds * len(plan.stack.runs) for plan in plans]
     known = [value for value in seconds if value is not None]
     return sum(known) / workers if len(known) == len(seconds) else None
 
@@ -87,7 +86,7 @@ def estimate_seconds(plans: Sequence[GroupPlan], workers: int) -> float | None:
 def assign_again(
     before: Sequence[Assignment], returned: Mapping[int, object], lost: bool, workers: int, open_: Callable[[str], bool]
 ) -> tuple[list[Assignment], list[RunConfig]]:
-    """Return what is still to do after a round, and the runs to give up.
+    """Return the work that is left after a round, and the runs to give up.
 
     A lost process says nothing about what it was doing. Work is handed out in order, so the first `workers` pieces that
     did not come back were being done: when that happens to a piece again it is halved, in case its memory was the

@@ -1,4 +1,4 @@
-"""How large cohorts should be: the least time for a group of runs, given how long steps of some sizes took.
+"""Cohort sizes: the least time for a stack of runs, given how long steps of some sizes took.
 
 A step of S stacked runs costs about a + b·S seconds: a is what a step costs however many runs it trains, b what each
 adds. Stacking pays where a is a large part; it does not where one run's step already fills the processor.
@@ -19,7 +19,7 @@ WORTH = 0.97
 
 
 COHORT_SECONDS = 0.3
-"""What a cohort costs however large it is: reading the data, opening and closing folders, an epoch's own work."""
+"""Seconds that a cohort of any size costs: reading the data, opening and closing folders, an epoch's own work."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a short trial of one group showed."""
+    """The result of a short trial of one stack."""
 
     samples: tuple[Sample, ...]
     steps: int
     """Updates of a run that trains all its epochs."""
     overhead: float
-    """Seconds of everything beside the steps, as a share of them: evaluation, files."""
+    """Seconds of everything besides the steps, as a share of them: evaluation, files."""
     bytes_per_run: int
     available: int
     """Bytes of memory that are free on the machine."""
@@ -55,7 +55,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Cut:
-    """Into what cohorts a group is cut, and why."""
+    """The size of the cohorts into which a stack is cut, and why."""
 
     size: int
     reason: str
@@ -102,7 +102,7 @@ def choose_size(measured: Measurement, runs: int, workers: int) -> Cut:
 def makespan(samples: Sequence[Sample], size: int, runs: int, workers: int, each: float = 0.0) -> float:
     """Return the seconds of one step of every run: cohorts of `size`, the last one smaller, spread over workers.
 
-    `each` are the seconds that a cohort costs beside, by the step.
+    `each` are the seconds that a cohort costs besides, by the step.
     """
     whole, rest = divmod(runs, size)
     rounds, over = divmod(whole, workers)
@@ -118,6 +118,6 @@ def explain(measured: Measurement, size: int, memory_limit: int | None) -> str:
     figures = ", ".join(f"{sample.size}: {1e6 * sample.per_run:.0f}" for sample in measured.samples)
     share = step_seconds(measured.samples, size) / size
     gain = measured.samples[0].per_run / share
-    stacked = f"stacked, {gain:.1f} times as fast as alone" if size > 1 else "one by one, for stacking does not pay"
+    stacked = f"stacked, {gain:.1f} times as fast as alone" if size > 1 else "one by one, because stacking does not pay"
     limit = "" if memory_limit is None else f"; memory allows {memory_limit}"
     return f"{stacked}; microseconds of a run's step by cohort size: {figures}{limit}"

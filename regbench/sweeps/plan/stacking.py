@@ -1,11 +1,10 @@
-"""Which runs can be trained as one stacked computation: those that differ only in seed and hyper-parameters."""
+"""Stacks: runs that differ only in seed and hyper-parameters, and so can be trained as one stacked computation."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from regbench.config.fields import hyper_names
 from regbench.config.run_config import RunConfig
@@ -13,25 +12,25 @@ from regbench.schedules.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Runs that can be stacked, in the order of the sweep; a group equals itself alone."""
+class Stack:
+    """Runs that can be stacked, in the order of the sweep; a stack equals itself alone."""
 
     label: str
     runs: tuple[RunConfig, ...]
 
 
-def find_groups(configs: Sequence[RunConfig]) -> list[list[int]]:
-    """Return the places of each group's runs: any part of a group can be trained as one cohort."""
+def find_stacks(configs: Sequence[RunConfig]) -> list[list[int]]:
+    """Return the places of each stack's runs: any part of a stack can be trained as one cohort."""
     members: dict[str, list[int]] = {}
     for place, config in enumerate(configs):
         members.setdefault(describe_static(config), []).append(place)
     return list(members.values())
 
 
-def gather_group(configs: Sequence[RunConfig], places: Sequence[int]) -> Group:
-    """Return the group of the runs at these places."""
+def gather_stack(configs: Sequence[RunConfig], places: Sequence[int]) -> Stack:
+    """Return the stack of the runs at these places."""
     runs = tuple(configs[place] for place in places)
-    return Group(label_group(runs[0]), runs)
+    return Stack(label_stack(runs[0]), runs)
 
 
 def describe_static(config: RunConfig) -> str:
@@ -41,8 +40,9 @@ def describe_static(config: RunConfig) -> str:
     """
     from regbench.regularizers.registry import load  # imports torch
 
-    optimizer = config.schedule.get("optimizer", {})
-    free = hyper_names(OPTIMIZERS[optimizer["name"]]) if "name" in optimizer else ()
+    given = config.schedule.get("optimizer")
+    optimizer: Mapping[str, object] = given if isinstance(given, Mapping) else {}
+    free = hyper_names(OPTIMIZERS[str(optimizer["name"])]) if "name" in optimizer else ()
     static = {
         "dataset": config.dataset,
         "model": config.model,
@@ -54,11 +54,11 @@ def describe_static(config: RunConfig) -> str:
     return json.dumps(static, sort_keys=True, default=dict)
 
 
-def label_group(config: RunConfig) -> str:
+def label_stack(config: RunConfig) -> str:
     """Return a name for people: data set, model and techniques."""
     techniques = "+".join(config.regularizers) or "none"
     return f"{config.dataset['name']} {config.model['name']} {techniques}"
 
 
-def _without(mapping: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def _without(mapping: Mapping[str, object], keys: Sequence[str]) -> dict[str, object]:
     return {key: value for key, value in mapping.items() if key not in keys}

@@ -1,4 +1,4 @@
-"""The short trial by which a group's cohort size is chosen: steps of cohorts of growing size, without any folder."""
+"""The short trial by which a stack's cohort size is chosen: steps of cohorts of growing size, without any folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import RegbenchError
-from regbench.runs.prepare import build_records, fits, prepare_group
+from regbench.runs.prepare import build_all, fits, prepare_stack
+from regbench.runs.threads import torch_threads
 from regbench.sweeps.plan.cohort_size import Measurement, Sample, worth_climbing
 
 EVERYTHING_ELSE = 0.1
@@ -19,7 +20,7 @@ EVERYTHING_ELSE = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """What a worker needs to measure one group: the sizes to try, and some of its runs, enough for the largest."""
+    """The task of measuring one stack: the sizes to try, and some of its runs, enough for the largest."""
 
     number: int
     runs: tuple[RunConfig, ...]
@@ -29,14 +30,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """What a trial showed, or why the group cannot be trained at all."""
+    """The result of a trial, or why the stack cannot be trained at all."""
 
     number: int
     measured: Measurement | None = None
     refusal: str | None = None
 
 
-def measure_group(trial: Trial) -> TrialReport:
+def measure_stack(trial: Trial) -> TrialReport:
     """Time steps of cohorts of growing size until a larger one no longer pays."""
     with chdir(trial.base):
         try:
@@ -49,36 +50,33 @@ def measure_group(trial: Trial) -> TrialReport:
 
 
 def _measure(trial: Trial) -> Measurement:
-    import torch
-
-    from regbench.training.fit import Job, make_job
+    from regbench.training.cohort_run import make_run
     from regbench.training.timing import NoSink, count_steps, estimate_bytes, evaluation_share, time_step
 
-    task = prepare_group(trial.runs)
-    runs = [config for config in trial.runs if fits(build_records(config), task.facts)]
-    torch.set_num_threads(runs[0].threads or 1)
-
-    def job(config: RunConfig) -> Job:
-        records = build_records(config)
-        plan = replace(task.plan, techniques=records.techniques, schedule=records.schedule)
-        return make_job(plan, config.seed, NoSink())
-
-    bytes_per_run, available = estimate_bytes(task.plan, task.data), available_memory()
+    records = build_all(trial.runs)
+    prepared = prepare_stack(trial.runs, records)
+    fitting = [(run, own) for run, own in zip(trial.runs, records, strict=True) if fits(own, prepared.facts)]
+    cohort = [
+        make_run(replace(prepared.spec, regularizers=own.regularizers, schedule=own.schedule), run.seed, NoSink())
+        for run, own in fitting
+    ]
+    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data), available_memory()
     samples: list[Sample] = []
-    for size in sizes_to_try(trial.sizes, len(runs)):
-        if samples and not (worth_climbing(samples) and 2 * size * bytes_per_run < available):
-            break
-        try:
-            seconds = time_step(task.plan, [job(config) for config in runs[:size]], task.data)
-        except Exception:
-            if not samples:
-                raise
-            break  # of memory, say: what the smaller sizes showed is enough
-        samples.append(Sample(size, seconds))
+    with torch_threads(fitting[0][0].threads or 1):
+        for size in sizes_to_try(trial.sizes, len(cohort)):
+            if samples and not (worth_climbing(samples) and 2 * size * bytes_per_run < available):
+                break
+            try:
+                seconds = time_step(prepared.spec, cohort[:size], prepared.data)
+            except Exception:
+                if not samples:
+                    raise
+                break  # of memory, say: what the smaller sizes showed is enough
+            samples.append(Sample(size, seconds))
     return Measurement(
         samples=tuple(samples),
-        steps=count_steps(task.plan, task.data),
-        overhead=EVERYTHING_ELSE + evaluation_share(task.plan, task.data),
+        steps=count_steps(prepared.spec, prepared.data),
+        overhead=EVERYTHING_ELSE + evaluation_share(prepared.spec, prepared.data),
         bytes_per_run=bytes_per_run,
         available=available,
     )

@@ -1,1 +1,1 @@
-"""What happens in the processes that train."""
+"""The processes that train."""

@@ -1,4 +1,4 @@
-"""Work given to a backend while the command goes on looking at the sweep and listening to signals."""
+"""Work on a backend, while the calling thread looks at the sweep and handles signals."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Done = TypeVar("Done")
 
 @dataclass
 class Round(Generic[Done]):
-    """What came back from the workers."""
+    """The results that the workers returned."""
 
     results: list[Done]
     lost: str | None = None
-    """Why some did not come back: a worker ended."""
+    """The reason why some are missing: a worker was lost."""
 
 
-def do(
+def work_on(
     backend: Backend,
     function: Callable[[Piece], Done],
     pieces: Sequence[Piece],
@@ -32,7 +32,7 @@ def do(
 ) -> Round[Done]:
     """Have the workers apply a function to all pieces; call `tick` again and again until they have.
 
-    The engine is driven from a thread of its own, for only the main thread hears signals and it must not be waiting.
+    The backend is driven from a thread of its own: only the main thread handles signals, and it must not be waiting.
 
     Raises:
         Exception: what a piece raised in its worker.
@@ -46,7 +46,7 @@ def do(
                 done.results.append(result)
         except WorkersLost as loss:
             done.lost = str(loss)
-        except BaseException as error:  # handed to the main thread, which raises it
+        except BaseException as error:  # handed to the calling thread, which raises it
             errors.append(error)
 
     thread = threading.Thread(target=drive, name="regbench-workers", daemon=True)

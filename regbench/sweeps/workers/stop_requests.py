@@ -1,4 +1,4 @@
-"""What a worker's process listens to: the stop file, the command that started it, and a cluster's SIGTERM."""
+"""Requests to stop that a worker obeys: the stop file, the end of the command that started it, a cluster's SIGTERM."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 LOOK_SECONDS = 0.3
-"""How often a worker looks whether it is to stop."""
+"""Pause between two looks of a worker for a request to stop."""
 
 OPEN_FILES, SPARE_FILES = 4, 100
 """Files that each run in training has open, with one to spare, and files for everything else."""
 
 
-class Orders:
-    """Whether a worker is to stop.
+class StopRequests:
+    """Tells whether a worker is to stop.
 
     Args:
         stop_file: exists once the sweep is to stop.
@@ -34,8 +33,8 @@ class Orders:
         self._stop = False
         self._next_look = 0.0
 
-    def stop(self) -> bool:
-        """Answer; it is asked at every step, so it looks only now and then."""
+    def requested(self) -> bool:
+        """Tell whether the worker is to stop; asked at every step, so it looks only now and then."""
         now = time.monotonic()
         if not self._stop and now >= self._next_look:
             orphaned = self._parent is not None and os.getppid() != self._parent
@@ -49,10 +48,10 @@ class Orders:
 
 
 @contextmanager
-def prepared_process(stop_file: Path, parent: int | None) -> Iterator[Orders]:
-    """Make this process fit for many open folders and deaf to Ctrl-C.
+def prepared_process(stop_file: Path, parent: int | None) -> Iterator[StopRequests]:
+    """Let this process open many folders and ignore Ctrl-C.
 
-    Ctrl-C reaches every process of a terminal, but stopping is the command's to decide: it makes the stop file.
+    Ctrl-C reaches every process of a terminal, but the command decides when to stop: it makes the stop file.
 
     Args:
         stop_file: exists once the sweep is to stop.
@@ -61,16 +60,16 @@ def prepared_process(stop_file: Path, parent: int | None) -> Iterator[Orders]:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     own_process = os.getpid() != parent and threading.current_thread() is threading.main_thread()
-    orders = Orders(stop_file, parent if own_process else None)
+    requests = StopRequests(stop_file, parent if own_process else None)
     if not own_process:
-        yield orders
+        yield requests
         return
-    before: dict[int, Any] = {
+    before = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, orders.terminate),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, requests.terminate),
     }
     try:
-        yield orders
+        yield requests
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

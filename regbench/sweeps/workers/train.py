@@ -1,8 +1,8 @@
-"""What a worker does, wherever it runs: train the runs of one cohort that nobody else is training or has trained.
+"""The work of a worker, wherever it runs: train the runs of one cohort that nobody else is training or has trained.
 
 A worker claims the folders of its runs before it touches them, so that any number of workers and of sweeps can be
 given the same runs: each run is trained by one of them, and a run whose worker dies is free at once. A cohort that
-fails is halved and goes on from its last commit, until the run that fails is alone.
+fails is halved and resumes from its last commit, until the run that fails is alone.
 """
 
 from __future__ import annotations
@@ -16,33 +16,37 @@ from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.lifecycle import FolderSink, begin_run, open_run
 from regbench.runs.prepare import (
     OUT_OF_MEMORY,
+    PreparedRun,
     Records,
-    Task,
     build_records,
-    check_techniques,
+    check_regularizers,
     is_out_of_memory,
-    prepare_group,
+    prepare_stack,
 )
+from regbench.runs.threads import torch_threads
 from regbench.store.checkpoint import Checkpoint, CheckpointError
-from regbench.store.concurrently import concurrently as together
+from regbench.store.concurrently import concurrently
 from regbench.store.run_folder import FolderInUse, RunFolder
-from regbench.sweeps.heartbeat import Beat
-from regbench.sweeps.workers.stop_requests import Orders, most_folders, prepared_process
+from regbench.sweeps.heartbeat import HeartbeatWriter
+from regbench.sweeps.workers.stop_requests import StopRequests, most_folders, prepared_process
 
-Tell: TypeAlias = Callable[[str, int, int, int], None]
-"""Says what a worker trains: label, runs, epoch, epochs."""
+if TYPE_CHECKING:
+    from regbench.training.cohort_run import CohortRun
+
+Report: TypeAlias = Callable[[str, int, int, int], None]
+"""Reports what a worker trains: label, runs, epoch, epochs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """Runs for one worker, all of one group."""
+    """Runs for one worker, all of one stack."""
 
     number: int
     label: str
@@ -56,7 +60,7 @@ class Assignment:
     parent: int | None
     """Process without which a worker on this machine stops; None elsewhere."""
     attempts: int = 0
-    """How often the process that had these runs was lost."""
+    """Times that the process which had these runs was lost."""
 
     @property
     def folder(self) -> Path:
@@ -66,7 +70,7 @@ class Assignment:
 
 @dataclass
 class Outcome:
-    """What came of an assignment, by run id; a run that is in none of these is complete."""
+    """The runs of an assignment that did not end, by run id; a run that is in none of these has ended."""
 
     number: int
     busy: list[str] = field(default_factory=list)
@@ -77,12 +81,19 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A run ready to train."""
+class Claim:
+    """A run whose folder this worker owns, checked and still to be trained."""
 
     config: RunConfig
-    records: Records
     folder: RunFolder
+    records: Records
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A claimed run whose tables are open at its last commit."""
+
+    claim: Claim
     checkpoint: Checkpoint | None
 
     @property
@@ -92,23 +103,23 @@ class Opened:
 
 
 def train_assignment(assignment: Assignment) -> Outcome:
-    """Train the runs of an assignment, `size` at a time, and say what came of them."""
-    from regbench.training.fit import Interrupted
+    """Train the runs of an assignment, `size` at a time, and return those that did not end."""
+    from regbench.training.cohort_run import Interrupted
 
     outcome = Outcome(assignment.number)
     with (
         chdir(assignment.base),
-        prepared_process(assignment.stop_file, assignment.parent) as orders,
-        _announce(assignment.folder) as tell,
+        prepared_process(assignment.stop_file, assignment.parent) as requests,
+        _announce(assignment.folder) as report,
     ):
         waiting = _cut(assignment.runs, min(assignment.size, most_folders()))
         while waiting:
-            if orders.stop():
+            if requests.requested():
                 outcome.interrupted = True
                 break
             runs = waiting.pop(0)
             try:
-                _train_together(runs, outcome, orders, partial(tell, assignment.label))
+                _train_together(runs, outcome, requests, partial(report, assignment.label))
             except Interrupted:
                 outcome.interrupted = True
                 break
@@ -128,129 +139,130 @@ def _cut(runs: Sequence[RunConfig], size: int) -> list[Sequence[RunConfig]]:
 
 
 @contextmanager
-def _announce(folder: Path) -> Iterator[Tell]:
-    """Say of this worker what it does, for whoever looks on; where that cannot be written, training matters more."""
+def _announce(folder: Path) -> Iterator[Report]:
+    """Provide what reports the worker's progress; where that cannot be written, training matters more."""
     node = re.sub(r"[^A-Za-z0-9]+", "-", platform.node()).strip("-")[:40] or "host"
     with ExitStack() as stack:
         try:
-            beat = stack.enter_context(Beat.open(folder, f"{node}-{os.getpid()}-{secrets.token_hex(2)}"))
+            heartbeat = stack.enter_context(
+                HeartbeatWriter.open(folder, f"{node}-{os.getpid()}-{secrets.token_hex(2)}")
+            )
         except RegbenchError:
             yield lambda label, runs, epoch, epochs: None
             return
-        yield beat.tell
+        yield heartbeat.report
 
 
 def _train_together(
-    runs: Sequence[RunConfig], outcome: Outcome, orders: Orders, tell: Callable[[int, int, int], None]
+    runs: Sequence[RunConfig], outcome: Outcome, requests: StopRequests, report: Callable[[int, int, int], None]
 ) -> None:
-    """Train runs of one group; those interrupted at different epochs go on separately.
+    """Train runs of one stack; those interrupted at different epochs resume separately.
 
     Raises:
-        Interrupted: the sweep is to stop; what was done is committed.
+        Interrupted: the sweep is to stop; everything so far is committed.
         Exception: whatever a run raises; all are left as of their last commits.
     """
     with ExitStack() as stack:
-        claimed = [claim for claim in together(partial(_claim, stack), runs) if _is_to_train(claim, outcome)]
-        if not claimed:
+        folders = concurrently(partial(_claim_folder, stack), runs)
+        claims = [claim for run, folder in zip(runs, folders, strict=True) if (claim := _claim(run, folder, outcome))]
+        if not claims:
             return
         try:
-            task = prepare_group([claim.config for claim in claimed])
+            prepared = prepare_stack([claim.config for claim in claims], [claim.records for claim in claims])
         except ConfigError as refusal:  # of the data or the model, which all have in common
-            for claim in claimed:
-                outcome.errors[claim.config.run_id()] = _refuse(claim, refusal)
+            for claim in claims:
+                _refuse(claim.config, claim.folder, refusal, outcome)
             return
         cohorts: dict[int, list[Opened]] = {}
-        for claim, opened in zip(claimed, together(lambda claim: _open(claim, task), claimed), strict=True):
+        for claim, opened in zip(claims, concurrently(lambda claim: _open(claim, prepared), claims), strict=True):
             if isinstance(opened, Opened):
                 cohorts.setdefault(opened.epoch, []).append(opened)
             else:
                 outcome.errors[claim.config.run_id()] = str(opened)
         for _, cohort in sorted(cohorts.items()):
-            _fit(cohort, task, orders, tell)
+            _fit(cohort, prepared, requests, report)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """What came of claiming a run's folder: the folder, or why not."""
-
-    config: RunConfig
-    folder: RunFolder | RegbenchError
-
-
-def _claim(stack: ExitStack, config: RunConfig) -> Claim:
+def _claim_folder(stack: ExitStack, config: RunConfig) -> RunFolder | RegbenchError:
+    """Return the run's folder, owned until the stack ends, or why it cannot be had."""
     try:
-        return Claim(config, stack.enter_context(RunFolder.claim(config.folder())))
+        return stack.enter_context(RunFolder.claim(config.folder()))
     except RegbenchError as refusal:
-        return Claim(config, refusal)
-
-
-def _refuse(claim: Claim, refusal: RegbenchError) -> str:
-    """Write into a run's folder why it cannot be trained, and return that."""
-    assert isinstance(claim.folder, RunFolder)
-    claim.folder.fail(refusal)
-    return str(refusal)
-
-
-def _is_to_train(claim: Claim, outcome: Outcome) -> bool:
-    """Tell whether a run is this worker's to train: claimed, and not complete already."""
-    try:
-        if isinstance(claim.folder, RunFolder):
-            if claim.folder.whole_result() is None:
-                return True
-            claim.folder.close()  # complete: others may look at it
-            return False
-        raise claim.folder
-    except FolderInUse:
-        outcome.busy.append(claim.config.run_id())
-    except RegbenchError as refusal:
-        outcome.errors[claim.config.run_id()] = str(refusal)
-    return False
-
-
-def _open(claim: Claim, task: Task) -> Opened | RegbenchError:
-    """Check one run against the data and open its folder, or return why not; a refusal is this run's alone."""
-    assert isinstance(claim.folder, RunFolder)
-    try:
-        records = build_records(claim.config)
-        check_techniques(records, task.facts)
-        return Opened(claim.config, records, claim.folder, open_run(claim.config, task, claim.folder))
-    except CheckpointError as refusal:
-        return refusal  # to touch what is there: nothing is written
-    except ConfigError as refusal:
-        _refuse(claim, refusal)
         return refusal
 
 
-def _fit(cohort: Sequence[Opened], task: Task, orders: Orders, tell: Callable[[int, int, int], None]) -> None:
+def _claim(config: RunConfig, folder: RunFolder | RegbenchError, outcome: Outcome) -> Claim | None:
+    """Return the claim of a run that is this worker's to train; None where it has ended, or is busy or refused."""
+    try:
+        if isinstance(folder, RegbenchError):
+            raise folder
+        if folder.whole_result() is not None:
+            folder.close()  # ended: others may look at it
+            return None
+    except FolderInUse:
+        outcome.busy.append(config.run_id())
+        return None
+    except RegbenchError as refusal:
+        outcome.errors[config.run_id()] = str(refusal)
+        return None
+    try:
+        return Claim(config, folder, build_records(config))
+    except ConfigError as refusal:
+        _refuse(config, folder, refusal, outcome)
+        return None
+
+
+def _refuse(config: RunConfig, folder: RunFolder, refusal: RegbenchError, outcome: Outcome) -> None:
+    """Write into a run's folder why it cannot be trained."""
+    folder.fail(refusal)
+    outcome.errors[config.run_id()] = str(refusal)
+
+
+def _open(claim: Claim, prepared: PreparedRun) -> Opened | RegbenchError:
+    """Check one run against the data and open its folder, or return why not; a refusal is this run's alone."""
+    try:
+        check_regularizers(claim.records, prepared.facts)
+        return Opened(claim, open_run(claim.config, prepared, claim.folder))
+    except CheckpointError as refusal:
+        return refusal  # to touch what is there: nothing is written
+    except ConfigError as refusal:
+        claim.folder.fail(refusal)
+        return refusal
+
+
+def _fit(
+    cohort: Sequence[Opened], prepared: PreparedRun, requests: StopRequests, report: Callable[[int, int, int], None]
+) -> None:
     import torch
 
     from regbench.runs.provenance import describe_environment
-    from regbench.training.fit import Watch, fit, make_job
+    from regbench.training.cohort_run import Observer
+    from regbench.training.fit import fit
 
-    checkpoint = cohort[0].checkpoint
-    before = {} if checkpoint is None else checkpoint.facts
-    threads = cohort[0].config.threads or before.get("threads") or 1
-    torch.set_num_threads(threads)
-    environment = describe_environment(cohort[0].config.device)
-    together(lambda run: begin_run(run.config, task, run.folder, run.checkpoint, environment), cohort)
-    facts, epochs = task.commit_facts(threads), task.plan.schedule.epochs
-    jobs = [
-        make_job(
-            replace(task.plan, techniques=run.records.techniques, schedule=run.records.schedule),
-            run.config.seed,
-            FolderSink(run.folder),
-            facts,
-            run.checkpoint,
+    first, epochs = cohort[0], prepared.spec.schedule.epochs
+    before = {} if first.checkpoint is None else first.checkpoint.facts
+    threads = first.claim.config.threads or before.get("threads") or 1
+    with torch_threads(threads), torch.no_grad():
+        environment = describe_environment(first.claim.config.device)
+        concurrently(
+            lambda run: begin_run(run.claim.config, prepared, run.claim.folder, run.checkpoint, environment), cohort
         )
-        for run in cohort
-    ]
+        cohort_runs = [_make_run(run, prepared, threads) for run in cohort]
+        report(len(cohort), first.epoch, epochs)
+        observer = Observer(
+            progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested
+        )
+        fit(prepared.spec, cohort_runs, prepared.data, observer)
 
-    def progress(epoch: int, active: int) -> None:
-        tell(active, epoch, epochs)
 
-    progress(cohort[0].epoch, len(cohort))
-    with torch.no_grad():
-        fit(task.plan, jobs, task.data, Watch(progress=progress, stop_requested=orders.stop))
+def _make_run(run: Opened, prepared: PreparedRun, threads: int) -> CohortRun:
+    from regbench.training.cohort_run import make_run
+
+    records = run.claim.records
+    spec = replace(prepared.spec, regularizers=records.regularizers, schedule=records.schedule)
+    return make_run(
+        spec, run.claim.config.seed, FolderSink(run.claim.folder), prepared.commit_record(threads), run.checkpoint
+    )
 
 
 def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> None:

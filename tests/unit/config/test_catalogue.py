@@ -12,7 +12,8 @@ import pytest
 
 from regbench.cli.catalogue import list_groups, show
 from regbench.config.catalogue import Option, list_options, stages_of_source
-from regbench.config.fields import choice, declared, hyper, integer, nested, text
+from regbench.config.containers import declared
+from regbench.config.fields import choice, hyper, integer, nested, text
 from regbench.config.paths import config_dir
 from regbench.display.card import iterate_settings, refill, split_docstring
 from regbench.errors import ConfigError
@@ -83,8 +84,8 @@ def test_list_imports_neither_torch_nor_numpy() -> None:
 
 @pytest.mark.parametrize("option", REGULARIZERS, ids=label)
 def test_stages_read_from_the_file_are_those_of_the_class(option: Option) -> None:
-    from regbench.regularizers.base import stages_of
     from regbench.regularizers.registry import load
+    from regbench.regularizers.stages import stages_of
 
     source, cls = option.source(), load(option.name)
     assert source is not None
@@ -167,6 +168,15 @@ def test_the_yaml_goes_before_the_class_also_inside_a_setting() -> None:
     changed = {name: value for name, _, value in iterate_settings(Outer, {"inner": {"seed": 5}, "kind": "b"})}
     assert changed == {"inner.seed": 5, "kind": "b", "path": "???", "strength": 1e-4}
     assert set(declared(Outer)) == {"inner", "kind", "path", "strength"}
+
+
+def test_settings_two_levels_down_carry_their_whole_path() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Outermost:
+        outer: Outer = nested(Outer(inner=Inner(seed=4), kind="b"))
+
+    found = {name: value for name, _, value in iterate_settings(Outermost, {"outer": {"path": "x"}})}
+    assert found == {"outer.inner.seed": 4, "outer.kind": "b", "outer.path": "x", "outer.strength": 1e-4}
 
 
 def test_paragraphs_are_refilled_and_formulas_keep_their_lines() -> None:

@@ -33,7 +33,7 @@ def forgetful() -> Iterator[None]:
 def test_a_conflicting_pair_is_refused_whichever_is_named_first() -> None:
     for members in ({"l1": {}, "elastic_net": {}}, {"elastic_net": {}, "l1": {}}):
         with pytest.raises(ConfigError, match="elastic_net excludes l1"):
-            registry.build_techniques(members)
+            registry.build_regularizers(members)
 
 
 @pytest.mark.usefixtures("forgetful")
@@ -42,7 +42,7 @@ def test_an_installed_package_adds_a_technique(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(EntryPoint, "load", lambda self: Foreign)
     monkeypatch.setattr("regbench.config.registry.entry_points", lambda group: [point] if group == point.group else [])
     assert "foreign" in registry.names()
-    built = registry.build_techniques({"foreign": {"name": "foreign", "strength": 0.25}})
+    built = registry.build_regularizers({"foreign": {"name": "foreign", "strength": 0.25}})
     assert built == {"foreign": Foreign(strength=0.25)}
     with pytest.raises(ConfigError, match=r"regularizer\.foreign\.strength=2 is not allowed.*\[0, 1\]"):
-        registry.build_techniques({"foreign": {"strength": 2}})
+        registry.build_regularizers({"foreign": {"strength": 2}})

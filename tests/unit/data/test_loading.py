@@ -138,7 +138,7 @@ class TestThirdParties:
         assert dataset_class("digits").__name__ == "Digits"
 
     @pytest.mark.parametrize(
-        ("value", "message"), [("no_such_module:X", "cannot be imported"), ("math:pi", "no subclass")]
+        ("value", "message"), [("no_such_module:X", "cannot be imported"), ("math:pi", "not a subclass of Dataset")]
     )
     def test_a_broken_package_is_named(self, monkeypatch: pytest.MonkeyPatch, value: str, message: str) -> None:
         self.register(monkeypatch, "ramp", value)

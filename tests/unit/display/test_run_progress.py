@@ -1,12 +1,15 @@
-"""Live progress: what appears on a terminal, in a pipe and under quiet, and that it gives the terminal back."""
+"""Live progress: what appears on a terminal and in a pipe, and that it gives the terminal back."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from regbench.display.run_progress import FRAMES_PER_SECOND, PLAIN_LINES, Progress, align, headings, open_progress
+from regbench.display.run_progress import FRAMES_PER_SECOND, PLAIN_LINES, align, headings, open_progress
+from regbench.runs.observer import RunObserver, RunStart
 
 SHOW_CURSOR = "\x1b[?25h"
 HIDE_CURSOR = "\x1b[?25l"
@@ -31,10 +34,20 @@ def row(epoch: int, **figures: float | int | None) -> dict[str, float | int | No
     return {"epoch": epoch, **known, **figures}
 
 
-def follow(stream: io.StringIO, epochs: int, trained: int, *, start: int = 1, quiet: bool = False) -> list[str]:
+@contextmanager
+def opened(stream: io.StringIO, epochs: int, start: int = 1, metric: str = "accuracy") -> Iterator[RunObserver]:
+    """A display as the engine uses it."""
+    progress = open_progress(stream)
+    try:
+        progress.begin(RunStart("digits-mlp-l2-s0-0123456789", epochs, start, metric))
+        yield progress
+    finally:
+        progress.end()
+
+
+def follow(stream: io.StringIO, epochs: int, trained: int, *, start: int = 1) -> list[str]:
     """Show a run of `trained` epochs out of `epochs` and return the lines."""
-    with open_progress(quiet=quiet, epochs=epochs, start=start, metric="accuracy", stream=stream) as progress:
-        progress.begin("digits-mlp-l2-s0-0123456789", epochs, start)
+    with opened(stream, epochs, start) as progress:
         for epoch in range(start, start + trained):
             progress.epoch(row(epoch))
     return stream.getvalue().splitlines()
@@ -43,10 +56,6 @@ def follow(stream: io.StringIO, epochs: int, trained: int, *, start: int = 1, qu
 def shown_epochs(lines: list[str]) -> list[int]:
     """The epochs of the lines under the three of the heading."""
     return [int(line.split("/")[0]) for line in lines[3:]]
-
-
-def test_quiet_prints_nothing_even_on_a_terminal() -> None:
-    assert follow(Terminal(), 100, 100, quiet=True) == []
 
 
 @pytest.mark.parametrize(
@@ -77,8 +86,7 @@ def test_a_resumed_run_shows_its_first_own_epoch() -> None:
 
 def test_the_best_epoch_is_that_of_the_lowest_validation_loss() -> None:
     stream = io.StringIO()
-    with open_progress(quiet=False, epochs=4, start=1, metric="accuracy", stream=stream) as progress:
-        progress.begin("run", 4, 1)
+    with opened(stream, 4) as progress:
         for epoch, loss in enumerate((0.5, 0.3, float("nan"), 0.3), start=1):
             progress.epoch(row(epoch, val_loss=loss))
     assert [line.split()[5] for line in stream.getvalue().splitlines()[3:]] == ["1", "2", "2", "2"]
@@ -86,16 +94,14 @@ def test_the_best_epoch_is_that_of_the_lowest_validation_loss() -> None:
 
 def test_the_trainers_own_best_epoch_goes_before_the_lowest_loss() -> None:
     stream = io.StringIO()
-    with open_progress(quiet=False, epochs=1, start=1, metric="accuracy", stream=stream) as progress:
-        progress.begin("run", 9, 9)
+    with opened(stream, 9, 9) as progress:
         progress.epoch(row(9, best_epoch=3))
     assert stream.getvalue().splitlines()[-1].split()[5] == "3"
 
 
 def test_without_validation_its_columns_are_dashes() -> None:
     stream = io.StringIO()
-    with open_progress(quiet=False, epochs=1, start=1, metric="mse", stream=stream) as progress:
-        progress.begin("run", 1, 1)
+    with opened(stream, 1, 1, "mse") as progress:
         progress.epoch({"epoch": 1, "lr": 0.1, "train_loss": 0.25, "train_mse": 0.5, "val_loss": None, "val_mse": None})
     assert stream.getvalue().splitlines()[-1].split()[:7] == ["1/1", "0.2500", "-", "0.5000", "-", "-", "0.1"]
 
@@ -104,8 +110,8 @@ def test_time_left_is_the_pace_after_the_first_epoch_times_the_epochs_left(monke
     clock = {"now": 100.0}
     monkeypatch.setattr("regbench.display.run_progress.time.monotonic", lambda: clock["now"])
     stream = io.StringIO()
-    progress = open_progress(quiet=False, epochs=100, start=41, metric="accuracy", stream=stream)
-    progress.begin("run", 100, 41)
+    progress = open_progress(stream)
+    progress.begin(RunStart("run", 100, 41, "accuracy"))
     clock["now"] += 60.0  # the first epoch, with everything that is done once
     progress.epoch(row(41))
     clock["now"] += 18.0  # nine epochs of two seconds, fifty to go
@@ -118,8 +124,7 @@ def test_a_terminal_is_redrawn_no_more_often_than_promised(monkeypatch: pytest.M
     clock = {"now": 0.0}
     monkeypatch.setattr("regbench.display.run_progress.time.monotonic", lambda: clock["now"])
     stream = Terminal()
-    with open_progress(quiet=False, epochs=1000, start=1, metric="accuracy", stream=stream) as progress:
-        progress.begin("run", 1000, 1)
+    with opened(stream, 1000) as progress:
         for epoch in range(1, 1001):
             clock["now"] += 0.005
             progress.epoch(row(epoch))
@@ -138,21 +143,19 @@ def test_a_terminal_ends_with_the_last_epoch_and_its_cursor() -> None:
 def test_the_cursor_comes_back_when_training_raises() -> None:
     stream = Terminal()
 
-    def train(progress: Progress) -> None:
-        with progress:
-            progress.begin("run", 10, 1)
+    def train() -> None:
+        with opened(stream, 10) as progress:
             progress.epoch(row(1))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(open_progress(quiet=False, epochs=10, start=1, metric="accuracy", stream=stream))
+        train()
     assert stream.getvalue().rindex(SHOW_CURSOR) > stream.getvalue().rindex(HIDE_CURSOR)
 
 
 def test_a_second_end_prints_nothing_more() -> None:
     stream = io.StringIO()
-    with open_progress(quiet=False, epochs=3, start=1, metric="accuracy", stream=stream) as progress:
-        progress.begin("run", 3, 1)
+    with opened(stream, 3) as progress:
         progress.epoch(row(1))
         progress.end()
         before = stream.getvalue()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from regbench.display.run_summary import metric_names, print_already_done, print_result
+from regbench.display.run_summary import print_result
+from regbench.runs.result import read_result
 
 FOLDER = Path("runs/default/digits-mlp-l2-s0-0123456789")
 RESULT: dict[str, Any] = {
@@ -30,7 +32,7 @@ RESULT: dict[str, Any] = {
     },
     "parameters": 8970,
     "seconds": 187.0,
-    "techniques": {"l2": {"share": 0.25, "rows": 12, "nothing": None}, "none": {}},
+    "effects": {"l2": {"share": 0.25, "rows": 12, "nothing": None}, "none": {}},
 }
 
 
@@ -45,7 +47,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 
 
 def printed(capsys: pytest.CaptureFixture[str], result: dict[str, Any]) -> str:
-    print_result(result, FOLDER, quiet=False)
+    print_result(read_result(FOLDER, result))
     return capsys.readouterr().out
 
 
@@ -53,11 +55,6 @@ def cells(text: str, label: str) -> list[str]:
     """The figures of the row that begins with a label."""
     line = next(line for line in text.splitlines() if line.strip().startswith(label))
     return line.strip().removeprefix(label).split()
-
-
-def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    print_result(RESULT, FOLDER, quiet=True)
-    assert capsys.readouterr() == ("", "")
 
 
 def test_all_parts_at_the_best_and_at_the_last_epoch(capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,7 +90,7 @@ def test_plain_text_within_80_columns(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_long_folder_is_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
     folder = Path("/data") / ("x" * 120) / "a b"
-    print_result(RESULT, folder, quiet=False)
+    print_result(read_result(folder, RESULT))
     assert capsys.readouterr().out.splitlines()[-1].endswith(f" {folder}")
 
 
@@ -120,25 +117,12 @@ def test_a_run_that_is_best_at_its_end_was_not_rolled_back(capsys: pytest.Captur
     assert "weights     those of epoch 41 of 41" in printed(capsys, changed(best_epoch=41, rolled_back_to=41))
 
 
-def test_a_failed_run_has_a_result_without_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, {"status": "failed", "stopping": None, "best": None, "last": None})
-    assert "failed" in text
-    assert cells(text, "train") == ["-", "-"]
-
-
-def test_metrics_follow_the_loss_in_order() -> None:
-    result = changed()
-    result["best"]["train"] = {"accuracy": 0.9, "loss": 0.1}
-    result["last"]["test"]["auc"] = 0.8
-    assert metric_names(result) == ("loss", "accuracy", "auc")
-
-
 def test_brackets_in_a_reason_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     assert "[bold]x[/]" in printed(capsys, changed(stopping={"rule": "none", "reason": "[bold]x[/] :smile:"}))
 
 
 def test_a_finished_run_says_that_nothing_was_to_do(capsys: pytest.CaptureFixture[str]) -> None:
-    print_already_done(RESULT, FOLDER)
+    print_result(replace(read_result(FOLDER, RESULT), reused=True))
     text = capsys.readouterr().out
-    assert "finished already, nothing to do" in text
+    assert "trained already, nothing to do; stopped early: val_loss" in text
     assert cells(text, "test") == ["0.1200", "0.9500", "0.1500", "0.9300"]

@@ -125,8 +125,8 @@ def test_a_package_adds_a_model_and_cannot_take_a_shipped_name(monkeypatch: pyte
     [
         ("no_such_module_x:Own", "model=own: its entry point no_such_module_x:Own cannot be imported"),
         ("regbench.models.mlp:Nothing", "cannot be imported"),
-        ("regbench.models.network:Network", "is no subclass of Model"),
-        ("regbench.models.registry:build_model", "is no subclass of Model"),
+        ("regbench.models.network:Network", "is not a subclass of Model"),
+        ("regbench.models.registry:build_model", "is not a subclass of Model"),
     ],
 )
 def test_a_broken_entry_point_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, value: str, line: str) -> None:

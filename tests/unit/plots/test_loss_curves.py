@@ -29,7 +29,7 @@ def draw(
     folder.mkdir(parents=True, exist_ok=True)
     rows = [f"{i},{loss!r},{'' if val is None else repr(val[i - 1])}" for i, loss in enumerate(train, start=1)]
     (folder / "metrics.csv").write_text("\n".join(["epoch,train_loss,val_loss", *rows, ""]))
-    facts = {"status": "finished", "best_epoch": 1, "epochs": len(train), "stopping": {"reason": "all done"}, **result}
+    facts = {"status": "complete", "best_epoch": 1, "epochs": len(train), "stopping": {"reason": "all done"}, **result}
     return ElementTree.fromstring(draw_loss_curves(folder / "metrics.csv", facts))
 
 
@@ -69,7 +69,9 @@ def test_best_and_stopping_epoch_are_marked_at_their_places(tmp_path: Path) -> N
     assert float(str(stop.get("d"))[1:].split()[0]) == RIGHT
 
 
-@pytest.mark.parametrize(("status", "words"), [("diverged", "diverged at"), ("finished", "ended at")])
+@pytest.mark.parametrize(
+    ("status", "words"), [("diverged", "diverged at"), ("complete", "ended at"), ("finished", "ended at")]
+)
 def test_the_last_mark_says_how_the_run_ended(tmp_path: Path, status: str, words: str) -> None:
     assert f"{words} epoch 3" in texts(draw(tmp_path, [3.0, 2.0, 1.0], status=status))
 

@@ -114,12 +114,12 @@ def make_network() -> Network:
     ],
 )
 def test_its_place_in_the_network(placement: str, names: list[str]) -> None:
-    network = BatchNorm(placement=placement).architecture(make_network())
+    network = BatchNorm(placement=placement).architecture(make_network(), make_facts())
     assert [layer.name for layer in network.layers] == names
 
 
 def test_penalties_on_weights_leave_scale_and_shift_alone() -> None:
-    weights = BatchNorm().architecture(make_network()).initial_weights(Randomness(0), torch.float32)
+    weights = BatchNorm().architecture(make_network(), make_facts()).initial_weights(Randomness(0), torch.float32)
     assert (weights["norm0.scale"] == 1).all()
     assert not weights["norm0.shift"].any()
     assert not is_weight("norm0.scale")
@@ -127,8 +127,8 @@ def test_penalties_on_weights_leave_scale_and_shift_alone() -> None:
 
 
 def test_a_layer_that_is_normalised_right_away_has_no_bias() -> None:
-    before = BatchNorm().architecture(make_network()).initial_weights(Randomness(0), torch.float32)
-    after = BatchNorm(placement="after_activation").architecture(make_network())
+    before = BatchNorm().architecture(make_network(), make_facts()).initial_weights(Randomness(0), torch.float32)
+    after = BatchNorm(placement="after_activation").architecture(make_network(), make_facts())
     assert "hidden0.bias" not in before
     assert "output.bias" in before
     assert "hidden0.bias" in after.initial_weights(Randomness(0), torch.float32)

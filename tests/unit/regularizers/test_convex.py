@@ -16,6 +16,7 @@ from regbench.regularizers.base import Params, Regularizer, Update
 from regbench.regularizers.elastic_net import ElasticNet
 from regbench.regularizers.l1 import L1
 from regbench.regularizers.l2 import L2
+from tests.unit.regularizers.stacked import make_context
 
 ROWS, COLUMNS = 60, 12
 
@@ -83,7 +84,7 @@ METHODS = {
 
 
 def minimise(
-    technique: Regularizer, loss: Callable[[Problem, Params], Tensor], problem: Problem, method: Method
+    regularizer: Regularizer, loss: Callable[[Problem, Params], Tensor], problem: Problem, method: Method
 ) -> Params:
     """Train full batch, as the trainer does: penalty in the loss, the optimizer's step, then the stage after it.
 
@@ -98,13 +99,15 @@ def minimise(
         rate = method.rate * 1e-3 ** max(0.0, 2.0 * step / method.steps - 1.0)
         optimizer.param_groups[0]["lr"] = rate
         optimizer.zero_grad()
-        (loss(problem, weights) + technique.penalty(weights)).backward()
+        (loss(problem, weights) + regularizer.penalty(weights, make_context())).backward()
         previous = {name: w.detach().clone() for name, w in weights.items()}
         optimizer.step()
         with torch.no_grad():
             now = {name: w.detach() for name, w in weights.items()}
             gain = {name: method.gain(optimizer, w) for name, w in weights.items()}
-            new, _ = technique.after_update(Update(now, previous, torch.tensor(rate, dtype=torch.float64), gain), {})
+            new, _ = regularizer.after_update(
+                Update(now, previous, torch.tensor(rate, dtype=torch.float64), gain), make_context()
+            )
             for name, w in weights.items():
                 w.copy_(new[name])
     return {name: w.detach() for name, w in weights.items()}
@@ -160,7 +163,7 @@ def test_the_subgradient_has_no_exact_zeros_on_the_same_lasso() -> None:
 
 
 def test_without_the_gain_momentum_would_solve_another_problem() -> None:
-    """What the technique is defended against: the threshold rate · strength under momentum 0.9."""
+    """What the regularizer is defended against: the threshold rate · strength under momentum 0.9."""
     problem = draw_problem(0)
     reference = Lasso(alpha=0.2, tol=1e-12, max_iter=100_000).fit(problem.x.numpy(), problem.y.numpy())
     naive = replace(METHODS["momentum"], gain=sgd_gain(0.0))

@@ -13,7 +13,7 @@ from regbench.models.network import Pass
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Params
 from regbench.regularizers.dropconnect import DropConnect
-from tests.unit.regularizers.stacked import assert_stacked_equals_alone, keeping, silent
+from tests.unit.regularizers.stacked import assert_stacked_equals_alone, make_context
 
 RANDOM = Randomness(3).at("weights")
 
@@ -32,7 +32,7 @@ def parameters() -> Params:
 def test_weights_of_linear_layers_are_dropped_and_scaled_up(mask: str, rate: float) -> None:
     notes: dict[str, Tensor] = {}
     clean = parameters()
-    seen = DropConnect(rate=rate, mask=mask).forward_weights(clean, 64, RANDOM, keeping(notes))
+    seen = DropConnect(rate=rate, mask=mask).forward_weights(clean, 64, make_context(RANDOM, notes))
     w = seen["a.weight"]
     assert w.shape == ((64, 40, 30) if mask == "row" else (40, 30))
     dropped = w == 0
@@ -45,13 +45,13 @@ def test_weights_of_linear_layers_are_dropped_and_scaled_up(mask: str, rate: flo
 
 
 def test_each_row_has_a_mask_of_its_own() -> None:
-    dropped = DropConnect().forward_weights(parameters(), 16, RANDOM, silent)["a.weight"] == 0
+    dropped = DropConnect().forward_weights(parameters(), 16, make_context(RANDOM))["a.weight"] == 0
     assert len({tuple(row.flatten().tolist()) for row in dropped}) == 16
 
 
 def test_the_forward_pass_applies_each_rows_own_weights() -> None:
     clean = parameters()
-    seen = DropConnect(rate=0.5).forward_weights(clean, 8, RANDOM, silent)
+    seen = DropConnect(rate=0.5).forward_weights(clean, 8, make_context(RANDOM))
     x = Randomness(2).normal((8, 30))
     out = Linear("a", 30, 40).apply(x, Pass(seen, {}, lambda _, h: h, training=True))
     expected = torch.stack([seen["a.weight"][row] @ x[row] + clean["a.bias"] for row in range(8)])
@@ -61,7 +61,7 @@ def test_the_forward_pass_applies_each_rows_own_weights() -> None:
 def test_the_mean_and_variance_of_a_units_input_are_the_papers() -> None:
     # Wan et al. (2013): with v the input and inverted scaling, mean W v and variance p/(1 − p) (W∘W)(v∘v).
     w, v, rate, rows = parameters()["a.weight"], Randomness(2).normal((30,)), 0.3, 20_000
-    seen = DropConnect(rate=rate).forward_weights({"a.weight": w}, rows, RANDOM, silent)["a.weight"]
+    seen = DropConnect(rate=rate).forward_weights({"a.weight": w}, rows, make_context(RANDOM))["a.weight"]
     sums = seen @ v
     variance = rate / (1 - rate) * (w * w) @ (v * v)
     assert ((sums.mean(0) - w @ v).abs() < 5 * (variance / rows).sqrt()).all()
@@ -72,7 +72,7 @@ def test_the_mean_and_variance_of_a_units_input_are_the_papers() -> None:
 def test_stacked_runs_get_the_bits_of_runs_alone(mask: str) -> None:
     assert_stacked_equals_alone(
         DropConnect(mask=mask),
-        lambda t, r, w: t.forward_weights({"a.weight": w}, 6, r, silent),
+        lambda t, r, w: t.forward_weights({"a.weight": w}, 6, make_context(r)),
         parameters()["a.weight"],
         rate=(0.1, 0.5, 0.8),
     )
@@ -81,5 +81,5 @@ def test_stacked_runs_get_the_bits_of_runs_alone(mask: str) -> None:
 @pytest.mark.parametrize("mask", ["row", "batch"])
 def test_rate_zero_changes_nothing(mask: str) -> None:
     clean = parameters()
-    seen = DropConnect(rate=0.0, mask=mask).forward_weights(clean, 6, RANDOM, silent)
+    seen = DropConnect(rate=0.0, mask=mask).forward_weights(clean, 6, make_context(RANDOM))
     assert all(seen[name] is clean[name] for name in clean)

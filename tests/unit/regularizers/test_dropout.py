@@ -13,7 +13,7 @@ from regbench.errors import ConfigError
 from regbench.models.network import Site
 from regbench.randomness import Randomness
 from regbench.regularizers.dropout import Dropout
-from tests.unit.regularizers.stacked import assert_stacked_equals_alone, keeping, make_facts, silent
+from tests.unit.regularizers.stacked import assert_stacked_equals_alone, make_context, make_facts
 
 HIDDEN = Site("hidden0", "hidden", (500,))
 INPUT = Site("input", "input", (500,))
@@ -28,7 +28,7 @@ def values(*shape: int) -> Tensor:
 @pytest.mark.parametrize("rate", [0.05, 0.3, 0.5, 0.9])
 def test_a_unit_is_dropped_with_its_rate_and_scaled_up_otherwise(rate: float) -> None:
     h = values(400, 500)
-    out = Dropout(rate=rate).activations(HIDDEN, h, RANDOM, silent)
+    out = Dropout(rate=rate).activations(HIDDEN, h, make_context(RANDOM))
     dropped = out == 0
     error = math.sqrt(rate * (1 - rate) / h.numel())
     assert abs(dropped.double().mean() - rate) < 4 * error
@@ -36,26 +36,26 @@ def test_a_unit_is_dropped_with_its_rate_and_scaled_up_otherwise(rate: float) ->
 
 
 def test_rows_units_and_sites_have_masks_of_their_own() -> None:
-    technique = Dropout(rate=0.5)
-    dropped = technique.activations(HIDDEN, values(64, 500), RANDOM.at("a"), silent) == 0
-    other = technique.activations(HIDDEN, values(64, 500), RANDOM.at("b"), silent) == 0
+    regularizer = Dropout(rate=0.5)
+    dropped = regularizer.activations(HIDDEN, values(64, 500), make_context(RANDOM.at("a"))) == 0
+    other = regularizer.activations(HIDDEN, values(64, 500), make_context(RANDOM.at("b"))) == 0
     assert not (dropped == dropped[:1]).all(0).any()
     assert not (dropped == dropped[:, :1]).all(1).any()
     assert 0.48 < (dropped == other).double().mean() < 0.52
 
 
 def test_original_scaling_drops_without_scaling_and_evaluates_scaled() -> None:
-    h, technique = values(64, 500), Dropout(rate=0.25, scaling="original")
-    out = technique.activations(HIDDEN, h, RANDOM, silent)
+    h, regularizer = values(64, 500), Dropout(rate=0.25, scaling="original")
+    out = regularizer.activations(HIDDEN, h, make_context(RANDOM))
     assert torch.equal(out[out != 0], h[out != 0])
-    assert torch.equal(technique.evaluated_activations(HIDDEN, h), h * 0.75)
+    assert torch.equal(regularizer.evaluated_activations(HIDDEN, h, make_context()), h * 0.75)
 
 
 @pytest.mark.parametrize("scaling", ["inverted", "original"])
 def test_training_has_the_mean_of_evaluation(scaling: str) -> None:
-    h, technique = values(1, 500), Dropout(rate=0.4, scaling=scaling)
-    trained = technique.activations(HIDDEN, h.expand(20_000, 500), RANDOM, silent).mean(0)
-    expected = technique.evaluated_activations(HIDDEN, h)[0]
+    h, regularizer = values(1, 500), Dropout(rate=0.4, scaling=scaling)
+    trained = regularizer.activations(HIDDEN, h.expand(20_000, 500), make_context(RANDOM)).mean(0)
+    expected = regularizer.evaluated_activations(HIDDEN, h, make_context())[0]
     # One value has the standard deviation h·√(p/(1−p)) times the mean's scale; 5 errors for the largest of 500.
     error = expected * math.sqrt(0.4 / 0.6) / math.sqrt(20_000)
     assert ((trained - expected).abs() < 5 * error).all()
@@ -63,29 +63,31 @@ def test_training_has_the_mean_of_evaluation(scaling: str) -> None:
 
 def test_evaluation_is_untouched_when_inverted() -> None:
     h = values(4, 500)
-    assert Dropout(rate=0.5).evaluated_activations(HIDDEN, h) is h
+    assert Dropout(rate=0.5).evaluated_activations(HIDDEN, h, make_context()) is h
 
 
 def test_each_site_has_its_rate() -> None:
-    technique = Dropout(rate=0.5, input_rate=0.1, layers={"hidden1": 0.8})
+    regularizer = Dropout(rate=0.5, input_rate=0.1, layers={"hidden1": 0.8})
     sites = {HIDDEN: 0.5, INPUT: 0.1, Site("hidden1", "hidden", (500,)): 0.8}
     for site, rate in sites.items():
-        out = technique.activations(site, values(200, 500), RANDOM.at(site.name), silent)
+        out = regularizer.activations(site, values(200, 500), make_context(RANDOM.at(site.name)))
         assert abs((out == 0).double().mean() - rate) < 0.01
 
 
 def test_inputs_are_kept_unless_asked() -> None:
     h = values(4, 500)
-    assert torch.equal(Dropout().activations(INPUT, h, RANDOM, silent), h)
+    assert torch.equal(Dropout().activations(INPUT, h, make_context(RANDOM)), h)
 
 
 def test_the_measured_fraction_is_that_of_dropped_hidden_values() -> None:
     notes: dict[str, Tensor] = {}
-    technique = Dropout(rate=0.3, input_rate=0.2)
-    out = technique.activations(HIDDEN, values(64, 500), RANDOM, keeping(notes))
+    regularizer = Dropout(rate=0.3, input_rate=0.2)
+    out = regularizer.activations(HIDDEN, values(64, 500), make_context(RANDOM, notes))
     assert notes.keys() == set(Dropout.effects)
     torch.testing.assert_close(notes["drop_fraction"], (out == 0).float().mean())
-    technique.activations(INPUT, values(64, 500), RANDOM, pytest.fail)
+    notes.clear()
+    regularizer.activations(INPUT, values(64, 500), make_context(RANDOM, notes))
+    assert not notes
 
 
 @pytest.mark.parametrize("scaling", ["inverted", "original"])
@@ -93,20 +95,23 @@ def test_the_measured_fraction_is_that_of_dropped_hidden_values() -> None:
 def test_rate_zero_changes_no_bit_even_when_it_is_a_tensor(scaling: str, dtype: torch.dtype) -> None:
     h = Randomness(1).normal((16, 7), dtype)
     off = torch.tensor(0.0, dtype=torch.float64)
-    technique: Any = Dropout(rate=off, input_rate=off, scaling=scaling)
+    regularizer: Any = Dropout(rate=off, input_rate=off, scaling=scaling)
     for site in (HIDDEN, INPUT):
-        assert torch.equal(technique.activations(site, h, RANDOM, silent), h)
-        assert torch.equal(technique.evaluated_activations(site, h), h)
+        assert torch.equal(regularizer.activations(site, h, make_context(RANDOM)), h)
+        assert torch.equal(regularizer.evaluated_activations(site, h, make_context()), h)
 
 
 @pytest.mark.parametrize("scaling", ["inverted", "original"])
 def test_stacked_runs_get_the_bits_of_runs_alone(scaling: str) -> None:
-    technique = Dropout(scaling=scaling)
+    regularizer = Dropout(scaling=scaling)
     rates = {"rate": (0.0, 0.3, 0.9), "input_rate": (0.2, 0.0, 0.5)}
     for site in (HIDDEN, INPUT):
         assert_stacked_equals_alone(
-            technique,
-            lambda t, r, h, s=site: (t.activations(s, h, r, silent), t.evaluated_activations(s, h)),
+            regularizer,
+            lambda t, r, h, s=site: (
+                t.activations(s, h, make_context(r)),
+                t.evaluated_activations(s, h, make_context()),
+            ),
             values(9, 5),
             **rates,
         )
@@ -114,7 +119,7 @@ def test_stacked_runs_get_the_bits_of_runs_alone(scaling: str) -> None:
 
 def test_the_gradient_passes_kept_units_only() -> None:
     h = values(8, 500).requires_grad_()
-    out = Dropout(rate=0.5).activations(HIDDEN, h, RANDOM, silent)
+    out = Dropout(rate=0.5).activations(HIDDEN, h, make_context(RANDOM))
     (gradient,) = torch.autograd.grad(out.sum(), h)
     assert torch.equal(gradient, (out != 0) * 2.0)
 

@@ -15,6 +15,7 @@ from regbench.regularizers.base import Params, Regularizer
 from regbench.regularizers.gradient_clipping import GradientClipping
 from regbench.regularizers.gradient_noise import GradientNoise
 from regbench.regularizers.sam import SAM
+from tests.unit.regularizers.stacked import make_context
 
 RANDOM = Randomness(3).at("test")
 
@@ -24,11 +25,11 @@ def random_tensor(*shape: int, seed: int = 0) -> Tensor:
 
 
 def run_stage(
-    technique: Regularizer, gradients: Params, step: int = 0, random: Randomness = RANDOM
+    regularizer: Regularizer, gradients: Params, step: int = 0, random: Randomness = RANDOM
 ) -> tuple[Params, Params]:
     notes: Params = {}
-    new = technique.gradients(gradients, gradients, step, random, notes.__setitem__)
-    assert notes.keys() == set(technique.effects)
+    new = regularizer.gradients(gradients, gradients, make_context(random, notes, update=step))
+    assert notes.keys() == set(regularizer.effects)
     return new, notes
 
 
@@ -106,7 +107,7 @@ QUADRATIC_AT = {
 
 
 def test_sam_takes_the_gradient_at_distance_rho_along_the_joint_gradient_and_reports_the_clean_pass() -> None:
-    gradients, report = SAM(rho=0.3).gradient_rule(quadratic)(QUADRATIC_AT)
+    gradients, report = SAM(rho=0.3).gradient_rule(quadratic, make_context())(QUADRATIC_AT)
     flat = torch.cat([CURVATURE * QUADRATIC_AT["a.weight"], 2.0 * QUADRATIC_AT["b.weight"].flatten()])
     epsilon = 0.3 * flat / math.sqrt(float((flat**2).sum()))
     expected = CURVATURE * (QUADRATIC_AT["a.weight"] + epsilon[:3])
@@ -116,12 +117,16 @@ def test_sam_takes_the_gradient_at_distance_rho_along_the_joint_gradient_and_rep
 
 
 def test_sam_stands_still_where_the_gradient_is_zero() -> None:
-    gradients, _ = SAM(rho=0.3).gradient_rule(quadratic)({name: 0.0 * w for name, w in QUADRATIC_AT.items()})
+    gradients, _ = SAM(rho=0.3).gradient_rule(quadratic, make_context())(
+        {name: 0.0 * w for name, w in QUADRATIC_AT.items()}
+    )
     assert all(g.count_nonzero() == 0 for g in gradients.values())
 
 
 def test_sam_passes_on_what_is_not_a_number() -> None:
-    gradients, _ = SAM().gradient_rule(quadratic)({**QUADRATIC_AT, "b.weight": torch.tensor([[torch.nan]])})
+    gradients, _ = SAM().gradient_rule(quadratic, make_context())(
+        {**QUADRATIC_AT, "b.weight": torch.tensor([[torch.nan]])}
+    )
     assert gradients["b.weight"].isnan().all()
 
 
@@ -130,16 +135,16 @@ def test_sam_passes_on_what_is_not_a_number() -> None:
 OFF = [GradientClipping(limit=math.inf), GradientClipping(limit=math.inf, by="value"), GradientNoise(eta=0.0)]
 
 
-@pytest.mark.parametrize("technique", OFF, ids=["clip_norm", "clip_value", "noise"])
-def test_the_off_value_changes_no_bit(technique: Regularizer) -> None:
+@pytest.mark.parametrize("regularizer", OFF, ids=["clip_norm", "clip_value", "noise"])
+def test_the_off_value_changes_no_bit(regularizer: Regularizer) -> None:
     gradients = {**GRADIENTS, "b.weight": torch.zeros(3, 3), "c.weight": GRADIENTS["a.weight"] * 1e8}
-    new, _ = run_stage(technique, gradients, step=5)
+    new, _ = run_stage(regularizer, gradients, step=5)
     assert all(torch.equal(g, gradients[name]) for name, g in new.items())
 
 
 def test_sam_at_rho_zero_changes_no_bit() -> None:
     for weights in (QUADRATIC_AT, {name: 0.0 * w for name, w in QUADRATIC_AT.items()}):
-        gradients, _ = SAM(rho=0.0).gradient_rule(quadratic)(weights)
+        gradients, _ = SAM(rho=0.0).gradient_rule(quadratic, make_context())(weights)
         assert all(torch.equal(g, quadratic(weights)[0][name]) for name, g in gradients.items())
 
 
@@ -178,10 +183,10 @@ def test_stacked_runs_are_perturbed_each_along_its_own_gradient() -> None:
     stack = {name: torch.stack([w, 2.0 * w, 0.1 * w]) for name, w in QUADRATIC_AT.items()}
 
     def one(weights: Params, rho: Tensor) -> Params:
-        return SAM(rho=rho).gradient_rule(quadratic)(weights)[0]
+        return SAM(rho=rho).gradient_rule(quadratic, make_context())(weights)[0]
 
     together = torch.vmap(one, randomness="same")(stack, torch.tensor(rhos, dtype=torch.float64))
     for run, rho in enumerate(rhos):
-        alone, _ = SAM(rho=rho).gradient_rule(quadratic)({name: w[run] for name, w in stack.items()})
+        alone, _ = SAM(rho=rho).gradient_rule(quadratic, make_context())({name: w[run] for name, w in stack.items()})
         for name, gradient in alone.items():
             torch.testing.assert_close(together[name][run], gradient, rtol=1e-12, atol=0.0)

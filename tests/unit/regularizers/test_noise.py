@@ -16,7 +16,7 @@ from regbench.regularizers.activation_noise import ActivationNoise
 from regbench.regularizers.base import Rows
 from regbench.regularizers.input_noise import InputNoise
 from regbench.regularizers.weight_noise import WeightNoise
-from tests.unit.regularizers.stacked import assert_stacked_equals_alone, make_facts, make_rows, silent
+from tests.unit.regularizers.stacked import assert_stacked_equals_alone, make_context, make_facts, make_rows
 
 RANDOM = Randomness(3).at("noise")
 LAWS = {
@@ -41,15 +41,15 @@ def test_noise_follows_its_law_with_unit_variance(distribution: str) -> None:
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_strength_is_the_standard_deviation_of_additive_input_noise(distribution: str) -> None:
     batch = make_rows(1000, 50, dtype=torch.float64)
-    technique = InputNoise(strength=0.3, distribution=distribution)
-    noise = technique.batch(batch, RANDOM, silent).x - batch.x
+    regularizer = InputNoise(strength=0.3, distribution=distribution)
+    noise = regularizer.batch(batch, make_context(RANDOM)).x - batch.x
     assert stats.kstest((noise / 0.3).flatten().numpy(), LAWS[distribution].cdf).pvalue > 1e-3
 
 
 def test_poisson_noise_counts_quanta_of_the_squared_strength() -> None:
     strength, value, count = 0.5, 2.0, 100_000
     x = torch.full((count, 1), value, dtype=torch.float64)
-    noisy = InputNoise(strength=strength, distribution="poisson").batch(rows_of(x), RANDOM, silent).x
+    noisy = InputNoise(strength=strength, distribution="poisson").batch(rows_of(x), make_context(RANDOM)).x
     quanta = noisy / strength**2
     torch.testing.assert_close(quanta, quanta.round(), atol=1e-9, rtol=0)
     variance = strength**2 * value
@@ -62,8 +62,8 @@ def test_poisson_noise_counts_quanta_of_the_squared_strength() -> None:
 
 def test_salt_and_pepper_flips_with_its_probability_to_either_end() -> None:
     x = 0.25 + 0.5 * make_rows(2000, 50).x
-    technique = InputNoise(strength=0.2, distribution="salt_and_pepper", low=0.0, high=1.0)
-    noisy = technique.batch(rows_of(x), RANDOM, silent).x
+    regularizer = InputNoise(strength=0.2, distribution="salt_and_pepper", low=0.0, high=1.0)
+    noisy = regularizer.batch(rows_of(x), make_context(RANDOM)).x
     salt, pepper = noisy == 1.0, noisy == 0.0
     error = math.sqrt(0.1 * 0.9 / x.numel())
     assert abs(salt.double().mean() - 0.1) < 4 * error
@@ -73,7 +73,7 @@ def test_salt_and_pepper_flips_with_its_probability_to_either_end() -> None:
 
 def test_salt_and_pepper_take_each_inputs_own_range_by_default() -> None:
     x = make_rows(400, 3).x * torch.tensor([1.0, 10.0, 100.0])
-    noisy = InputNoise(strength=0.5, distribution="salt_and_pepper").batch(rows_of(x), RANDOM, silent).x
+    noisy = InputNoise(strength=0.5, distribution="salt_and_pepper").batch(rows_of(x), make_context(RANDOM)).x
     changed = noisy != x
     ends = (noisy == x.amin(0)) | (noisy == x.amax(0))
     assert changed.any(0).all()
@@ -83,7 +83,7 @@ def test_salt_and_pepper_take_each_inputs_own_range_by_default() -> None:
 @pytest.mark.parametrize("distribution", INPUT_NOISES)
 def test_targets_and_weights_stay(distribution: str) -> None:
     batch = make_rows(8, 6)
-    noisy = InputNoise(strength=0.5, distribution=distribution).batch(batch, RANDOM, silent)
+    noisy = InputNoise(strength=0.5, distribution=distribution).batch(batch, make_context(RANDOM))
     assert noisy.y is batch.y
     assert noisy.weight is batch.weight
     assert not torch.equal(noisy.x, batch.x)
@@ -92,17 +92,17 @@ def test_targets_and_weights_stay(distribution: str) -> None:
 @pytest.mark.parametrize("distribution", INPUT_NOISES)
 def test_stacked_input_noise_has_the_bits_of_runs_alone_and_zero_is_off(distribution: str) -> None:
     batch = make_rows(8, 2, 5)
-    technique = InputNoise(distribution=distribution)
+    regularizer = InputNoise(distribution=distribution)
     assert_stacked_equals_alone(
-        technique, lambda t, r, x: t.batch(batch._replace(x=x), r, silent).x, batch.x, strength=(0.0, 0.1, 0.7)
+        regularizer, lambda t, r, x: t.batch(batch._replace(x=x), make_context(r)).x, batch.x, strength=(0.0, 0.1, 0.7)
     )
-    off = InputNoise(distribution=distribution, strength=0.0).batch(batch, RANDOM, silent)
+    off = InputNoise(distribution=distribution, strength=0.0).batch(batch, make_context(RANDOM))
     assert torch.equal(off.x, batch.x)
 
 
 def test_poisson_noise_survives_values_below_zero_from_an_earlier_technique() -> None:
     x = torch.tensor([[-1.0, 2.0]])
-    noisy = InputNoise(distribution="poisson", strength=0.5).batch(rows_of(x), RANDOM, silent).x
+    noisy = InputNoise(distribution="poisson", strength=0.5).batch(rows_of(x), make_context(RANDOM)).x
     assert noisy[0, 0] == 0.0
 
 
@@ -114,14 +114,14 @@ def test_gaussian_noise_adds_an_l2_penalty_to_a_linear_models_squared_loss() -> 
         0.7,
     )
     count, strength = 200_000, 0.3
-    noisy = InputNoise(strength=strength).batch(rows_of(x.expand(count, 3)), RANDOM, silent).x
+    noisy = InputNoise(strength=strength).batch(rows_of(x.expand(count, 3)), make_context(RANDOM)).x
     losses = (noisy @ w - y).square()
     expected = (x @ w - y) ** 2 + strength**2 * w.square().sum()
     assert abs(losses.mean() - expected) < 3 * losses.std() / math.sqrt(count)
 
 
 @pytest.mark.parametrize(
-    ("technique", "facts", "message"),
+    ("regularizer", "facts", "message"),
     [
         (InputNoise(distribution="poisson"), {"nonnegative": False}, "poisson needs inputs >= 0"),
         (InputNoise(distribution="salt_and_pepper", strength=1.0), {}, r"probability in \[0, 1\)"),
@@ -129,39 +129,39 @@ def test_gaussian_noise_adds_an_l2_penalty_to_a_linear_models_squared_loss() -> 
         (ActivationNoise(), {"sites": (Site("input", "input", (6,)),)}, "non-linearity"),
     ],
 )
-def test_unfit_settings_are_refused(technique: InputNoise, facts: dict[str, bool], message: str) -> None:
+def test_unfit_settings_are_refused(regularizer: InputNoise, facts: dict[str, bool], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        technique.check(make_facts(**facts))
+        regularizer.check(make_facts(**facts))
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 @pytest.mark.parametrize(("where", "kind"), [("before", "preactivation"), ("after", "hidden"), ("after", "channels")])
 def test_activation_noise_acts_on_its_side_of_the_non_linearity(distribution: str, where: str, kind: str) -> None:
-    technique = ActivationNoise(strength=2.0, distribution=distribution, where=where)
+    regularizer = ActivationNoise(strength=2.0, distribution=distribution, where=where)
     h = Randomness(1).normal((400, 50), torch.float64)
     for site in (Site("a", "preactivation", (50,)), Site("b", "hidden", (50,)), Site("c", "channels", (50,))):
-        noise = technique.activations(site, h, RANDOM, silent) - h
+        noise = regularizer.activations(site, h, make_context(RANDOM)) - h
         if site.kind == kind:
             assert stats.kstest((noise / 2.0).flatten().numpy(), LAWS[distribution].cdf).pvalue > 1e-3
         elif (where == "before") != (site.kind == "preactivation"):
             assert not noise.any()
-    assert torch.equal(technique.evaluated_activations(Site("a", "preactivation", (50,)), h), h)
+    assert torch.equal(regularizer.evaluated_activations(Site("a", "preactivation", (50,)), h, make_context()), h)
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_stacked_activation_noise_has_the_bits_of_runs_alone(distribution: str) -> None:
-    site, technique = Site("a", "preactivation", (5,)), ActivationNoise(distribution=distribution)
+    site, regularizer = Site("a", "preactivation", (5,)), ActivationNoise(distribution=distribution)
     h = Randomness(1).normal((7, 5))
     assert_stacked_equals_alone(
-        technique, lambda t, r, h: t.activations(site, h, r, silent), h, strength=(0.0, 0.1, 3.0)
+        regularizer, lambda t, r, h: t.activations(site, h, make_context(r)), h, strength=(0.0, 0.1, 3.0)
     )
-    assert torch.equal(ActivationNoise(strength=0.0).activations(site, h, RANDOM, silent), h)
+    assert torch.equal(ActivationNoise(strength=0.0).activations(site, h, make_context(RANDOM)), h)
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)
 def test_weight_noise_has_its_standard_deviation_and_leaves_the_clean_weights(distribution: str) -> None:
     clean = {"a.weight": torch.zeros(300, 100, dtype=torch.float64), "a.bias": torch.ones(300, dtype=torch.float64)}
-    seen = WeightNoise(strength=0.2, distribution=distribution).forward_weights(clean, 8, RANDOM, silent)
+    seen = WeightNoise(strength=0.2, distribution=distribution).forward_weights(clean, 8, make_context(RANDOM))
     assert stats.kstest((seen["a.weight"] / 0.2).flatten().numpy(), LAWS[distribution].cdf).pvalue > 1e-3
     assert not clean["a.weight"].any()
     assert seen["a.bias"] is clean["a.bias"]
@@ -169,7 +169,7 @@ def test_weight_noise_has_its_standard_deviation_and_leaves_the_clean_weights(di
 
 def test_weight_noise_covers_every_parameter_if_asked_each_with_its_own() -> None:
     clean = {name: torch.zeros(4, 4) for name in ("a.weight", "b.weight", "a.bias", "norm0.scale")}
-    seen = WeightNoise(scope="all").forward_weights(clean, 8, RANDOM, silent)
+    seen = WeightNoise(scope="all").forward_weights(clean, 8, make_context(RANDOM))
     assert all(w.all() for w in seen.values())
     assert not torch.equal(seen["a.weight"], seen["b.weight"])
 
@@ -177,7 +177,10 @@ def test_weight_noise_covers_every_parameter_if_asked_each_with_its_own() -> Non
 def test_stacked_weight_noise_has_the_bits_of_runs_alone() -> None:
     w = Randomness(1).normal((5, 4))
     assert_stacked_equals_alone(
-        WeightNoise(), lambda t, r, w: t.forward_weights({"a.weight": w}, 8, r, silent), w, strength=(0.0, 0.1, 3.0)
+        WeightNoise(),
+        lambda t, r, w: t.forward_weights({"a.weight": w}, 8, make_context(r)),
+        w,
+        strength=(0.0, 0.1, 3.0),
     )
-    off = WeightNoise(strength=0.0).forward_weights({"a.weight": w}, 8, RANDOM, silent)
+    off = WeightNoise(strength=0.0).forward_weights({"a.weight": w}, 8, make_context(RANDOM))
     assert torch.equal(off["a.weight"], w)

@@ -12,15 +12,16 @@ from regbench.regularizers.base import Params, Regularizer, Update
 from regbench.regularizers.elastic_net import ElasticNet
 from regbench.regularizers.l1 import L1
 from regbench.regularizers.l2 import L2
+from tests.unit.regularizers.stacked import make_context
 
 W = torch.tensor([[3.0, -0.5], [0.0, 0.25]], dtype=torch.float64)
 B = torch.tensor([2.0, -1.0], dtype=torch.float64)
 WEIGHTS = {"hidden0.weight": W, "hidden0.bias": B}
 
 
-def penalty_and_gradient(technique: Regularizer, weights: Params) -> tuple[Tensor, Params]:
+def penalty_and_gradient(regularizer: Regularizer, weights: Params) -> tuple[Tensor, Params]:
     leaves = {name: w.clone().requires_grad_() for name, w in weights.items()}
-    value = technique.penalty(leaves)
+    value = regularizer.penalty(leaves, make_context())
     assert isinstance(value, Tensor)
     total = value + 0.0 * torch.stack([w.sum() for w in leaves.values()]).sum()
     return value.detach(), dict(zip(leaves, torch.autograd.grad(total, list(leaves.values())), strict=True))
@@ -61,24 +62,24 @@ def test_l1_by_subgradient_adds_strength_times_the_sign() -> None:
 
 
 def test_elastic_net_by_subgradient_mixes_both_penalties() -> None:
-    technique = ElasticNet(strength=0.2, l1_ratio=0.25, scope="all", method="subgradient")
-    value, gradient = penalty_and_gradient(technique, WEIGHTS)
+    regularizer = ElasticNet(strength=0.2, l1_ratio=0.25, scope="all", method="subgradient")
+    value, gradient = penalty_and_gradient(regularizer, WEIGHTS)
     absolute, squares = 3.75 + 3.0, 9.3125 + 5.0
     assert value.item() == pytest.approx(0.2 * (0.25 * absolute + 0.5 * 0.75 * squares))
     for name, w in WEIGHTS.items():
         torch.testing.assert_close(gradient[name], 0.2 * (0.25 * torch.sign(w) + 0.75 * w))
 
 
-@pytest.mark.parametrize("technique", [L1(strength=0.1), ElasticNet(strength=0.1)], ids=["l1", "elastic_net"])
-def test_a_proximal_penalty_is_reported_but_has_no_gradient(technique: Regularizer) -> None:
-    value, gradient = penalty_and_gradient(technique, WEIGHTS)
-    expected, _ = penalty_and_gradient(replace(technique, method="subgradient"), WEIGHTS)  # type: ignore[call-arg]
+@pytest.mark.parametrize("regularizer", [L1(strength=0.1), ElasticNet(strength=0.1)], ids=["l1", "elastic_net"])
+def test_a_proximal_penalty_is_reported_but_has_no_gradient(regularizer: Regularizer) -> None:
+    value, gradient = penalty_and_gradient(regularizer, WEIGHTS)
+    expected, _ = penalty_and_gradient(replace(regularizer, method="subgradient"), WEIGHTS)  # type: ignore[call-arg]
     assert value == expected > 0
     assert all(g.count_nonzero() == 0 for g in gradient.values())
 
 
 def test_the_proximal_step_of_l1_is_the_soft_threshold_at_rate_times_gain_times_strength() -> None:
-    new, _ = L1(strength=0.3).after_update(update_of(WEIGHTS), {})  # threshold 0.5 · 2 · 0.3 = 0.3
+    new, _ = L1(strength=0.3).after_update(update_of(WEIGHTS), make_context())  # threshold 0.5 · 2 · 0.3 = 0.3
     torch.testing.assert_close(new["hidden0.weight"], torch.tensor([[2.7, -0.2], [0.0, 0.0]], dtype=torch.float64))
     assert new["hidden0.weight"].count_nonzero() == 2
     assert new["hidden0.bias"] is B
@@ -87,7 +88,7 @@ def test_the_proximal_step_of_l1_is_the_soft_threshold_at_rate_times_gain_times_
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 1.0])
 def test_the_proximal_step_of_elastic_net_minimises_its_definition(ratio: float) -> None:
     """prox(w) = argmin_u ½ (u − w)² + t (r |u| + ½ (1 − r) u²), found on a grid."""
-    new, _ = ElasticNet(strength=0.3, l1_ratio=ratio).after_update(update_of(WEIGHTS), {})
+    new, _ = ElasticNet(strength=0.3, l1_ratio=ratio).after_update(update_of(WEIGHTS), make_context())
     u = torch.linspace(-4.0, 4.0, 80001, dtype=torch.float64)
     t = 0.3
     for w, found in zip(W.flatten(), new["hidden0.weight"].flatten(), strict=True):
@@ -96,46 +97,49 @@ def test_the_proximal_step_of_elastic_net_minimises_its_definition(ratio: float)
 
 
 def test_elastic_net_at_ratio_one_is_l1_bit_for_bit() -> None:
-    new, _ = ElasticNet(strength=0.3, l1_ratio=1.0).after_update(update_of(WEIGHTS), {})
-    lasso, _ = L1(strength=0.3).after_update(update_of(WEIGHTS), {})
+    new, _ = ElasticNet(strength=0.3, l1_ratio=1.0).after_update(update_of(WEIGHTS), make_context())
+    lasso, _ = L1(strength=0.3).after_update(update_of(WEIGHTS), make_context())
     assert all(torch.equal(new[name], lasso[name]) for name in WEIGHTS)
 
 
 PROXIMAL = [L1(scope="all"), ElasticNet(scope="all"), ElasticNet(scope="all", l1_ratio=0.0)]
 
 
-@pytest.mark.parametrize("technique", PROXIMAL, ids=["l1", "elastic_net", "ridge"])
-def test_a_proximal_step_at_strength_zero_changes_no_bit_even_where_the_gain_is_huge(technique: Regularizer) -> None:
+@pytest.mark.parametrize("regularizer", PROXIMAL, ids=["l1", "elastic_net", "ridge"])
+def test_a_proximal_step_at_strength_zero_changes_no_bit_even_where_the_gain_is_huge(regularizer: Regularizer) -> None:
     weights = {"hidden0.weight": torch.randn(9, 5, generator=torch.Generator().manual_seed(1))}
-    new, _ = replace(technique, strength=0.0).after_update(update_of(weights, gain=1e8), {})  # type: ignore[call-arg]
+    new, _ = replace(regularizer, strength=0.0).after_update(update_of(weights, gain=1e8), make_context())  # type: ignore[call-arg]
     assert torch.equal(new["hidden0.weight"], weights["hidden0.weight"])
 
 
 def test_a_weight_that_is_not_a_number_stays_so() -> None:
-    new, _ = L1(strength=1.0).after_update(update_of({"a.weight": torch.tensor([[torch.nan, 1.0]])}), {})
+    new, _ = L1(strength=1.0).after_update(update_of({"a.weight": torch.tensor([[torch.nan, 1.0]])}), make_context())
     assert new["a.weight"].isnan().tolist() == [[True, False]]
 
 
 @pytest.mark.parametrize("method", ["proximal", "subgradient"])
-@pytest.mark.parametrize("technique", [L1(), ElasticNet(), L2()], ids=["l1", "elastic_net", "l2"])
-def test_stacked_runs_with_their_own_strength_equal_runs_alone(technique: Regularizer, method: str) -> None:
-    if not isinstance(technique, L2):
-        technique = replace(technique, method=method)  # type: ignore[call-arg]
+@pytest.mark.parametrize("regularizer", [L1(), ElasticNet(), L2()], ids=["l1", "elastic_net", "l2"])
+def test_stacked_runs_with_their_own_strength_equal_runs_alone(regularizer: Regularizer, method: str) -> None:
+    if not isinstance(regularizer, L2):
+        regularizer = replace(regularizer, method=method)  # type: ignore[call-arg]
     generator = torch.Generator().manual_seed(0)
     stack = {"a.weight": torch.randn(3, 5, 4, generator=generator), "a.bias": torch.randn(3, 5, generator=generator)}
     strengths = [0.0, 0.123, 0.9]
 
     def one(weights: Params, strength: Tensor) -> tuple[Tensor, Params, Params]:
-        own = replace(technique, strength=strength)  # type: ignore[call-arg]
-        slope, value = torch.func.grad_and_value(own.penalty)(weights)
-        return value, slope, own.after_update(update_of(weights), {})[0]
+        own = replace(regularizer, strength=strength)  # type: ignore[call-arg]
+        slope, value = torch.func.grad_and_value(own.penalty)(weights, make_context())
+        return value, slope, own.after_update(update_of(weights), make_context())[0]
 
     values, slopes, updated = torch.vmap(one, randomness="same")(stack, torch.tensor(strengths, dtype=torch.float64))
     for run, strength in enumerate(strengths):
         alone = {name: w[run] for name, w in stack.items()}
-        own = replace(technique, strength=strength)  # type: ignore[call-arg]
+        own = replace(regularizer, strength=strength)  # type: ignore[call-arg]
         value, slope = penalty_and_gradient(own, alone)
         assert values.dtype == value.dtype == torch.float32
         torch.testing.assert_close(values[run], value)
         assert all(torch.equal(slopes[name][run], slope[name]) for name in alone)
-        assert all(torch.equal(updated[name][run], w) for name, w in own.after_update(update_of(alone), {})[0].items())
+        assert all(
+            torch.equal(updated[name][run], w)
+            for name, w in own.after_update(update_of(alone), make_context())[0].items()
+        )

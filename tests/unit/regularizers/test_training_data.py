@@ -16,7 +16,7 @@ from regbench.randomness import Randomness
 from regbench.regularizers.bagging import Bagging
 from regbench.regularizers.base import Regularizer, Rows
 from regbench.regularizers.smote import Smote
-from tests.unit.regularizers.stacked import make_facts
+from tests.unit.regularizers.stacked import make_context, make_facts
 
 RANDOM = Randomness(3).at("training data")
 COUNTS = (30, 12, 8)
@@ -39,13 +39,13 @@ def counts_of(rows: Rows) -> list[int]:
     ("strength", "expected"), [(0.0, [30, 12, 8]), (0.5, [30, 21, 19]), (1.0, [30, 30, 30]), (0.1, [30, 14, 10])]
 )
 def test_smote_fills_its_share_of_the_gap_to_the_largest_class(strength: float, expected: list[int]) -> None:
-    assert counts_of(Smote(strength=strength).training_data(unbalanced(4), RANDOM)) == expected
+    assert counts_of(Smote(strength=strength).training_data(unbalanced(4), make_context(RANDOM))) == expected
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (1, 3, 3)])
 def test_smote_keeps_the_original_rows_first_and_adds_rows_of_weight_one(shape: tuple[int, ...]) -> None:
     rows = unbalanced(*shape)
-    more = Smote().training_data(rows, RANDOM)
+    more = Smote().training_data(rows, make_context(RANDOM))
     assert all(torch.equal(new[:50], old) for new, old in zip(more, rows, strict=True))
     assert more.x.shape == (90, *shape)
     assert [part.dtype for part in more] == [part.dtype for part in rows]
@@ -56,7 +56,7 @@ def test_smote_keeps_the_original_rows_first_and_adds_rows_of_weight_one(shape: 
 
 def test_new_rows_lie_between_near_neighbours_of_their_class() -> None:
     rows = unbalanced(4)
-    more = Smote(neighbours=3).training_data(rows, RANDOM)
+    more = Smote(neighbours=3).training_data(rows, make_context(RANDOM))
     for x, y in zip(more.x[50:].double(), more.y[50:], strict=True):
         same = rows.x[rows.y.argmax(1) == y.argmax()].double()
         near = torch.cdist(same, same).argsort(1)[:, 1:4]
@@ -70,7 +70,7 @@ def _distance_to_segment(point: Tensor, start: Tensor, end: Tensor) -> float:
 
 def test_new_rows_are_those_of_imbalanced_learn() -> None:
     rows = unbalanced(4)
-    more = Smote(neighbours=4).training_data(rows, RANDOM)
+    more = Smote(neighbours=4).training_data(rows, make_context(RANDOM))
     state = int(RANDOM.integers(2**31 - 1, (1,))[0])
     x, y = SMOTE(k_neighbors=4, random_state=state).fit_resample(rows.x.numpy(), rows.y.argmax(1).numpy())
     assert torch.equal(more.x, torch.from_numpy(x))
@@ -78,17 +78,17 @@ def test_new_rows_are_those_of_imbalanced_learn() -> None:
 
 
 def test_smote_depends_on_the_seed_only() -> None:
-    first, again = (Smote().training_data(unbalanced(4), Randomness(7)) for _ in range(2))
-    other = Smote().training_data(unbalanced(4), Randomness(8))
+    first, again = (Smote().training_data(unbalanced(4), make_context(Randomness(7))) for _ in range(2))
+    other = Smote().training_data(unbalanced(4), make_context(Randomness(8)))
     assert torch.equal(first.x, again.x)
     assert not torch.equal(first.x, other.x)
 
 
 def test_smote_switched_off_or_on_balanced_classes_returns_the_rows_themselves() -> None:
     rows = unbalanced(4)
-    assert Smote(strength=0.0).training_data(rows, RANDOM) is rows
+    assert Smote(strength=0.0).training_data(rows, make_context(RANDOM)) is rows
     balanced = Rows(*(part[[0, 1, 30, 31, 42, 43]] for part in rows))
-    assert Smote().training_data(balanced, RANDOM) is balanced
+    assert Smote().training_data(balanced, make_context(RANDOM)) is balanced
 
 
 # -- bagging ---------------------------------------------------------------------------------------------------------
@@ -99,7 +99,7 @@ def rows_of(count: int) -> Rows:
 
 
 def test_bootstrap_weights_are_counts_of_as_many_draws_as_rows() -> None:
-    weight = Bagging().training_data(rows_of(20_000), RANDOM).weight
+    weight = Bagging().training_data(rows_of(20_000), make_context(RANDOM)).weight
     assert weight.sum() == 20_000
     assert torch.equal(weight, weight.round())
     # A row is left out with probability (1 − 1/N)^N → 1/e.
@@ -107,7 +107,7 @@ def test_bootstrap_weights_are_counts_of_as_many_draws_as_rows() -> None:
 
 
 def test_poisson_weights_follow_poisson_one() -> None:
-    weight = Bagging(sampling="poisson").training_data(rows_of(20_000), RANDOM).weight
+    weight = Bagging(sampling="poisson").training_data(rows_of(20_000), make_context(RANDOM)).weight
     counted = [int((weight == k).sum()) for k in range(5)]
     expected = [20_000 * stats.poisson(1).pmf(k) for k in range(5)]
     tail = 20_000 - sum(counted), 20_000 - sum(expected)
@@ -117,7 +117,7 @@ def test_poisson_weights_follow_poisson_one() -> None:
 @pytest.mark.parametrize("sampling", ["bootstrap", "poisson"])
 def test_bagging_multiplies_the_weights_there_are_and_differs_between_members(sampling: str) -> None:
     rows = rows_of(50)._replace(weight=torch.full((50,), 0.5))
-    first, second = (Bagging(sampling=sampling).training_data(rows, Randomness(seed)) for seed in (1, 2))
+    first, second = (Bagging(sampling=sampling).training_data(rows, make_context(Randomness(seed))) for seed in (1, 2))
     assert torch.equal(first.weight * 2, (first.weight * 2).round())
     assert not torch.equal(first.weight, second.weight)
     assert first.x is rows.x
@@ -130,12 +130,12 @@ PROBABILITIES = torch.tensor(
 
 
 def test_members_are_combined_by_their_mean_probability() -> None:
-    combined = Bagging(members=3).combine(PROBABILITIES.log(), "classification").exp()
+    combined = Bagging(members=3).combine(PROBABILITIES.log(), make_facts()).exp()
     torch.testing.assert_close(combined, torch.tensor([[0.4, 0.5, 0.1], [0.2, 1.7 / 3, 0.7 / 3]]))
 
 
 def test_members_are_combined_by_votes_whose_loss_stays_finite() -> None:
-    combined = Bagging(members=3, combination="vote").combine(PROBABILITIES.log(), "classification").exp()
+    combined = Bagging(members=3, combination="vote").combine(PROBABILITIES.log(), make_facts()).exp()
     third = 1 / 3
     expected = torch.tensor([[2 + third, 1 + third, third], [third, 3 + third, third]]) / 4
     torch.testing.assert_close(combined, expected)
@@ -145,13 +145,13 @@ def test_members_are_combined_by_votes_whose_loss_stays_finite() -> None:
 
 def test_regression_members_are_averaged() -> None:
     outputs = torch.tensor([[[1.0]], [[4.0]]])
-    assert torch.equal(Bagging(members=2).combine(outputs, "regression"), torch.tensor([[2.5]]))
+    assert torch.equal(Bagging(members=2).combine(outputs, make_facts(**REGRESSION)), torch.tensor([[2.5]]))
 
 
 def test_a_single_member_is_no_bagging() -> None:
-    technique, rows = Bagging(members=1), rows_of(10)
-    assert technique.ensemble_size == 1
-    assert technique.training_data(rows, RANDOM) is rows
+    regularizer, rows = Bagging(members=1), rows_of(10)
+    assert regularizer.ensemble_size == 1
+    assert regularizer.training_data(rows, make_context(RANDOM)) is rows
 
 
 # -- refusals --------------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ REGRESSION: dict[str, Any] = {"task": "regression", "class_counts": ()}
 
 
 @pytest.mark.parametrize(
-    ("technique", "facts", "message"),
+    ("regularizer", "facts", "message"),
     [
         (Smote(), REGRESSION, "needs classification"),
         (Smote(), {"class_counts": (30, 5)}, "has 5 training rows; it takes more than neighbours=5"),
@@ -168,9 +168,9 @@ REGRESSION: dict[str, Any] = {"task": "regression", "class_counts": ()}
         (Bagging(combination="vote"), REGRESSION, "vote needs classification"),
     ],
 )
-def test_unfit_data_are_refused(technique: Regularizer, facts: dict[str, Any], message: str) -> None:
+def test_unfit_data_are_refused(regularizer: Regularizer, facts: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        technique.check(make_facts(**facts))
+        regularizer.check(make_facts(**facts))
 
 
 def test_a_small_class_that_is_not_filled_is_fine() -> None:

@@ -16,14 +16,15 @@ from regbench.regularizers.base import Params, Regularizer, Update
 from regbench.regularizers.ema import EMA
 from regbench.regularizers.max_norm import MaxNorm
 from regbench.regularizers.weight_decay import WeightDecay
+from tests.unit.regularizers.stacked import make_context, make_rows
 
 
 def random_tensor(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def after(technique: Regularizer, weights: Params, previous: Params | None = None, rate: float = 0.1) -> Params:
-    new, _ = technique.after_update(Update(weights, previous or weights, torch.tensor(rate), {}), {})
+def after(regularizer: Regularizer, weights: Params, previous: Params | None = None, rate: float = 0.1) -> Params:
+    new, _ = regularizer.after_update(Update(weights, previous or weights, torch.tensor(rate), {}), make_context())
     return new
 
 
@@ -113,6 +114,8 @@ def test_max_norm_touches_no_bias_and_no_zero_and_passes_on_what_is_not_a_number
     assert projected["a.weight"][1].isnan().any()
 
 
+ROWS = make_rows(4, 3)
+
 # -- moving average ------------------------------------------------------------------------------------------------
 
 
@@ -120,8 +123,8 @@ def test_max_norm_touches_no_bias_and_no_zero_and_passes_on_what_is_not_a_number
 def test_ema_equals_torch_averaged_model_at_every_step(decay: float) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
     reference = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
-    technique = EMA(decay=decay)
-    state = technique.begin({name: t.detach() for name, t in model.state_dict().items()})
+    regularizer = EMA(decay=decay)
+    state = regularizer.begin({name: t.detach() for name, t in model.state_dict().items()}, ROWS, make_context())
     for step in range(25):
         with torch.no_grad():
             for place, tensor in enumerate(model.state_dict().values()):
@@ -129,8 +132,8 @@ def test_ema_equals_torch_averaged_model_at_every_step(decay: float) -> None:
                     tensor += random_tensor(*tensor.shape, seed=100 * step + place)
         reference.update_parameters(model)
         current = {name: t for name, t in model.state_dict().items() if t.is_floating_point()}
-        state = technique.average(current, step, state)
-        averaged = technique.averaged(current, state)
+        state = regularizer.average(current, make_context(state=state, update=step))
+        averaged = regularizer.averaged(current, make_context(state=state))
         assert averaged.keys() == current.keys()
         expected = reference.module.state_dict()
         for name, tensor in averaged.items():
@@ -138,26 +141,28 @@ def test_ema_equals_torch_averaged_model_at_every_step(decay: float) -> None:
 
 
 def test_the_average_is_no_view_of_weights_that_training_changes_in_place() -> None:
-    technique, w = EMA(decay=0.9), torch.ones(2)
-    state = technique.begin({"a.weight": w})
+    regularizer, w = EMA(decay=0.9), torch.ones(2)
+    state = regularizer.begin({"a.weight": w}, ROWS, make_context())
     w.add_(1.0)
     assert state["a.weight"].tolist() == [1.0, 1.0]
-    state = technique.average({"a.weight": w}, 0, state)
+    state = regularizer.average({"a.weight": w}, make_context(state=state))
     w.add_(1.0)
     assert state["a.weight"].tolist() == [2.0, 2.0]
 
 
 def test_the_average_of_a_constant_is_that_constant_in_float32() -> None:
-    technique, weights = EMA(decay=0.9999), {"a.weight": torch.tensor([1.0, -3.7])}
-    state = technique.begin(weights)
+    regularizer, weights = EMA(decay=0.9999), {"a.weight": torch.tensor([1.0, -3.7])}
+    state = regularizer.begin(weights, ROWS, make_context())
     for step in range(2000):
-        state = technique.average(weights, step, state)
+        state = regularizer.average(weights, make_context(state=state, update=step))
     assert torch.equal(state["a.weight"], weights["a.weight"])
 
 
 def test_an_integer_buffer_is_that_of_the_last_step() -> None:
-    technique = EMA(decay=0.9)
-    state = technique.average({"norm0.steps": torch.tensor(7)}, 3, {"norm0.steps": torch.tensor(2)})
+    regularizer = EMA(decay=0.9)
+    state = regularizer.average(
+        {"norm0.steps": torch.tensor(7)}, make_context(state={"norm0.steps": torch.tensor(2)}, update=3)
+    )
     assert state["norm0.steps"].item() == 7
     assert state["norm0.steps"].dtype == torch.int64
 
@@ -167,31 +172,33 @@ def test_an_integer_buffer_is_that_of_the_last_step() -> None:
 OFF = [WeightDecay(strength=0.0, scope="all"), MaxNorm(radius=math.inf), MaxNorm(radius=math.inf, scope="layer")]
 
 
-@pytest.mark.parametrize("technique", OFF, ids=["weight_decay", "max_norm_unit", "max_norm_layer"])
-def test_the_off_value_changes_no_bit(technique: Regularizer) -> None:
+@pytest.mark.parametrize("regularizer", OFF, ids=["weight_decay", "max_norm_unit", "max_norm_layer"])
+def test_the_off_value_changes_no_bit(regularizer: Regularizer) -> None:
     weights = {"a.weight": random_tensor(5, 4) * 1e3, "b.weight": torch.zeros(2, 2), "a.bias": random_tensor(5)}
     previous = {name: w + 1.0 for name, w in weights.items()}
-    assert all(torch.equal(w, weights[name]) for name, w in after(technique, weights, previous).items())
+    assert all(torch.equal(w, weights[name]) for name, w in after(regularizer, weights, previous).items())
 
 
 STACKED = [(WeightDecay(), "strength", [0.0, 0.02, 0.7]), (MaxNorm(), "radius", [math.inf, 1.5, 3.0])]
 
 
-@pytest.mark.parametrize(("technique", "field", "values"), STACKED, ids=["weight_decay", "max_norm"])
-def test_stacked_runs_equal_runs_alone_bit_for_bit(technique: Regularizer, field: str, values: list[float]) -> None:
+@pytest.mark.parametrize(("regularizer", "field", "values"), STACKED, ids=["weight_decay", "max_norm"])
+def test_stacked_runs_equal_runs_alone_bit_for_bit(regularizer: Regularizer, field: str, values: list[float]) -> None:
     stack = {"a.weight": random_tensor(3, 5, 4), "a.bias": random_tensor(3, 5)}
     before = {name: w + 0.1 for name, w in stack.items()}
     rates = torch.tensor([0.1, 0.01, 0.3])
 
     def one(weights: Params, previous: Params, rate: Tensor, value: Tensor) -> Params:
-        return replace(technique, **{field: value}).after_update(Update(weights, previous, rate, {}), {})[0]
+        return replace(regularizer, **{field: value}).after_update(Update(weights, previous, rate, {}), make_context())[
+            0
+        ]
 
     hypers = torch.tensor(values, dtype=torch.float64)
     together = torch.vmap(one, randomness="same")(stack, before, rates, hypers)
     for run, value in enumerate(values):
         weights, previous = ({name: w[run] for name, w in part.items()} for part in (stack, before))
         update = Update(weights, previous, rates[run], {})
-        alone, _ = replace(technique, **{field: value}).after_update(update, {})
+        alone, _ = replace(regularizer, **{field: value}).after_update(update, make_context())
         assert all(torch.equal(together[name][run], w) for name, w in alone.items())
 
 
@@ -200,10 +207,11 @@ def test_stacked_averages_with_their_own_decay_equal_averages_alone_bit_for_bit(
     old, new = {"a.weight": random_tensor(3, 5)}, {"a.weight": random_tensor(3, 5, seed=1)}
 
     def one(state: Params, weights: Params, decay: Tensor) -> Params:
-        return EMA(decay=decay).average(weights, 4, state)
+        return EMA(decay=decay).average(weights, make_context(state=state, update=4))
 
     together = torch.vmap(one, randomness="same")(old, new, torch.tensor(decays, dtype=torch.float64))
     for run, decay in enumerate(decays):
-        alone = EMA(decay=decay).average({"a.weight": new["a.weight"][run]}, 4, {"a.weight": old["a.weight"][run]})
+        ctx = make_context(state={"a.weight": old["a.weight"][run]}, update=4)
+        alone = EMA(decay=decay).average({"a.weight": new["a.weight"][run]}, ctx)
         assert torch.equal(together["a.weight"][run], alone["a.weight"])
     assert torch.equal(together["a.weight"][0], new["a.weight"][0])

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.errors import ConfigError
+from regbench.metrics import MONITORED, find_metric
 from regbench.schedules.stopping import (
-    HIGHER_IS_BETTER,
     RULES,
     Decision,
     LargestChange,
@@ -129,7 +129,7 @@ def test_a_rule_that_has_stopped_stays_stopped_when_resumed(case: str) -> None:
     assert rule.decide(restored) == decision
     assert decision.stop is (stop is not None)
     if stop is not None:
-        wonderful = Observation(stop + 1, {rule.monitor: 1e9 if HIGHER_IS_BETTER[rule.monitor] else -1e9})
+        wonderful = Observation(stop + 1, {rule.monitor: 1e9 if find_metric(rule.monitor).higher_is_better else -1e9})
         assert rule.observe(restored, wonderful) == (state, decision)
 
 
@@ -230,9 +230,9 @@ def test_lag_is_known_for_every_rule() -> None:
     assert [rule.lag for rule in (Never(), Metric(), WeightChange(), LargestChange(lag=7))] == [1, 1, 1, 7]
 
 
-@pytest.mark.parametrize("monitor", HIGHER_IS_BETTER)
+@pytest.mark.parametrize("monitor", MONITORED)
 def test_better_is_strict_and_never_infinite(monitor: str) -> None:
-    up = HIGHER_IS_BETTER[monitor]
+    up = monitor == "val_accuracy"
     assert better(monitor, 0.5, 0.25) is up
     assert better(monitor, 0.25, 0.5) is not up
     assert not better(monitor, 0.5, 0.5)

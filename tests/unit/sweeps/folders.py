@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from regbench.config.run_config import RunConfig
-from regbench.sweeps.manifest import Entry
-from regbench.sweeps.run_status import Standing, Survey
+from regbench.statuses import RunState, read_state
+from regbench.sweeps.manifest import PlannedRun, describe
+from regbench.sweeps.run_status import RunStatus, StatusReader
 
 DATASET = {"name": "digits", "layout": "table", "split": {"seed": 0, "val": 0.2}, "train_size": None}
 MODEL = {"name": "mlp", "widths": [64, 64], "activation": "relu"}
@@ -30,7 +31,7 @@ def configure(
 
 
 def result(
-    val: float | None = 0.9, test: float | None = 0.8, *, status: str = "finished", metric: str = "accuracy"
+    val: float | None = 0.9, test: float | None = 0.8, *, status: str = "complete", metric: str = "accuracy"
 ) -> dict[str, Any]:
     """The content of a complete run's result.json with these metrics; `val=None` has no validation part."""
     figures = {
@@ -42,22 +43,38 @@ def result(
     return {**facts, "best": figures, "last": figures, "stopping": {"rule": "none", "reason": "done"}}
 
 
-def put_result(folder: Path, entry: Entry, content: Mapping[str, Any] | str | bytes) -> None:
+def put_result(folder: Path, run: PlannedRun, content: Mapping[str, Any] | str | bytes) -> None:
     """Write a run's result.json; a text or bytes go in as they are."""
-    path = folder / entry.run_id / "result.json"
+    path = folder / run.run_id / "result.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = content if isinstance(content, (str, bytes)) else json.dumps(content)
     path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
 
 
-def survey(folder: Path, entries: list[Entry]) -> list[Standing]:
-    """How the runs stand."""
-    found = Survey(folder, entries)
+def read_statuses(folder: Path, runs: list[PlannedRun]) -> list[RunStatus]:
+    """The states of the runs, as their folders tell them."""
+    found = StatusReader(folder, runs)
     found.poll()
-    return found.standings
+    return found.statuses
 
 
-def stand(values: Mapping[str, Any], content: Mapping[str, Any] | None = None, run_id: str = "run") -> Standing:
-    """The standing of a run with these values and this result, without any folder."""
-    state = "waiting" if content is None else "failed" if content["status"] == "failed" else "done"
-    return Standing(Entry(run_id, values), state, content, (content or {}).get("error"))  # type: ignore[arg-type]
+def make_status(
+    values: Mapping[str, Any],
+    content: Mapping[str, Any] | None = None,
+    run_id: str = "run",
+    *,
+    left: RunState = RunState.MISSING,
+) -> RunStatus:
+    """The status of a run with these values and this result, without any folder; without a result, it is `left`."""
+    state = left if content is None else read_state(content["status"])
+    assert state is not None
+    return RunStatus(PlannedRun(run_id, values), state, content, (content or {}).get("error"))
+
+
+def small_sweep(folder: Path) -> list[PlannedRun]:
+    """Six runs: two complete, one diverged, one failed, two missing."""
+    runs = describe([configure(t, seed) for t in ({}, {"l2": {"strength": 0.1}}) for seed in range(3)])
+    contents = (result(0.9), result(0.7), result(status="diverged"), {"status": "failed", "error": "no\nmore"})
+    for run, content in zip(runs, contents, strict=False):
+        put_result(folder, run, content)
+    return runs

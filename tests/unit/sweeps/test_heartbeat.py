@@ -13,15 +13,15 @@ import pytest
 from regbench.errors import ConfigError
 from regbench.store import durable
 from regbench.store.locks import lock_is_taken
-from regbench.sweeps.heartbeat import Beat, BeatState, read_beats
+from regbench.sweeps.heartbeat import Heartbeat, HeartbeatWriter, read_heartbeats
 
 HOST = os.uname().nodename
 CHILD = """
 import sys, time
 from pathlib import Path
-from regbench.sweeps.heartbeat import Beat
-with Beat.open(Path(sys.argv[1]), "child-1") as beat:
-    beat.tell("a label", 4, 1, 2)
+from regbench.sweeps.heartbeat import HeartbeatWriter
+with HeartbeatWriter.open(Path(sys.argv[1]), "child-1") as heartbeat:
+    heartbeat.report("a label", 4, 1, 2)
     print("ready", flush=True)
     time.sleep(600)
 """
@@ -32,26 +32,29 @@ def names(folder: Path) -> list[str]:
 
 
 def test_a_worker_is_there_while_it_lives(tmp_path: Path) -> None:
-    with Beat.open(tmp_path / "new", "b-2.x") as second, Beat.open(tmp_path / "new", "a-1") as first:
-        assert read_beats(tmp_path / "new") == []  # it has said nothing yet
-        first.tell("digits mlp", 128, 3, 50)
-        second.tell("iris [linear]", 1, 0, 9)
-        assert read_beats(tmp_path / "new") == [
-            BeatState("a-1", HOST, "digits mlp", 128, 3, 50),
-            BeatState("b-2.x", HOST, "iris [linear]", 1, 0, 9),
+    with (
+        HeartbeatWriter.open(tmp_path / "new", "b-2.x") as second,
+        HeartbeatWriter.open(tmp_path / "new", "a-1") as first,
+    ):
+        assert read_heartbeats(tmp_path / "new") == []  # it has written nothing yet
+        first.report("digits mlp", 128, 3, 50)
+        second.report("iris [linear]", 1, 0, 9)
+        assert read_heartbeats(tmp_path / "new") == [
+            Heartbeat("a-1", HOST, "digits mlp", 128, 3, 50),
+            Heartbeat("b-2.x", HOST, "iris [linear]", 1, 0, 9),
         ]
-    assert read_beats(tmp_path / "new") == []
+    assert read_heartbeats(tmp_path / "new") == []
     assert names(tmp_path / "new") == []
 
 
-def test_it_speaks_at_most_every_half_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_writes_at_most_every_half_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr("regbench.sweeps.heartbeat.time.monotonic", lambda: now[0])
-    with Beat.open(tmp_path, "w") as beat:
+    with HeartbeatWriter.open(tmp_path, "w") as heartbeat:
         heard = []
         for epoch in range(8):
-            beat.tell("x", 1, epoch, 8)
-            heard.append(read_beats(tmp_path)[0].epoch)
+            heartbeat.report("x", 1, epoch, 8)
+            heard.append(read_heartbeats(tmp_path)[0].epoch)
             now[0] += 0.2
     assert heard == [0, 0, 0, 3, 3, 3, 6, 6]
 
@@ -61,24 +64,24 @@ def test_a_killed_worker_is_gone_and_what_it_left_too(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        assert [beat.label for beat in read_beats(tmp_path)] == ["a label"]
+        assert [heartbeat.label for heartbeat in read_heartbeats(tmp_path)] == ["a label"]
         with pytest.raises(ConfigError, match="another worker is called child-1"):
-            Beat.open(tmp_path, "child-1")
+            HeartbeatWriter.open(tmp_path, "child-1")
         child.send_signal(signal.SIGKILL)
     (tmp_path / ".sweep" / ".worker-child-1.json.tmp").write_text("half")
     assert len(names(tmp_path)) == 3
-    assert read_beats(tmp_path) == []
+    assert read_heartbeats(tmp_path) == []
     assert names(tmp_path) == []
-    Beat.open(tmp_path, "child-1").close()
+    HeartbeatWriter.open(tmp_path, "child-1").close()
 
 
 def test_a_worker_survives_readers_who_clear_up(tmp_path: Path) -> None:
     """A reader that removes a lock between its opening and its locking must leave the worker with a file of its own."""
     lock = tmp_path / ".sweep" / "worker-w.lock"
     for _ in range(20):
-        with Beat.open(tmp_path, "w") as beat:
-            beat.tell("x", 1, 1, 1)
-            assert read_beats(tmp_path) == read_beats(tmp_path) != []
+        with HeartbeatWriter.open(tmp_path, "w") as heartbeat:
+            heartbeat.report("x", 1, 1, 1)
+            assert read_heartbeats(tmp_path) == read_heartbeats(tmp_path) != []
             assert lock_is_taken(lock)
         assert not lock.exists()
 
@@ -95,25 +98,25 @@ def test_a_lock_removed_while_it_is_taken_is_taken_again(tmp_path: Path, monkeyp
         return descriptor
 
     monkeypatch.setattr(durable, "lock", remove_first)
-    with Beat.open(tmp_path, "w") as beat:
+    with HeartbeatWriter.open(tmp_path, "w") as heartbeat:
         assert len(calls) == 2
-        beat.tell("x", 1, 1, 1)
-        assert len(read_beats(tmp_path)) == 1
+        heartbeat.report("x", 1, 1, 1)
+        assert len(read_heartbeats(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"host": 1}', "null", "[" * 9999])
 def test_an_account_that_cannot_be_read_is_left_out(tmp_path: Path, text: str) -> None:
-    with Beat.open(tmp_path, "w"):
+    with HeartbeatWriter.open(tmp_path, "w"):
         (tmp_path / ".sweep" / "worker-w.json").write_text(text)
-        assert read_beats(tmp_path) == []
+        assert read_heartbeats(tmp_path) == []
 
 
 def test_counts_that_are_none_are_left_out(tmp_path: Path) -> None:
-    with Beat.open(tmp_path, "w"):
+    with HeartbeatWriter.open(tmp_path, "w"):
         for odd in ("true", "-1", "1.5", '"3"', "1e3", "99999999999999999999"):
             text = f'{{"host": "h", "label": "x", "runs": {odd}, "epoch": 1, "epochs": 1}}'
             (tmp_path / ".sweep" / "worker-w.json").write_text(text)
-            assert read_beats(tmp_path) == []
+            assert read_heartbeats(tmp_path) == []
 
 
 def test_a_link_in_place_of_a_lock_leads_nowhere(tmp_path: Path) -> None:
@@ -121,7 +124,7 @@ def test_a_link_in_place_of_a_lock_leads_nowhere(tmp_path: Path) -> None:
     target.write_text("content")
     (tmp_path / ".sweep").mkdir()
     (tmp_path / ".sweep" / "worker-w.lock").symlink_to(target)
-    assert read_beats(tmp_path) == []
+    assert read_heartbeats(tmp_path) == []
     assert target.read_text() == "content"
 
 
@@ -129,17 +132,17 @@ def test_a_full_disk_does_not_stop_a_worker(tmp_path: Path, monkeypatch: pytest.
     def refuse(path: Path, data: bytes) -> None:
         raise durable.StorageError("no space")
 
-    with Beat.open(tmp_path, "w") as beat:
+    with HeartbeatWriter.open(tmp_path, "w") as heartbeat:
         monkeypatch.setattr(durable, "publish", refuse)
-        beat.tell("x", 1, 1, 1)
-        assert read_beats(tmp_path) == []
+        heartbeat.report("x", 1, 1, 1)
+        assert read_heartbeats(tmp_path) == []
 
 
 def test_names_and_places_that_cannot_be(tmp_path: Path) -> None:
     for name in ("", "../x", "a/b", ".", "a\n"):
         with pytest.raises(ValueError, match="file's name"):
-            Beat.open(tmp_path, name)
+            HeartbeatWriter.open(tmp_path, name)
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="sweep's folder"):
-        Beat.open(tmp_path / "file", "w")
-    assert read_beats(tmp_path / "missing") == []
+        HeartbeatWriter.open(tmp_path / "file", "w")
+    assert read_heartbeats(tmp_path / "missing") == []

@@ -12,8 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.errors import ConfigError
-from regbench.sweeps.manifest import Entry, describe, planned, register, varying
+from regbench.sweeps.manifest import PlannedRun, describe, read_planned, register, varying
 from tests.unit.sweeps.folders import MODEL, configure
+
+
+def fail(warning: str) -> None:
+    """What is called where nothing must be warned of."""
+    raise AssertionError(warning)
 
 
 def plans(folder: Path) -> list[Path]:
@@ -22,9 +27,9 @@ def plans(folder: Path) -> list[Path]:
 
 def test_a_run_is_described_by_its_flat_identity() -> None:
     config = configure({"l2": {"strength": 0.001}, "dropout": {"rate": 0.5, "layers": {}}}, seed=3)
-    (entry,) = describe([config])
-    assert entry.run_id == config.run_id()
-    assert entry.values == {
+    (run,) = describe([config])
+    assert run.run_id == config.run_id()
+    assert run.values == {
         "seed": 3,
         "regularizer": "dropout+l2",
         "regularizer.l2.strength": 0.001,
@@ -46,10 +51,10 @@ def test_a_run_is_described_by_its_flat_identity() -> None:
 
 
 def test_a_plan_comes_back_as_it_went_in(tmp_path: Path) -> None:
-    entries = describe([configure({"l2": {"strength": s}}, seed) for s in (0.1, 1e-300) for seed in (2, 0, 1)])
-    entries += describe([configure({}, 5, model={**MODEL, "widths": [8], "depth": None})])
-    register(tmp_path / "new" / "sweep", entries)
-    assert planned(tmp_path / "new" / "sweep") == entries
+    runs = describe([configure({"l2": {"strength": s}}, seed) for s in (0.1, 1e-300) for seed in (2, 0, 1)])
+    runs += describe([configure({}, 5, model={**MODEL, "widths": [8], "depth": None})])
+    register(tmp_path / "new" / "sweep", runs)
+    assert read_planned(tmp_path / "new" / "sweep", fail) == runs
 
 
 @given(
@@ -68,19 +73,19 @@ def test_a_plan_comes_back_as_it_went_in(tmp_path: Path) -> None:
 )
 def test_any_settings_come_back(tmp_path_factory: pytest.TempPathFactory, settings: list[dict[str, object]]) -> None:
     folder = tmp_path_factory.mktemp("sweep")
-    entries = [Entry(f"run{place}", values) for place, values in enumerate(settings)]
-    register(folder, entries)
-    assert [(e.run_id, repr(sorted(e.values.items()))) for e in planned(folder)] == [
-        (e.run_id, repr(sorted(e.values.items()))) for e in entries
+    runs = [PlannedRun(f"run{place}", values) for place, values in enumerate(settings)]
+    register(folder, runs)
+    assert [(e.run_id, repr(sorted(e.values.items()))) for e in read_planned(folder, fail)] == [
+        (e.run_id, repr(sorted(e.values.items()))) for e in runs
     ]
 
 
 def test_the_same_list_is_written_once_in_whatever_order(tmp_path: Path) -> None:
-    entries = describe([configure(seed=seed) for seed in range(3)])
-    register(tmp_path, entries)
+    runs = describe([configure(seed=seed) for seed in range(3)])
+    register(tmp_path, runs)
     (path,) = plans(tmp_path)
     before = path.stat()
-    register(tmp_path, entries[::-1])
+    register(tmp_path, runs[::-1])
     assert plans(tmp_path) == [path]
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -90,15 +95,15 @@ def test_a_second_list_adds_its_runs_behind_those_of_the_first(tmp_path: Path) -
     register(tmp_path, first)
     os.utime(plans(tmp_path)[0], ns=(0, 0))
     register(tmp_path, second)
-    assert [entry.values["seed"] for entry in planned(tmp_path)] == [4, 1, 0, 2]
+    assert [run.values["seed"] for run in read_planned(tmp_path, fail)] == [4, 1, 0, 2]
 
 
 def test_a_damaged_plan_is_written_again(tmp_path: Path) -> None:
-    entries = describe([configure(seed=seed) for seed in range(3)])
-    register(tmp_path, entries)
+    runs = describe([configure(seed=seed) for seed in range(3)])
+    register(tmp_path, runs)
     plans(tmp_path)[0].write_text('{"schema": 1, "runs"')
-    register(tmp_path, entries)
-    assert planned(tmp_path) == entries
+    register(tmp_path, runs)
+    assert read_planned(tmp_path, fail) == runs
 
 
 @pytest.mark.parametrize(
@@ -124,28 +129,29 @@ def test_a_damaged_plan_is_written_again(tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_plan_is_one_warning_and_the_others_count(tmp_path: Path, text: str) -> None:
-    entries = describe([configure()])
-    register(tmp_path, entries)
+    runs = describe([configure()])
+    register(tmp_path, runs)
     (tmp_path / ".sweep" / "plan-0123456789ab.json").write_text(text, "latin-1")
     lines: list[str] = []
-    assert planned(tmp_path, lines.append) == entries
+    assert read_planned(tmp_path, lines.append) == runs
     (line,) = lines
     assert "plan-0123456789ab.json is ignored" in line
     assert line.isprintable()
 
 
-def test_a_plan_that_is_no_file_keeps_nobody_waiting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_that_is_no_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    warnings: list[str] = []
     books = tmp_path / ".sweep"
     (books / "plan-0.json").mkdir(parents=True)
     os.mkfifo(books / "plan-1.json")
     (books / "plan-2.json").symlink_to("nowhere")
-    assert planned(tmp_path) == []
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    assert read_planned(tmp_path, warnings.append) == []
+    assert len(warnings) == 2
 
 
 def test_a_folder_without_plans_has_none(tmp_path: Path) -> None:
-    assert planned(tmp_path) == []
-    assert planned(tmp_path / "missing") == []
+    assert read_planned(tmp_path, fail) == []
+    assert read_planned(tmp_path / "missing", fail) == []
 
 
 def test_varying_keys_are_in_the_order_in_which_people_think() -> None:
@@ -173,17 +179,17 @@ def test_varying_keys_are_in_the_order_in_which_people_think() -> None:
     ],
 )
 def test_what_counts_as_a_difference(first: dict[str, object], second: dict[str, object], differ: bool) -> None:
-    assert varying([Entry("x", first), Entry("y", second)]) == (["a"] if differ else [])
-    assert varying([Entry("x", first)]) == []
+    assert varying([PlannedRun("x", first), PlannedRun("y", second)]) == (["a"] if differ else [])
+    assert varying([PlannedRun("x", first)]) == []
 
 
 def test_sweeps_that_start_together_do_not_clash(tmp_path: Path) -> None:
-    entries = describe([configure(seed=seed) for seed in range(50)])
+    runs = describe([configure(seed=seed) for seed in range(50)])
     failures: list[BaseException] = []
 
     def start() -> None:
         try:
-            register(tmp_path, entries)
+            register(tmp_path, runs)
         except BaseException as error:
             failures.append(error)
 
@@ -193,7 +199,7 @@ def test_sweeps_that_start_together_do_not_clash(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
-    assert planned(tmp_path) == entries
+    assert read_planned(tmp_path, fail) == runs
     assert sorted(path.name for path in (tmp_path / ".sweep").iterdir()) == ["lock", plans(tmp_path)[0].name]
 
 

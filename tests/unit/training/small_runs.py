@@ -5,52 +5,62 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from regbench.config.fields import hyper_names
+from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Part, Split
 from regbench.models.base import DataShape
 from regbench.models.registry import build_model
 from regbench.regularizers.base import Regularizer
-from regbench.regularizers.registry import build_techniques
+from regbench.regularizers.registry import build_regularizers
 from regbench.schedules.schedule import build_schedule
-from regbench.training.fit import Job, Watch, fit, make_job
-from regbench.training.spec import Plan, make_plan
+from regbench.training.cohort_run import CohortRun, Observer, make_run
+from regbench.training.fit import fit
+from regbench.training.spec import TrainingSpec, make_spec
 from regbench.training.training_set import TrainingSet, collect_facts, prepare
 from tests.contract.conftest import Memory
 
 NONE: dict[str, Any] = {"name": "none"}
+Settings: TypeAlias = Mapping[str, Any]
+"""What a configuration says of one regularizer."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run needs beside its seed."""
+    """What a run needs besides its seed."""
 
-    plan: Plan
+    spec: TrainingSpec
     data: TrainingSet
     split: Split
 
 
-def build_named(techniques: Mapping[str, Mapping[str, Any]]) -> dict[str, Regularizer]:
-    """Build techniques from their settings, as a configuration does."""
-    return build_techniques({name: {"name": name, **values} for name, values in techniques.items()})
+def build_named(regularizers: Mapping[str, Settings | Regularizer]) -> dict[str, Regularizer]:
+    """Build regularizers from their settings, as a configuration does; those that are records already stay."""
+    named = {name: own for name, own in regularizers.items() if not isinstance(own, Regularizer)}
+    given = {name: own for name, own in regularizers.items() if isinstance(own, Regularizer)}
+    return {**build_regularizers({name: {"name": name, **values} for name, values in named.items()}), **given}
 
 
 def make_setting(
     split: Split,
     model: Mapping[str, Any],
-    techniques: Mapping[str, Mapping[str, Any]] | None = None,
+    regularizers: Mapping[str, Settings | Regularizer] | None = None,
     **schedule: Any,
 ) -> Setting:
-    """Return a setting made of configuration mappings; without a `stop` nothing ends a run early."""
+    """Return a setting made of configuration mappings; without a `stop` nothing ends a run early.
+
+    A regularizer may be a record too, of a class that only the test knows.
+    """
     built = build_schedule({"stop": NONE, **schedule})
     shape = DataShape(split.task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
     network = build_model(model).build(shape)
-    plan = make_plan(network, build_named(techniques or {}), built, collect_facts(split, network, built))
-    return Setting(plan, prepare(split, plan.dtype), split)
+    spec = make_spec(network, build_named(regularizers or {}), built, collect_facts(split, network, built))
+    return Setting(spec, prepare(split, spec.dtype), split)
 
 
 def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table", val: int = 0, test: int = 1) -> Split:
@@ -62,7 +72,8 @@ def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table"
     classify = np.issubdtype(y.dtype, np.integer)
     classes = tuple(str(label) for label in range(y.max() + 1)) if classify else ()
     task = "classification" if classify else "regression"
-    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64)
+    preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes)
+    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
 
 
 def draw_classes(
@@ -75,22 +86,34 @@ def draw_classes(
     return centres[y] + spread * generator.standard_normal((rows, *shape)), y
 
 
-def train_cohort(setting: Setting, jobs: Sequence[Job]) -> None:
-    """Train jobs as one cohort."""
+def with_rate(run: CohortRun, lr: float, decay: float = 0.0) -> CohortRun:
+    """Return a run with a learning rate of its own, and a decay where its optimizer has one."""
+    values = {"lr": lr, "weight_decay": decay}
+    own = {name: values[name] for name in hyper_names(type(run.optimizer))}
+    return dataclasses.replace(run, optimizer=dataclasses.replace(run.optimizer, **own))
+
+
+def train_cohort(setting: Setting, runs: Sequence[CohortRun]) -> None:
+    """Train runs as one cohort."""
     with torch.no_grad():
-        fit(setting.plan, jobs, setting.data, Watch())
+        fit(setting.spec, runs, setting.data, Observer())
+
+
+def train_seeds(setting: Setting, seeds: Sequence[int]) -> list[Memory]:
+    """Train runs that differ in seed only as one cohort."""
+    sinks = [Memory() for _ in seeds]
+    train_cohort(setting, [make_run(setting.spec, seed, sink) for seed, sink in zip(seeds, sinks, strict=True)])
+    return sinks
 
 
 def train_alone(setting: Setting, seed: int = 0) -> Memory:
     """Train one run by itself."""
-    sink = Memory()
-    train_cohort(setting, [make_job(setting.plan, seed, sink)])
-    return sink
+    return train_seeds(setting, [seed])[0]
 
 
-def train_job_alone(setting: Setting, job: Job) -> Memory:
-    """Train a cohort's job by itself, with its own techniques in the plan."""
+def train_run_alone(setting: Setting, run: CohortRun) -> Memory:
+    """Train a cohort's run by itself, with its own regularizers in the specification."""
     sink = Memory()
-    plan = dataclasses.replace(setting.plan, techniques=job.techniques)
-    train_cohort(dataclasses.replace(setting, plan=plan), [dataclasses.replace(job, sink=sink)])
+    spec = dataclasses.replace(setting.spec, regularizers=run.regularizers)
+    train_cohort(dataclasses.replace(setting, spec=spec), [dataclasses.replace(run, sink=sink)])
     return sink

@@ -33,9 +33,9 @@ def draw_regression(seed: int) -> Solution:
     return x, x @ weights + 2.0 + generator.standard_normal(ROWS + 1)
 
 
-def solve(x: NDArray[np.float64], y: NDArray[Any], techniques: dict[str, Any], **schedule: Any) -> Solution:
+def solve(x: NDArray[np.float64], y: NDArray[Any], regularizers: dict[str, Any], **schedule: Any) -> Solution:
     """Return the weights and biases at which a full-batch training of `linear` comes to rest; the last row is test."""
-    setting = make_setting(make_split(x, y), {"name": "linear"}, techniques, **{**SCHEDULE, **schedule})
+    setting = make_setting(make_split(x, y), {"name": "linear"}, regularizers, **{**SCHEDULE, **schedule})
     sink = train_alone(setting)
     assert sink.result["status"] == "stopped_early", "the weights should have come to rest"
     tensors = sink.best
@@ -110,19 +110,19 @@ def center(found: Solution) -> Solution:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
-    ("technique", "l1_ratio"),
+    ("regularizer", "l1_ratio"),
     [("l2", 0.0), ("l1", 1.0), ("elastic_net", 0.4)],
 )
-def test_multinomial_logistic_regression(technique: str, l1_ratio: float, seed: int) -> None:
+def test_multinomial_logistic_regression(regularizer: str, l1_ratio: float, seed: int) -> None:
     """scikit-learn minimises the sum of the losses times C plus the penalty; regbench the mean plus its strength."""
     x, y = draw_classes(ROWS + 1, (5,), spread=2.0, seed=seed)
     strength = 0.05
-    solver = "lbfgs" if technique == "l2" else "saga"
+    solver = "lbfgs" if regularizer == "l2" else "saga"
     reference = LogisticRegression(
         C=1 / (ROWS * strength), l1_ratio=l1_ratio, solver=solver, tol=1e-10, max_iter=200_000, random_state=0
     ).fit(x[:ROWS], y[:ROWS])
-    settings = {"strength": strength, **({"l1_ratio": l1_ratio} if technique == "elastic_net" else {})}
-    found = center(solve(x, y, {technique: settings}))
+    settings = {"strength": strength, **({"l1_ratio": l1_ratio} if regularizer == "elastic_net" else {})}
+    found = center(solve(x, y, {regularizer: settings}))
     assert_close(found, *center((reference.coef_, reference.intercept_)))
 
 

@@ -28,7 +28,7 @@ def test_expected_loss_gains_variance_times_squared_weights(distribution: str) -
         optimizer={"name": "sgd", "lr": 1e-30},
     )
     sink = train_alone(setting)
-    weight = setting.plan.network.initial_weights(Randomness(0), torch.float64)["linear.weight"]
+    weight = setting.spec.network.initial_weights(Randomness(0), torch.float64)["linear.weight"]
     assert torch.equal(sink.best["linear.weight"], weight)
     noisy = np.array([row["objective"] for row in sink.rows])
     clean = sink.rows[0]["train_loss"]

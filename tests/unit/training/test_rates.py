@@ -15,10 +15,11 @@ import torch
 from torch.optim import lr_scheduler
 
 from regbench.schedules.optimizers import OPTIMIZERS
+from regbench.training import fit
 from regbench.training.cohort import Cohort
-from regbench.training.fit import make_job
+from regbench.training.cohort_run import make_run
 from tests.contract.conftest import Memory
-from tests.unit.training.small_runs import Setting, train_cohort
+from tests.unit.training.small_runs import Setting, train_cohort, with_rate
 from tests.unit.training.torch_peer import STEPS, TOLERANCE, Weights, make_mlp, torch_mlp, train_torch
 
 EPOCHS = 11
@@ -72,24 +73,24 @@ CURVES: dict[str, tuple[dict[str, Any], Callable[[torch.optim.Optimizer], lr_sch
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Weights]:
     """The weights of all runs after every step of the cohort, `[S, ...]`."""
     seen: list[Weights] = []
-    step = Cohort.step
+    step = fit.train_step
 
-    def watched(self: Cohort, *args: Any) -> Any:
-        result = step(self, *args)
-        seen.append({name: value.clone() for name, value in self.layout.views(self.flat).items()})
+    def watched(cohort: Cohort, *args: Any) -> Any:
+        result = step(cohort, *args)
+        seen.append({name: value.clone() for name, value in cohort.layout.views(cohort.flat).items()})
         return result
 
-    monkeypatch.setattr(Cohort, "step", watched)
+    monkeypatch.setattr(fit, "train_step", watched)
     return seen
 
 
 def train_together(setting: Setting, peak: float) -> None:
     """Train the runs as one cohort."""
-    job = make_job(setting.plan, 0, Memory())
+    run = make_run(setting.spec, 0, Memory())
     train_cohort(
         setting,
         [
-            dataclasses.replace(job, seed=seed, lr=peak * scale, decay=decay, sink=Memory())
+            with_rate(dataclasses.replace(run, seed=seed, sink=Memory()), peak * scale, decay)
             for seed, scale, decay in zip(SEEDS, SCALES, DECAYS, strict=True)
         ],
     )

@@ -42,7 +42,7 @@ def test_without_validation_rows_the_last_epoch_is_the_best(dataset: str) -> Non
     sink = train_alone(setting)
     assert sink.result["best_epoch"] == sink.result["epochs"] == 6
     assert sink.result["rolled_back_to"] is None
-    assert sink.result["status"] == "finished"
+    assert sink.result["status"] == "complete"
     assert sink.result["best"] == sink.result["last"]
     assert sink.result["best"]["val"] is None
     assert all(row["val_loss"] is None and row["val_accuracy"] is None for row in sink.rows)
@@ -57,8 +57,8 @@ def test_label_noise_reaches_training_rows_only() -> None:
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_another_run() -> None:
     split = make_split(*draw_classes(80, (6,)), val=16, test=16)
-    techniques = {"dropout": {"rate": 0.3}, "input_noise": {}, "mixup": {}, "gradient_noise": {}}
-    setting = make_setting(split, {"name": "mlp", "widths": [8]}, techniques, epochs=3, batch_size=16)
+    regularizers = {"dropout": {"rate": 0.3}, "input_noise": {}, "mixup": {}, "gradient_noise": {}}
+    setting = make_setting(split, {"name": "mlp", "widths": [8]}, regularizers, epochs=3, batch_size=16)
     first, again, other = (train_alone(setting, seed) for seed in (1, 1, 2))
     assert first.rows == again.rows
     assert all(torch.equal(first.best[name], value) for name, value in again.best.items())

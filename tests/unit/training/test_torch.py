@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from regbench.regularizers.base import Moment
+from regbench.training import fit
 from regbench.training.cohort import Cohort
 from tests.unit.training.small_runs import train_alone
 from tests.unit.training.torch_peer import (
@@ -86,16 +88,16 @@ CURVES: dict[str, tuple[dict[str, Any], MakeScheduler]] = {
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[Weights]:
     """What evaluation sees of a run alone after every step of the trainer: parameters and norm statistics."""
     seen: list[Weights] = []
-    step = Cohort.step
+    step = fit.train_step
 
-    def watched(self: Cohort, *args: Any) -> Any:
-        result = step(self, *args)
-        networks = self.evaluated()
+    def watched(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> Any:
+        result = step(cohort, chosen, moment, lr)
+        networks = cohort.evaluated(moment)
         tensors = {**networks.layout.views(networks.flat), **networks.buffers}
         seen.append({name: value[0].clone() for name, value in tensors.items()})
         return result
 
-    monkeypatch.setattr(Cohort, "step", watched)
+    monkeypatch.setattr(fit, "train_step", watched)
     return seen
 
 
@@ -209,13 +211,13 @@ def test_l2_equals_torchs_coupled_decay(name: str, steps: list[Weights]) -> None
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("normed", [False, True])
 def test_ema_equals_averaged_model(normed: bool, precision: str, steps: list[Weights]) -> None:
-    """What is evaluated is torch's average, of norm statistics too, while training goes on with the weights."""
+    """What is evaluated is torch's average, of norm statistics too, while training continues with the weights."""
     record, make_optimizer = OPTIMIZERS["momentum"]
-    techniques: dict[str, Any] = {"ema": {"decay": 0.75}, **({"batch_norm": {}} if normed else {})}
-    setting = make_mlp(precision, techniques, optimizer=record)
+    regularizers: dict[str, Any] = {"ema": {"decay": 0.75}, **({"batch_norm": {}} if normed else {})}
+    setting = make_mlp(precision, regularizers, optimizer=record)
     sink = train_alone(setting, seed=10)
     net = torch_mlp(lambda place: {f"norm{place}": nn.BatchNorm1d((9, 6)[place])} if normed else {})
-    average = AveragedModel(net.to(setting.plan.dtype), multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
+    average = AveragedModel(net.to(setting.spec.dtype), multi_avg_fn=get_ema_multi_avg_fn(0.75), use_buffers=True)
 
     def averaged(net: nn.Module) -> nn.Module:
         average.update_parameters(net)

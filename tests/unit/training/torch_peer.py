@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from regbench.randomness import Randomness
-from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split
+from regbench.regularizers.base import Regularizer
+from tests.unit.training.small_runs import Setting, Settings, draw_classes, make_setting, make_split
 
 EPOCHS, BATCH, TRAIN, VAL, TEST = 3, 16, 72, 20, 8
 STEPS = -(-TRAIN // BATCH)
@@ -21,14 +22,17 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 Weights = dict[str, Tensor]
 MakeOptimizer = Callable[[nn.Module], torch.optim.Optimizer]
 MakeScheduler = Callable[[torch.optim.Optimizer], lr_scheduler.LRScheduler]
+Loss = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
-def make_mlp(precision: str, techniques: Mapping[str, Any] | None = None, **schedule: Any) -> Setting:
+def make_mlp(
+    precision: str, regularizers: Mapping[str, Settings | Regularizer] | None = None, **schedule: Any
+) -> Setting:
     x, y = draw_classes(TRAIN + VAL + TEST, (7,))
     split = make_split(x, y, val=VAL, test=TEST)
     model = {"name": "mlp", "widths": [9, 6], "activation": "tanh"}
     settings = {"epochs": EPOCHS, "batch_size": BATCH, "precision": precision, **schedule}
-    return make_setting(split, model, techniques, **settings)
+    return make_setting(split, model, regularizers, **settings)
 
 
 class Masked(nn.Module):
@@ -82,6 +86,11 @@ def read(net: nn.Module) -> Weights:
     return {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
 
 
+def mean_loss(net: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Return the cross-entropy of a batch."""
+    return nn.functional.cross_entropy(net(x), y.argmax(1))
+
+
 def train_torch(
     setting: Setting,
     seed: int,
@@ -90,17 +99,18 @@ def train_torch(
     make_scheduler: MakeScheduler | None = None,
     before_step: Callable[[nn.Module], object] = lambda net: None,
     averaged: Callable[[nn.Module], nn.Module] = lambda net: net,
+    loss: Loss = mean_loss,
 ) -> list[Weights]:
     """Train with torch alone and return what would be evaluated after every step."""
-    rows, dtype = setting.data.rows, setting.plan.dtype
+    rows, dtype = setting.data.rows, setting.spec.dtype
     net = net.to(dtype)
-    initial = setting.plan.network.initial_weights(Randomness(seed), dtype)
+    initial = setting.spec.network.initial_weights(Randomness(seed), dtype)
     for name, parameter in net.named_parameters():
         parameter.data.copy_(initial[rename(name)])
     optimizer = make_optimizer(net)
     scheduler = make_scheduler(optimizer) if make_scheduler else None
     seen = []
-    for epoch in range(1, setting.plan.schedule.epochs + 1):
+    for epoch in range(1, setting.spec.schedule.epochs + 1):
         order = Randomness(seed).at("order", epoch).permutation(len(rows.y))
         for number, chosen in enumerate(order.split(BATCH)):
             for module in net:
@@ -108,7 +118,7 @@ def train_torch(
                     module.random = Randomness(seed).at("step", epoch, number)
             net.train()
             optimizer.zero_grad()
-            nn.functional.cross_entropy(net(rows.x[chosen]), rows.y[chosen].argmax(1)).backward()
+            loss(net, rows.x[chosen], rows.y[chosen]).backward()
             before_step(net)
             optimizer.step()
             if scheduler:
@@ -132,6 +142,6 @@ def evaluate(net: nn.Module, setting: Setting) -> dict[str, float]:
     net.eval()
     losses = {}
     for name, part in (("train", setting.split.train), ("val", setting.split.val), ("test", setting.split.test)):
-        x = torch.from_numpy(np.ascontiguousarray(part.x)).to(setting.plan.dtype)
+        x = torch.from_numpy(np.ascontiguousarray(part.x)).to(setting.spec.dtype)
         losses[name] = nn.functional.cross_entropy(net(x), torch.from_numpy(part.y)).item()
     return losses

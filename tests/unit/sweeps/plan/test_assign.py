@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from regbench.config.run_config import RunConfig
 from regbench.sweeps.plan.assign import (
     TOLERATED_LOSSES,
-    GroupPlan,
+    StackPlan,
     assign,
     assign_again,
     estimate_seconds,
-    plan_group,
+    plan_stack,
     split_turn,
 )
 from regbench.sweeps.plan.cohort_size import Cut, Measurement, Sample
-from regbench.sweeps.plan.stacking import Group
+from regbench.sweeps.plan.stacking import Stack
 from regbench.sweeps.workers.train import Assignment
 from tests.unit.sweeps.folders import configure
 
@@ -29,11 +29,11 @@ RUNS = tuple(configure({"l2": {"strength": 0.1}}, seed=seed) for seed in range(4
 STOP = Path("stop")
 
 
-def plan(runs: Sequence[RunConfig], size: int, seconds: float | None = 1.0) -> GroupPlan:
-    return GroupPlan(Group("a label", tuple(runs)), Cut(size, "told"), seconds, 10)
+def plan(runs: Sequence[RunConfig], size: int, seconds: float | None = 1.0) -> StackPlan:
+    return StackPlan(Stack("a label", tuple(runs)), Cut(size, "told"), seconds, 10)
 
 
-def pieces(plans: Sequence[GroupPlan], workers: int = 2) -> list[Assignment]:
+def pieces(plans: Sequence[StackPlan], workers: int = 2) -> list[Assignment]:
     return assign(plans, workers, Path("/base"), STOP, parent=5)
 
 
@@ -42,9 +42,9 @@ def seeds(assignments: Sequence[Assignment]) -> list[int]:
 
 
 @given(st.lists(st.tuples(st.integers(1, 90), st.integers(1, 100)), min_size=1, max_size=4), st.integers(1, 20))
-def test_every_run_is_in_exactly_one_piece(groups: list[tuple[int, int]], workers: int) -> None:
+def test_every_run_is_in_exactly_one_piece(stacks: list[tuple[int, int]], workers: int) -> None:
     plans, begin = [], 0
-    for count, size in groups:
+    for count, size in stacks:
         plans.append(plan(RUNS[begin : begin + count], size, seconds=float(size)))
         begin += count
     assigned = pieces(plans, workers)
@@ -53,8 +53,8 @@ def test_every_run_is_in_exactly_one_piece(groups: list[tuple[int, int]], worker
     lengths = [len(piece.runs) * float(piece.size) for piece in assigned]
     assert lengths == sorted(lengths, reverse=True), "the longest first"
     for piece in assigned:
-        whole = next(p for p in plans if piece.runs[0] in p.group.runs)
-        assert set(map(id, piece.runs)) <= set(map(id, whole.group.runs)), "of one group"
+        whole = next(p for p in plans if piece.runs[0] in p.stack.runs)
+        assert set(map(id, piece.runs)) <= set(map(id, whole.stack.runs)), "of one stack"
         assert piece.size == whole.cut.size
 
 
@@ -76,15 +76,15 @@ def test_groups_that_were_not_measured_are_assigned_all_the_same() -> None:
 
 
 def test_a_group_is_cut_as_told_as_measured_or_evenly() -> None:
-    group = Group("a label", RUNS[:10])
+    stack = Stack("a label", RUNS[:10])
     measured = Measurement((Sample(1, 1.0), Sample(10, 1.0)), steps=10, overhead=0.0, bytes_per_run=7, available=10**9)
-    assert plan_group(group, measured, 3, 2).cut.size == 3
-    assert plan_group(group, measured, 300, 2).cut.size == 10
-    assert plan_group(group, measured, None, 2).cut.size == 5
-    assert plan_group(group, None, None, 3).cut.size == 4
-    assert plan_group(group, None, 3, 2).run_seconds is None
-    assert plan_group(group, measured, 10, 1).run_seconds == pytest.approx(1.0)
-    assert plan_group(group, measured, 10, 1).bytes_per_run == 7
+    assert plan_stack(stack, measured, 3, 2).cut.size == 3
+    assert plan_stack(stack, measured, 300, 2).cut.size == 10
+    assert plan_stack(stack, measured, None, 2).cut.size == 5
+    assert plan_stack(stack, None, None, 3).cut.size == 4
+    assert plan_stack(stack, None, 3, 2).run_seconds is None
+    assert plan_stack(stack, measured, 10, 1).run_seconds == pytest.approx(1.0)
+    assert plan_stack(stack, measured, 10, 1).bytes_per_run == 7
 
 
 def again(

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from regbench.config.run_config import RunConfig
-from regbench.sweeps.plan.stacking import Group, find_groups, gather_group
+from regbench.sweeps.plan.stacking import Stack, find_stacks, gather_stack
 from tests.unit.sweeps.folders import DATASET, MODEL, SCHEDULE, configure
 
 
-def group_runs(configs: Sequence[RunConfig]) -> list[Group]:
-    """Group as the launcher does: a worker finds the places, the command gathers the runs."""
-    return [gather_group(configs, places) for places in find_groups(configs)]
+def stack_runs(configs: Sequence[RunConfig]) -> list[Stack]:
+    """Stack as the launcher does: a worker finds the places, the command gathers the runs."""
+    return [gather_stack(configs, places) for places in find_stacks(configs)]
 
 
-def count_groups(*configs: RunConfig) -> int:
-    groups = group_runs(configs)
-    assert sorted(id(run) for group in groups for run in group.runs) == sorted(map(id, configs)), "each exactly once"
-    return len(groups)
+def count_stacks(*configs: RunConfig) -> int:
+    stacks = stack_runs(configs)
+    assert sorted(id(run) for stack in stacks for run in stack.runs) == sorted(map(id, configs)), "each exactly once"
+    return len(stacks)
 
 
 def scheduled(**changes: Any) -> Mapping[str, Any]:
@@ -69,19 +69,19 @@ APART = {
 
 @pytest.mark.parametrize("what", STACKABLE)
 def test_what_a_cohort_may_differ_in(what: str) -> None:
-    assert count_groups(BASE, STACKABLE[what]) == 1
+    assert count_stacks(BASE, STACKABLE[what]) == 1
 
 
 @pytest.mark.parametrize("what", APART)
 def test_what_a_cohort_must_have_in_common(what: str) -> None:
-    assert count_groups(BASE, APART[what]) == 2
+    assert count_stacks(BASE, APART[what]) == 2
 
 
 def test_static_numbers_of_techniques_keep_runs_apart() -> None:
     runs = [configure({"bagging": {"members": members}}) for members in (2, 3)]
-    assert count_groups(*runs) == 2
+    assert count_stacks(*runs) == 2
     runs = [configure({"dropout": {"rate": 0.1, "layers": layers}}) for layers in ({}, {"hidden1": 0.5})]
-    assert count_groups(*runs) == 2
+    assert count_stacks(*runs) == 2
 
 
 def test_the_order_of_keys_and_techniques_means_nothing() -> None:
@@ -89,13 +89,13 @@ def test_the_order_of_keys_and_techniques_means_nothing() -> None:
     other = replace(
         configure({"dropout": {"rate": 0.3}, "l2": {"strength": 0.1}}), dataset=dict(reversed(DATASET.items()))
     )
-    assert count_groups(one, other) == 1
+    assert count_stacks(one, other) == 1
 
 
 def test_groups_and_their_runs_keep_the_order_of_the_sweep() -> None:
     kinds = [{"l2": {"strength": 0.1}}, {"dropout": {"rate": 0.5}}, {}]
     runs = [configure(kinds[number % 3], seed=number) for number in range(9)]
-    groups = group_runs(runs)
-    assert [group.label for group in groups] == ["digits mlp l2", "digits mlp dropout", "digits mlp none"]
-    assert [[run.seed for run in group.runs] for group in groups] == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
-    assert group_runs([]) == []
+    stacks = stack_runs(runs)
+    assert [stack.label for stack in stacks] == ["digits mlp l2", "digits mlp dropout", "digits mlp none"]
+    assert [[run.seed for run in stack.runs] for stack in stacks] == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
+    assert stack_runs([]) == []

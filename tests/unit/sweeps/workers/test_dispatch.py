@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from regbench.sweeps.backends import WorkersLost
-from regbench.sweeps.workers.dispatch import do
+from regbench.sweeps.workers.dispatch import work_on
 
 
 class Fake:
@@ -53,24 +53,24 @@ def test_results_come_back_and_the_main_thread_looks_meanwhile() -> None:
         begun.set()
 
     backend = Fake()
-    done = do(backend, wait, [1, 2, 3], tick)
+    done = work_on(backend, wait, [1, 2, 3], tick)
     assert (done.results, done.lost) == ([1, 4, 9], None)
     assert set(looks) == {"MainThread"}
     assert "MainThread" not in backend.threads
 
 
 def test_nothing_to_do_ends_at_once() -> None:
-    assert do(Fake(), str, [], lambda: None).results == []
+    assert work_on(Fake(), str, [], lambda: None).results == []
 
 
 def test_what_came_back_before_a_loss_is_kept() -> None:
-    done = do(Fake(2, WorkersLost("killed")), lambda piece: piece, [7, 8, 9], lambda: None)
+    done = work_on(Fake(2, WorkersLost("killed")), lambda piece: piece, [7, 8, 9], lambda: None)
     assert (done.results, done.lost) == ([7, 8], "killed")
 
 
 def test_an_error_of_a_piece_is_raised_in_the_main_thread() -> None:
     with pytest.raises(ValueError, match="a defect"):
-        do(Fake(1, ValueError("a defect")), str, [1, 2], lambda: None)
+        work_on(Fake(1, ValueError("a defect")), str, [1, 2], lambda: None)
 
 
 def test_an_interruption_of_the_main_thread_is_not_held_up_by_the_work() -> None:
@@ -80,6 +80,6 @@ def test_an_interruption_of_the_main_thread_is_not_held_up_by_the_work() -> None
     release = threading.Event()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        do(Fake(), lambda piece: release.wait(30), [1], interrupt)
+        work_on(Fake(), lambda piece: release.wait(30), [1], interrupt)
     release.set()
     assert time.monotonic() - started < 30

@@ -1,0 +1,82 @@
+"""The fitted preprocessing of a run: how rows of the source become the numbers that its network sees.
+
+Fitted on the training rows, applied to all parts of the split, and stored with the run: the same code prepares the rows
+that a run is trained on and those that its network predicts later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from regbench.data.encoding import CategoryColumn, Encodings, NumberColumn, encode
+from regbench.data.records import Columns, Floats, Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """Everything that turns raw rows into a network's input, and its output into the target's own unit.
+
+    `shape` is that of one prepared row. `columns` are those of a table, in order, and empty for series and images;
+    `ignored` are columns that a raw table may have besides them: the target and the dropped ones.
+    `mean` and `deviation` belong to each column of a prepared table or to each channel, and are empty where nothing is
+    standardised; deviation 0 marks what was constant over the training rows, which becomes 0.
+    """
+
+    task: str
+    layout: str
+    shape: tuple[int, ...]
+    classes: tuple[str, ...] = ()
+    columns: Encodings = ()
+    ignored: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    deviation: tuple[float, ...] = ()
+    target_mean: float = 0.0
+    target_scale: float = 1.0
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of a prepared table's columns."""
+        return tuple(name for column in self.columns for name in column.features)
+
+    @property
+    def takes_arrays(self) -> bool:
+        """Whether the source gives arrays, `[N, *shape]`, and not a table whose columns are encoded."""
+        return all(isinstance(column, NumberColumn) and column.fill is None for column in self.columns)
+
+    def apply(self, x: Floats | Columns) -> Floats:
+        """Return prepared rows `[N, *shape]` from arrays, or from columns in the order of `columns`."""
+        x = x if isinstance(x, np.ndarray) else encode(self.columns, x)
+        if not self.mean:
+            return x
+        along = (1, -1, *(1,) * (x.ndim - 2))
+        mean, deviation = (np.array(values).reshape(along) for values in (self.mean, self.deviation))
+        constant = deviation == 0.0
+        with np.errstate(over="ignore"):  # what is too large is refused afterwards
+            return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, deviation))
+
+    def scale_target(self, y: Labels) -> Labels:
+        """Return targets `[N]` of mean 0 and deviation 1 over the training rows; unchanged where none was asked for."""
+        if (self.target_mean, self.target_scale) == (0.0, 1.0):
+            return y
+        with np.errstate(over="ignore"):
+            return (y - self.target_mean) / self.target_scale
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON values, floats exact."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Preprocessing:
+        """Return the record that `to_json` described."""
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, (list, tuple))}
+        return cls(**{**values, **lists, "columns": tuple(_read_column(column) for column in values["columns"])})
+
+
+def _read_column(values: Mapping[str, Any]) -> NumberColumn | CategoryColumn:
+    if "levels" in values:
+        return CategoryColumn(values["name"], tuple(values["levels"]), values["missing"])
+    return NumberColumn(values["name"], values["kind"], values["fill"])

@@ -1,0 +1,42 @@
+"""Files of rows to predict: CSV, Parquet or .npz, told by their first bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from regbench.data.encoding import CategoryColumn
+from regbench.data.files import read_file
+from regbench.data.npz import check_x, parse_npz
+from regbench.data.preprocessing import Preprocessing
+from regbench.data.tables import parse_csv, parse_parquet
+from regbench.errors import ConfigError, escape
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARQUET, ARCHIVE = b"PAR1", b"PK\x03\x04"
+
+
+def read_rows(path: str, fitted: Preprocessing) -> pd.DataFrame | NDArray[Any]:
+    """Return the rows of a table file, or the array `x` of an archive.
+
+    Raises:
+        ConfigError: the file cannot be read, or is of a kind from which the model takes no rows.
+    """
+    content = read_file(path, "")
+    shown = escape(path)
+    if content.startswith(ARCHIVE):
+        if not fitted.takes_arrays:
+            raise ConfigError(f"{shown} holds arrays; the model was trained on a table: it takes a CSV or Parquet file")
+        arrays = parse_npz(content, shown)
+        if "x" not in arrays:
+            raise ConfigError(f"{shown}: no array 'x'; found: {', '.join(sorted(arrays)) or 'none'}")
+        return check_x(arrays["x"], f"{shown}: x")
+    if not fitted.columns:
+        raise ConfigError(f"{shown} is not an .npz archive; the model takes rows {fitted.shape} from its array x")
+    if content.startswith(PARQUET):
+        return parse_parquet(content, shown)
+    names = [column.name for column in fitted.columns if isinstance(column, CategoryColumn)]
+    return parse_csv(content, shown, names)

@@ -1,0 +1,88 @@
+"""What a run fits to its data before training and a network needs to predict: stored in the run's folder at its start.
+
+`preprocessing.json` holds the preprocessing and the facts that regularizers may ask about. Models with a part that is
+fitted to the training inputs find these in `preprocessing.safetensors`, which other runs do not have.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regbench.data.preprocessing import Preprocessing
+from regbench.data.records import Floats
+from regbench.errors import ConfigError
+from regbench.store import durable
+from regbench.store.checkpoint import read_checkpoint, write_checkpoint
+from regbench.store.sealed_json import read_sealed, seal
+
+if TYPE_CHECKING:
+    from regbench.regularizers.base import Facts
+
+SCHEMA = 1
+FACTS, ARRAYS = "preprocessing.json", "preprocessing.safetensors"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Fitted preprocessing, facts about the data, and the training inputs for a model that is fitted to them.
+
+    `facts` are the fields of `Facts`, what regularizers may ask about, without the network's sites.
+    """
+
+    preprocessing: Preprocessing
+    facts: dict[str, Any]
+    inputs: Floats | None
+
+    @cached_property
+    def sealed(self) -> bytes:
+        """The content of `preprocessing.json`: the same for all runs of a cohort, so made once."""
+        facts = {"schema": SCHEMA, "preprocessing": self.preprocessing.to_json(), "facts": self.facts}
+        return seal(facts)
+
+
+def collect_fitted(preprocessing: Preprocessing, facts: Facts, inputs: Floats | None) -> Fitted:
+    """Return what is stored of a run that begins."""
+    plain = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts) if field.name != "sites"}
+    return Fitted(preprocessing, plain, inputs)
+
+
+def store_fitted(fitted: Fitted, folder: Path) -> None:
+    """Write what was fitted into a run's folder, durably.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    if fitted.inputs is not None:
+        import torch
+
+        write_checkpoint(folder / ARRAYS, {"inputs": torch.from_numpy(np.ascontiguousarray(fitted.inputs))}, {})
+    durable.replace(folder / FACTS, fitted.sealed)
+
+
+def read_fitted(folder: Path, *, with_inputs: bool) -> Fitted:
+    """Read what `store_fitted` wrote.
+
+    Raises:
+        ConfigError: the run was trained by a version that stored nothing, or stored it in another form.
+        RegbenchError: a file is damaged.
+    """
+    try:
+        stored = read_sealed(folder / FACTS)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{folder} holds no {FACTS}: an earlier regbench trained it; train it again with resume=fresh to predict"
+        ) from None
+    if stored.get("schema") != SCHEMA:
+        raise ConfigError(
+            f"{folder / FACTS} has schema version {stored.get('schema')}, this regbench has {SCHEMA}; "
+            "use that one, or train again with resume=fresh"
+        )
+    facts = {name: tuple(value) if isinstance(value, list) else value for name, value in stored["facts"].items()}
+    inputs = read_checkpoint(folder / ARRAYS).tensors["inputs"].numpy() if with_inputs else None
+    return Fitted(Preprocessing.from_json(stored["preprocessing"]), facts, inputs)

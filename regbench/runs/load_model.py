@@ -1,0 +1,93 @@
+"""The folder of a complete run, read back as the model that it trained."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regbench.config.run_config import RunConfig, build_run
+from regbench.errors import ConfigError, RegbenchError, escape
+from regbench.runs.fitted import read_fitted
+from regbench.runs.prepare import build_records
+from regbench.runs.rebuild import order_weights, rebuild_spec
+from regbench.runs.trained_model import PredictionWarning, TrainedModel
+from regbench.schedules.ramps import ramp_regularizers
+from regbench.statuses import RunState, read_state
+from regbench.store.checkpoint import CheckpointError, read_checkpoint
+from regbench.training.spec import TrainingSpec
+
+
+def load_model(folder: str | Path) -> TrainedModel:
+    """Return the network that a run trained, with its best weights; the data it was trained on are not needed.
+
+    Args:
+        folder: the folder of a complete run, `runs/NAME/RUN`.
+
+    Raises:
+        ConfigError: this is not the folder of a complete run, or of one that an earlier version trained.
+        RegbenchError: a file of it is damaged.
+    """
+    path = Path(folder)
+    result = _read_result(path)
+    config = _read_config(path)
+    records = build_records(config)
+    fitted = read_fitted(path, with_inputs=records.model.reads_inputs)
+    best = read_checkpoint(path / "checkpoint" / "best.safetensors")
+    if best.facts.get("config_hash") != config.config_hash():
+        raise CheckpointError(f"{path}: config.yaml is not the one that the weights were trained with; put it back")
+    spec = _as_of(rebuild_spec(records, fitted), result)
+    if read_state(result["status"]) == RunState.DIVERGED:
+        epoch = result.get("best_epoch")
+        warnings.warn(
+            f"{path}: the run diverged; these are its weights of epoch {epoch}", PredictionWarning, stacklevel=2
+        )
+    return TrainedModel(spec, fitted.preprocessing, order_weights(spec, best.tensors))
+
+
+def _as_of(spec: TrainingSpec, result: Mapping[str, Any]) -> TrainingSpec:
+    """Return the specification with its ramped hyper-parameters as they were at the run's best epoch."""
+    schedule = spec.schedule
+    progress = float(result.get("best_epoch") or 0) / schedule.epochs
+    regularizers = ramp_regularizers(spec.regularizers, schedule.ramp, progress)
+    return replace(spec, regularizers=regularizers, schedule=replace(schedule, ramp={}))
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    """Return the result of a complete run, or refuse what is not the folder of one."""
+    shown = escape(str(path))
+    try:
+        if not path.is_dir():
+            raise ConfigError(f"{shown} {'is a file' if path.exists() else 'does not exist'}; name the folder of a run")
+        if not (path / "config.yaml").exists():
+            runs = [run for run in sorted(path.iterdir()) if (run / "config.yaml").exists()]
+            such = f", such as {escape(str(runs[0]))}" if runs else ""
+            raise ConfigError(
+                f"{shown} is {'the folder of several runs' if runs else 'not the folder of a run'}; name one{such}"
+            )
+        result = json.loads((path / "result.json").read_bytes())
+    except FileNotFoundError:
+        raise ConfigError(f"{shown}: the run is not complete; give its command again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{shown} cannot be read: {error}") from error
+    if not isinstance(result, dict) or not (state := read_state(result.get("status"))):
+        raise RegbenchError(f"{shown}: result.json is damaged")
+    if not state.ended:
+        raise ConfigError(f"{shown}: the run has failed; run.log says why")
+    return result
+
+
+def _read_config(path: Path) -> RunConfig:
+    """Return the configuration of a run from its `config.yaml`."""
+    try:
+        values = yaml.safe_load((path / "config.yaml").read_bytes())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise RegbenchError(f"{path / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise RegbenchError(f"{path / 'config.yaml'} is damaged: it is not a mapping")
+    return build_run(values, ())

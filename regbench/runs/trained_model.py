@@ -1,0 +1,159 @@
+"""The trained network of a run as a `torch.nn.Module` that takes raw rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from regbench.data.preparing import refuse_too_large
+from regbench.data.preprocessing import Preprocessing
+from regbench.data.raw_rows import list_unseen, read_array, read_frame
+from regbench.data.records import Columns, Floats
+from regbench.errors import ConfigError
+from regbench.losses import log_probabilities
+from regbench.runs.rebuild import rebuild_networks
+from regbench.training.cohort import Networks
+from regbench.training.evaluation import predict
+from regbench.training.spec import TrainingSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RawRows: TypeAlias = "pd.DataFrame | NDArray[Any] | Tensor"
+"""A table with the columns of training, or an array `[N, *shape]` in the units in which the data set reads it."""
+
+
+class PredictionWarning(UserWarning):
+    """Something about a prediction that its reader should know."""
+
+
+class TrainedModel(nn.Module):
+    """The best network of a run, or its ensemble, with the preprocessing that was fitted to its training rows.
+
+    Called with raw rows it returns probabilities `[N, C]`, or numbers `[N]` in the target's own unit (float64). It
+    computes as the run's own evaluation did, whether in training mode or not: dropout and noise are off, norms use
+    their running statistics, an ensemble's members are combined. Parameters and buffers have the names of
+    `best.safetensors`, an ensemble's with an axis of its members in front; gradients are off until they are asked for.
+    """
+
+    def __init__(self, spec: TrainingSpec, preprocessing: Preprocessing, weights: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self.spec, self.preprocessing = spec, preprocessing
+        self._names = tuple(weights)
+        buffers = spec.network.initial_buffers(spec.dtype)
+        for name, tensor in weights.items():
+            _register(self, name, tensor, trained=name not in buffers)
+        self.eval()
+
+    @property
+    def task(self) -> str:
+        """`classification` or `regression`."""
+        return self.preprocessing.task
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of the probabilities; empty for a regression."""
+        return self.preprocessing.classes
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the columns that a table must have; empty for series and images."""
+        return tuple(column.name for column in self.preprocessing.columns)
+
+    def forward(self, rows: RawRows) -> Tensor:
+        """Return probabilities `[N, C]`, or numbers `[N]` in the target's own unit.
+
+        Raises:
+            ConfigError: the rows are not like those of training; the line names column, row and cell.
+        """
+        return self.finish(self.outputs(rows))
+
+    def predict(self, rows: RawRows, where: str = "rows") -> pd.DataFrame:
+        """Return a table with one row for each row: `class` and `probability_<class>`, or `prediction`.
+
+        Args:
+            rows: as for a call.
+            where: what messages call the rows.
+
+        Raises:
+            ConfigError: the rows are not like those of training.
+        """
+        import pandas as pd
+
+        with torch.no_grad():
+            values = self.finish(self.outputs(rows, where)).cpu().numpy()
+        if self.task == "regression":
+            return pd.DataFrame({"prediction": values})
+        table = pd.DataFrame(values, columns=[f"probability_{name}" for name in self.classes])
+        table.insert(0, "class", np.array(self.classes)[values.argmax(1)])
+        return table
+
+    def outputs(self, rows: RawRows, where: str = "rows") -> Tensor:
+        """Return what evaluation measures, `[N, C]`: log-probabilities, or standardised numbers.
+
+        Raises:
+            ConfigError: the rows are not like those of training.
+        """
+        return self.evaluate_rows(self.read(rows, where), where)
+
+    def evaluate_rows(self, raw: Columns | Floats, where: str = "rows") -> Tensor:
+        """Return what `outputs` does, for rows that are read already."""
+        x = self.preprocessing.apply(raw)
+        refuse_too_large(x, self.preprocessing.features, where)
+        networks = self.networks()
+        outputs = predict(networks, torch.from_numpy(np.ascontiguousarray(x)).to(networks.flat))[0]
+        return log_probabilities(outputs) if self.task == "classification" else outputs
+
+    def finish(self, outputs: Tensor) -> Tensor:
+        """Return probabilities, or numbers `[N]` in the target's own unit, from what `outputs` returns."""
+        if self.task == "classification":
+            return outputs.exp()
+        return outputs[:, 0].to(torch.float64) * self.preprocessing.target_scale + self.preprocessing.target_mean
+
+    def read(self, rows: RawRows, where: str) -> Columns | Floats:
+        """Return raw rows as columns or as an array, and warn of names that no training row had."""
+        import pandas as pd
+
+        fitted = self.preprocessing
+        if isinstance(rows, pd.DataFrame) and fitted.columns:
+            columns = read_frame(rows, fitted, where)
+            for line in list_unseen(columns, fitted):
+                warnings.warn(f"{where}: {line}", PredictionWarning, stacklevel=2)
+            return columns
+        if isinstance(rows, (np.ndarray, Tensor)) and fitted.takes_arrays:
+            return read_array(np.asarray(rows), fitted, where)
+        if fitted.takes_arrays:
+            sizes = ", ".join(map(str, fitted.shape))
+            raise ConfigError(f"{where}: a {type(rows).__name__}; the model takes an array [N, {sizes}]")
+        raise ConfigError(
+            f"{where}: a {type(rows).__name__}; the model takes a pandas DataFrame with the columns of training"
+        )
+
+    def networks(self) -> Networks:
+        """Return the networks with their present weights, as evaluation takes them."""
+        tensors = self.state_dict(keep_vars=True)
+        return rebuild_networks(self.spec, {name: tensors[name] for name in self._names})
+
+    def extra_repr(self) -> str:
+        """Say what goes in and what comes out."""
+        rows = f"{len(self.features)} columns" if self.features else f"rows {self.preprocessing.shape}"
+        return f"{rows} -> {', '.join(self.classes) or 'a number'}"
+
+
+def _register(module: nn.Module, name: str, tensor: Tensor, *, trained: bool) -> None:
+    """Give a module a parameter or buffer under a dotted name, making the modules in between."""
+    *path, last = name.split(".")
+    for part in path:
+        if not hasattr(module, part):
+            module.add_module(part, nn.Module())
+        module = module.get_submodule(part)
+    if trained:
+        module.register_parameter(last, nn.Parameter(tensor, requires_grad=False))
+    else:
+        module.register_buffer(last, tensor)

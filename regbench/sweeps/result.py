@@ -1,0 +1,96 @@
+"""The result of a sweep, as the engine and the Python API return it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from regbench.runs.result import RunResult, read_result
+from regbench.statuses import RunState
+from regbench.sweeps.labels import list_overrides
+from regbench.sweeps.ranking import Score, SeedGroup, best, rank
+from regbench.sweeps.run_status import RunStatus
+from regbench.sweeps.table import make_frame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best seed group of one data set, judged by the validation metric at the best epoch of each run."""
+
+    data: Mapping[str, str]
+    """Settings that tell its data set from the others of the sweep; empty where there is one."""
+    overrides: list[str]
+    """The settings that train it again, besides those that all runs of the sweep share."""
+    metric: str
+    validation: Score
+    """Mean over the seeds with its standard error."""
+    test: Score | None
+    seeds: int
+    """Runs behind the mean; diverged ones are left out."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class SweepResult:
+    """The runs of a sweep in their order, each with its state and result."""
+
+    folder: Path
+    statuses: tuple[RunStatus, ...]
+    signal: int | None = None
+    """The signal (SIGINT, SIGTERM) that was asked to end the sweep; None where none was."""
+
+    @cached_property
+    def runs(self) -> list[RunResult]:
+        """The results of the runs that have ended: complete, stopped early or diverged."""
+        return [
+            read_result(self.folder / status.run.run_id, status.result)
+            for status in self.statuses
+            if status.state.ended and status.result is not None
+        ]
+
+    @cached_property
+    def frame(self) -> DataFrame:
+        """A row a run, whatever its state: the settings in which runs differ, and the figures at the best epoch."""
+        return make_frame(self.statuses)
+
+    @cached_property
+    def groups(self) -> list[SeedGroup]:
+        """The seed groups, data set by data set, the best first."""
+        return rank(self.statuses)
+
+    @cached_property
+    def best(self) -> list[Best]:
+        """The best seed group of each data set; none where nothing was validated."""
+        return [
+            Best(
+                data=dict(group.data),
+                overrides=list_overrides(group, self.groups),
+                metric=group.metric,
+                validation=group.validation,
+                test=group.test,
+                seeds=group.ended - group.diverged,
+            )
+            for group in best(self.groups)
+            if group.metric is not None and group.validation is not None
+        ]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Errors of the runs that failed, by run id."""
+        return {status.run.run_id: status.error or "" for status in self.statuses if status.state is RunState.FAILED}
+
+    @property
+    def left(self) -> int:
+        """Number of runs that have neither ended nor failed."""
+        return sum(not status.state.ended for status in self.statuses) - len(self.failed)
+
+    def __repr__(self) -> str:
+        counts = Counter(status.state for status in self.statuses)
+        words = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in RunState if counts[state])
+        return f"<SweepResult of {len(self.statuses)} runs: {words}; {self.folder}>"

@@ -1,0 +1,46 @@
+"""Functions of one network applied to all networks of a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from regbench.randomness import Stacked
+from regbench.training.contexts import Run
+
+Given = TypeVar("Given")
+Done = TypeVar("Done")
+Tree = TypeVar("Tree")
+
+ALONG = Run._make([Stacked._make([None, 0]), 0, 0, 0, 0, 0, 0])
+"""The axis of each field of a run along which networks are stacked: all share the keys that each draws from."""
+
+
+def alone(function: Callable[[Run, Given], Done]) -> Callable[[Run, Given], Done]:
+    """Return the function as it is: of the only network."""
+    return function
+
+
+def stacked(function: Callable[[Run, Given], Done]) -> Callable[[Run, Given], Done]:
+    """Return the function of all networks, from that of one."""
+    mapped: Callable[[Run, Given], Done] = torch.vmap(function, (ALONG, 0), randomness="same")
+    return mapped
+
+
+def first(tree: Tree) -> Tree:
+    """Return the first network's tensors of stacked ones, in nested tuples and dicts."""
+    return map_tensors(lambda tensor: tensor[0], tree)
+
+
+def stack_one(tree: Tree) -> Tree:
+    """Return the tensors of one network as a stack of one."""
+    return map_tensors(lambda tensor: tensor.unsqueeze(0), tree)
+
+
+def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
+    """Apply a function to every tensor in nested tuples and dicts."""
+    mapped: Tree = torch.utils._pytree.tree_map_only(Tensor, function, tree)
+    return mapped
