@@ -13,6 +13,7 @@ from regbench.compose.loader import open_loader
 from regbench.compose.sweep_runs import compose_sweep, split_parts
 from regbench.regularizers import registry
 from regbench.runs.prepare import build_records
+from tests.golden.test_golden import SAME_PROCESSOR
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -40,13 +41,50 @@ def test_every_command_composes_and_its_settings_are_allowed(words: list[str]) -
         assert build_records(config)
 
 
+def sample_output() -> list[str]:
+    """Return the lines of the README's first sample after its command."""
+    (sample,) = re.findall(r"```\n\$ regbench run regularizer=dropout\n(.*?)```", README, flags=re.DOTALL)
+    return [str(line).rstrip() for line in sample.splitlines()]
+
+
+def without_times(line: str) -> str:
+    """Return a line without the seconds that are left or were taken, which differ from run to run."""
+    return re.sub(r"\s+[\d.]+ s$", " # s", line)
+
+
+def test_the_sample_output_is_the_real_one(tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "regbench", "run", "regularizer=dropout"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    shown = [without_times(line) for line in sample_output()]
+    real = [without_times(line.rstrip()) for line in run.stdout.splitlines()]
+    first = shown.index("...")
+    last = len(shown) - first - 1
+    if not SAME_PROCESSOR:  # sums are rounded otherwise, and an epoch more or less may be trained
+        shown, real = ([re.sub(r"[+-]?\d[\d.,]*", "#", line) for line in lines] for lines in (shown, real))
+    assert real[:first] == shown[:first]
+    assert real[-last:] == shown[-last:]
+
+
+def test_the_python_example_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"### From Python\n\n```python\n(.*?)```", README, flags=re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    assert len(list(tmp_path.glob("runs/default/*/result.json"))) == 5
+
+
 def test_every_technique_is_listed() -> None:
     table = README.partition("## The techniques")[2].partition("## A technique of your own")[0]
     assert {name for name in registry.names() if f"`{name}`" not in table} == set()
 
 
 def test_the_example_technique_keeps_the_contract_of_a_run(tmp_path: Path) -> None:
-    code, yaml = re.findall(r"```(?:python|yaml)\n(.*?)```", README, flags=re.DOTALL)
+    section = README.partition("## A technique of your own")[2]
+    code, yaml = re.findall(r"```(?:python|yaml)\n(.*?)```", section, flags=re.DOTALL)
     package = tmp_path / "regbench"
     for folder in ("regbench", "configs"):
         subprocess.run(["cp", "-r", str(ROOT / folder), str(tmp_path / folder)], check=True)
