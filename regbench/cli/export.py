@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Sequence
 
-from regbench.cli.predict import Words, check_output
+from regbench.cli.predict import Words, check_output, printed_warnings
 from regbench.errors import escape
 
 HELP = """\
@@ -48,10 +46,8 @@ def export(words: Sequence[str]) -> int:
     from regbench.runs.export_onnx import export_onnx
     from regbench.runs.load_model import load_model
 
-    with warnings.catch_warnings(record=True) as told:
+    with printed_warnings():
         model = load_model(given.folder)
-    for warning in told:
-        print(f"regbench: warning: {warning.message}", file=sys.stderr)
     exported = export_onnx(model, out)
     for name, kind in exported.inputs.items():
         print(f"input       {name}: {kind}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import warnings
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -54,11 +55,9 @@ def predict(words: Sequence[str]) -> int:
     from regbench.data.row_files import read_rows
     from regbench.runs.load_model import load_model
 
-    with warnings.catch_warnings(record=True) as told:
+    with printed_warnings():
         model = load_model(given.folder)
         table = model.predict(read_rows(given.rows, model.preprocessing), escape(given.rows))
-    for warning in told:
-        print(f"regbench: warning: {warning.message}", file=sys.stderr)
     text = table.to_csv(index=False)
     if out is None:
         sys.stdout.write(text)
@@ -88,3 +87,15 @@ def check_output(name: str, force: bool) -> Path:
     except (OSError, ValueError) as error:  # a name too long; a folder that may not be searched; a zero byte
         raise ConfigError(f"{shown} cannot be written: {error}") from error
     return path
+
+
+@contextmanager
+def printed_warnings() -> Iterator[None]:
+    """Print what a model warns of as lines on the error stream, unless it refuses."""
+    from regbench.runs.trained_model import PredictionWarning
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", PredictionWarning)
+        yield
+    for warning in told:
+        print(f"regbench: warning: {warning.message}", file=sys.stderr)

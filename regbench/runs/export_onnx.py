@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,9 @@ import torch
 from regbench.data.records import Columns, Floats
 from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.onnx_graph import Graph, describe_inputs, draw_rows, make_inputs
-from regbench.runs.rebuild import MOST_TRACED_ROWS
 from regbench.runs.trained_model import TrainedModel
 from regbench.store import durable
+from regbench.tasks import Task
 
 if TYPE_CHECKING:
     import onnx
@@ -64,7 +65,10 @@ def export_onnx(model: TrainedModel, path: Path) -> Exported:
     told = json.dumps(describe_inputs(model.preprocessing), ensure_ascii=False)
     graph.metadata_props.add(key=METADATA, value=told)
     content = graph.SerializeToString()
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a class for each reason, and no common one but this
+        raise ConfigError(f"cannot be exported: onnxruntime cannot compute it: {str(error).splitlines()[0]}") from error
     difference = 0.0
     for count in CHECKED_ROWS:
         raw = draw_rows(model.preprocessing, count)
@@ -72,7 +76,8 @@ def export_onnx(model: TrainedModel, path: Path) -> Exported:
         difference = max(difference, _compare(model, raw, found))
     if not difference <= TOLERANCE:
         raise RegbenchError(
-            f"onnxruntime's predictions differ by {difference:.1e}, more than {TOLERANCE:g}; not exported"
+            f"not exported: onnxruntime's predictions differ from the model's by {difference:.1e}; "
+            f"{TOLERANCE:g} is allowed"
         )
     durable.replace(path, content)
     return Exported(
@@ -94,18 +99,20 @@ def _trace(model: TrainedModel) -> onnx.ModelProto:
     graph = Graph(model).eval()
     given = make_inputs(model.preprocessing, draw_rows(model.preprocessing, TRACED_ROWS))
     tensors = tuple(torch.from_numpy(given[name]) for name in graph.inputs)
-    # As long as one pass of evaluation takes all rows, its splitting leaves no trace; the graph itself has no limit.
-    rows = torch.export.Dim("N", min=1, max=MOST_TRACED_ROWS)
-    with torch.no_grad(), _silenced():
-        program = torch.onnx.export(
-            graph,
-            tensors,
-            dynamo=True,
-            verbose=False,
-            input_names=list(graph.inputs),
-            output_names=["prediction" if model.task == "regression" else "probabilities"],
-            dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
-        )
+    rows = torch.export.Dim("N", min=1)
+    try:
+        with torch.no_grad(), _silenced():
+            program = torch.onnx.export(
+                graph,
+                tensors,
+                dynamo=True,
+                verbose=False,
+                input_names=list(graph.inputs),
+                output_names=["prediction" if model.task == Task.REGRESSION else "probabilities"],
+                dynamic_shapes={"tensors": tuple({0: rows} for _ in tensors)},
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise ConfigError("cannot be exported: the network computes what torch's exporter cannot follow") from error
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
     return proto
@@ -113,11 +120,11 @@ def _trace(model: TrainedModel) -> onnx.ModelProto:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep torch's exporter from warning of its own use of torch, and of packages that it would not need."""
+    """Keep torch's exporter from warning of its own use of torch, and from printing what it could not follow."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -127,7 +134,7 @@ def _silenced() -> Iterator[None]:
 def _compare(model: TrainedModel, raw: Columns | Floats, found: np.ndarray) -> float:
     """Return the largest difference between onnxruntime's predictions and the model's own."""
     expected = model.finish(model.evaluate_rows(raw)).numpy()
-    if model.task == "classification":
+    if model.task == Task.CLASSIFICATION:
         return float(np.abs(found - expected).max())
     fitted = model.preprocessing
     centred = np.abs(expected - fitted.target_mean) / fitted.target_scale

@@ -44,9 +44,8 @@ def load_model(folder: str | Path) -> TrainedModel:
     spec = _as_of(rebuild_spec(records, fitted), result)
     if read_state(result["status"]) == RunState.DIVERGED:
         epoch = result.get("best_epoch")
-        warnings.warn(
-            f"{path}: the run diverged; these are its weights of epoch {epoch}", PredictionWarning, stacklevel=2
-        )
+        told = f"{path}: the run diverged; these are its weights of epoch {epoch}"
+        warnings.warn(told, PredictionWarning, stacklevel=2)
     return TrainedModel(spec, fitted.preprocessing, order_weights(spec, best.tensors))
 
 
@@ -66,10 +65,9 @@ def _read_result(path: Path) -> dict[str, Any]:
             raise ConfigError(f"{shown} {'is a file' if path.exists() else 'does not exist'}; name the folder of a run")
         if not (path / "config.yaml").exists():
             runs = [run for run in sorted(path.iterdir()) if (run / "config.yaml").exists()]
-            such = f", such as {escape(str(runs[0]))}" if runs else ""
-            raise ConfigError(
-                f"{shown} is {'the folder of several runs' if runs else 'not the folder of a run'}; name one{such}"
-            )
+            if runs:
+                raise ConfigError(f"{shown} is the folder of several runs; name one, such as {escape(str(runs[0]))}")
+            raise ConfigError(f"{shown} is not the folder of a run; name one, runs/NAME/RUN")
         result = json.loads((path / "result.json").read_bytes())
     except FileNotFoundError:
         raise ConfigError(f"{shown}: the run is not complete; give its command again") from None

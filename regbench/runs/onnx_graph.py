@@ -13,8 +13,9 @@ from regbench.data.encoding import CategoryColumn, NumberColumn
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Categorical, Columns, Floats, Numeric
 from regbench.losses import log_probabilities
-from regbench.runs.rebuild import predict_one_by_one
+from regbench.runs.rebuild import predict_in_one_pass, split_members
 from regbench.runs.trained_model import TrainedModel
+from regbench.tasks import Task
 
 NUMBERS, CATEGORIES, ROWS = "numbers", "categories", "rows"
 MISSING_SHARE, UNSEEN = 0.1, "(unseen)"
@@ -39,13 +40,13 @@ class Graph(nn.Module):
         self.fitted = model.preprocessing
         self.inputs = input_names(model.preprocessing)
         self.finish = model.finish
-        self.networks = model.networks()
+        self.networks = split_members(model.networks())
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """Return the output for inputs in the order of `inputs`."""
         x = self._scale(self._encode(dict(zip(self.inputs, tensors, strict=True))))
-        outputs = predict_one_by_one(self.networks, x.to(self.networks.flat.dtype))
-        return self.finish(log_probabilities(outputs) if self.fitted.task == "classification" else outputs)
+        outputs = predict_in_one_pass(self.networks, x.to(self.networks[0].flat.dtype))
+        return self.finish(log_probabilities(outputs) if self.fitted.task == Task.CLASSIFICATION else outputs)
 
     def _encode(self, given: dict[str, Tensor]) -> Tensor:
         """Return the columns in the order of training, missing numbers filled and levels marked, `[N, *shape]`."""

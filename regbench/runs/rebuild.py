@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from regbench.runs.prepare import Records
 from regbench.store.checkpoint import check_tensors
 from regbench.tasks import Task
 from regbench.training.cohort import Member, Networks
-from regbench.training.evaluation import FEWEST_ROWS, predict
+from regbench.training.evaluation import compute_outputs
 from regbench.training.layout import Layout
 from regbench.training.spec import TrainingSpec, make_spec
 
@@ -60,23 +59,20 @@ def rebuild_networks(spec: TrainingSpec, tensors: Mapping[str, Tensor]) -> Netwo
     return Networks(spec, layout, [member] * size, layout.flatten(stacked, stacked=True), buffers)
 
 
-def predict_one_by_one(networks: Networks, x: Tensor) -> Tensor:
-    """Return what `predict` does for one run, `[N, C]`, without stacking an ensemble's members.
+def split_members(networks: Networks) -> list[Networks]:
+    """Return the networks of one run, each by itself."""
+    return [networks.select(number) for number in torch.arange(networks.spec.ensemble_size).split(1)]
 
-    For tools that follow a computation with a variable number of rows, at most `MOST_TRACED_ROWS`.
+
+def predict_in_one_pass(members: Sequence[Networks], x: Tensor) -> Tensor:
+    """Return what `predict` does for one run, `[N, C]`, for tools that follow a computation of any number of rows.
+
+    Rows are not cut into blocks, and the networks of an ensemble are computed one after the other, not stacked.
     """
-    spec = networks.spec
+    spec = members[0].spec
+    outputs = torch.stack([compute_outputs(member, x)[0] for member in members])
     if spec.ensemble_size == 1:
-        return predict(networks, x)[0]
-    (name, combining), *_ = spec.stages["ensemble_size"]
-    regularizers = {other: r for other, r in spec.regularizers.items() if other != name}
-    alone, member = replace(spec, regularizers=regularizers), replace(networks.members[0], regularizers=regularizers)
-    numbers = torch.arange(spec.ensemble_size).split(1)
-    each = [replace(networks.select(number), spec=alone, members=[member]) for number in numbers]
-    outputs = torch.stack([predict(network, x)[0] for network in each])
+        return outputs[0]
+    (_, combining), *_ = spec.stages["ensemble_size"]
     classify = spec.facts.task == Task.CLASSIFICATION
     return combining.combine(log_probabilities(outputs) if classify else outputs, spec.facts)
-
-
-MOST_TRACED_ROWS = FEWEST_ROWS
-"""Rows that `predict` certainly takes in one pass."""

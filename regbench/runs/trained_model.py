@@ -18,6 +18,7 @@ from regbench.data.records import Columns, Floats
 from regbench.errors import ConfigError
 from regbench.losses import log_probabilities
 from regbench.runs.rebuild import rebuild_networks
+from regbench.tasks import Task
 from regbench.training.cohort import Networks
 from regbench.training.evaluation import predict
 from regbench.training.spec import TrainingSpec
@@ -88,7 +89,7 @@ class TrainedModel(nn.Module):
 
         with torch.no_grad():
             values = self.finish(self.outputs(rows, where)).cpu().numpy()
-        if self.task == "regression":
+        if self.task == Task.REGRESSION:
             return pd.DataFrame({"prediction": values})
         table = pd.DataFrame(values, columns=[f"probability_{name}" for name in self.classes])
         table.insert(0, "class", np.array(self.classes)[values.argmax(1)])
@@ -107,12 +108,12 @@ class TrainedModel(nn.Module):
         x = self.preprocessing.apply(raw)
         refuse_too_large(x, self.preprocessing.features, where)
         networks = self.networks()
-        outputs = predict(networks, torch.from_numpy(np.ascontiguousarray(x)).to(networks.flat))[0]
-        return log_probabilities(outputs) if self.task == "classification" else outputs
+        outputs = predict(networks, torch.tensor(x).to(networks.flat))[0]
+        return log_probabilities(outputs) if self.task == Task.CLASSIFICATION else outputs
 
     def finish(self, outputs: Tensor) -> Tensor:
         """Return probabilities, or numbers `[N]` in the target's own unit, from what `outputs` returns."""
-        if self.task == "classification":
+        if self.task == Task.CLASSIFICATION:
             return outputs.exp()
         return outputs[:, 0].to(torch.float64) * self.preprocessing.target_scale + self.preprocessing.target_mean
 

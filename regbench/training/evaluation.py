@@ -41,7 +41,7 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     spec, members = networks.spec, networks.members
     widest = max(math.prod(site.shape) for site in spec.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
-    outputs = torch.cat([_outputs(networks, part) for part in x.split(size)], 1)
+    outputs = torch.cat([compute_outputs(networks, part) for part in x.split(size)], 1)
     if spec.ensemble_size == 1:
         return outputs
     if spec.facts.task == Task.CLASSIFICATION:
@@ -65,7 +65,9 @@ def score(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
     return losses, torch.where(losses.isnan(), losses, (predicted == labels).to(losses.dtype))
 
 
-def _outputs(networks: Networks, x: Tensor) -> Tensor:
+def compute_outputs(networks: Networks, x: Tensor) -> Tensor:
+    """Return logits or predictions of every network, `[S, N, C]`, in one pass."""
+
     def one(spec: TrainingSpec, run: Run, weights: Params) -> Tensor:
         stages = spec.stages_with(run.hypers, 1.0)
         return Passes(spec, stages, run, START).evaluate(x, weights)

@@ -34,6 +34,14 @@ CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "ensemble, vote": (CLASSES, ("regularizer=bagging", "regularizer.bagging.combination=vote")),
     "ensemble, numbers": ({"name": "diabetes"}, ("regularizer=bagging",)),
     "dropout, original": (DIGITS, ("regularizer=dropout", "regularizer.dropout.scaling=original")),
+    "dropout, ramped": (
+        DIGITS,
+        (
+            "regularizer=dropout",
+            "regularizer.dropout.scaling=original",
+            "schedule.ramp={dropout: {rate: {shape: linear}}}",
+        ),
+    ),
     "polynomial": (
         {"name": "polynomial"},
         ("model=polynomial", "model.basis=orthogonal", "schedule=full_batch", "schedule/stop=none"),

@@ -83,7 +83,10 @@ def measure(run: Trained, outputs: Tensor, source: Source) -> dict[str, dict[str
 
 
 def write_table(path: Path, rows: int = 240) -> pd.DataFrame:
-    """Write a table of every kind of column, with missing values and a rare level; its targets are `kind`, `price`."""
+    """Write a table with every kind of column and missing values, and return it as pandas reads it.
+
+    Its targets are `kind` and `price`.
+    """
     random = np.random.default_rng(8)
     income = random.lognormal(10.0, 1.0, rows)
     frame = pd.DataFrame(
@@ -102,4 +105,4 @@ def write_table(path: Path, rows: int = 240) -> pd.DataFrame:
     frame["kind"] = np.where(income > np.median(income), "rich", "poor")
     frame["price"] = 1e-3 * income + random.standard_normal(rows)
     frame.to_csv(path, index=False)
-    return frame
+    return pd.read_csv(path)

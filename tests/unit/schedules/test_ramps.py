@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-from regbench.compose.sweep_runs import plan_sweep
+from regbench.compose.sweep_runs import compose_sweep, split_parts
 from regbench.errors import ConfigError
 from regbench.regularizers.registry import build_regularizers
 from regbench.runs.prepare import build_records
@@ -107,7 +107,7 @@ def test_every_default_is_a_line_over_the_whole_training() -> None:
 
 
 def plan(*words: str) -> list[Any]:
-    return plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, list(words))
+    return compose_sweep(CheckedLoader(search_path(None, None)), PRIMARY, split_parts(words))
 
 
 def test_runs_with_different_ramps_are_not_stacked_and_runs_with_the_same_are() -> None:
