@@ -39,8 +39,6 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
     if dataset.label_noise:
         noisy = disturb_labels(parts[0].y, len(raw.classes), dataset.label_noise, rule.seed)
         parts = (dataclasses.replace(parts[0], y=noisy), *parts[1:])
-    target = preprocessing.target_mean.hex(), preprocessing.target_scale.hex()
-    described = (raw.task, raw.layout, *target)
     return Split(
         task=raw.task,
         layout=raw.layout,
@@ -51,7 +49,7 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
         features=features,
         target_scale=preprocessing.target_scale,
         target_mean=preprocessing.target_mean,
-        checksum=compute_checksum(parts, (raw.classes, features, described)),
+        checksum=compute_checksum(parts, preprocessing.to_json()),
         preprocessing=preprocessing,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -99,9 +100,12 @@ class Split:
     preprocessing: Preprocessing
 
 
-def compute_checksum(parts: tuple[Part, Part, Part], texts: tuple[tuple[str, ...], ...]) -> str:
-    """Return the sha256 of the arrays (type, shape and bytes, in little-endian order) and of texts, in hex."""
-    digest = hashlib.sha256(json.dumps(texts).encode())
+def compute_checksum(parts: tuple[Part, Part, Part], preprocessing: Mapping[str, object]) -> str:
+    """Return the sha256 of the arrays (type, shape and bytes, in little-endian order) and of how they came about.
+
+    Rows in another unit give the same arrays once they are standardised, but not the same means.
+    """
+    digest = hashlib.sha256(json.dumps(preprocessing, sort_keys=True).encode())
     for part in parts:
         for array in (part.x, part.y):
             plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))

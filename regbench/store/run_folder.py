@@ -36,7 +36,6 @@ from regbench.store.run_files import format_json, format_result, read_optional, 
 if TYPE_CHECKING:
     from torch import Tensor
 
-COMPLETE = ENDED
 RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256", "timing_bytes")
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -293,9 +292,8 @@ class RunFolder:
 def _read_commit(path: Path) -> Checkpoint:
     """Read a checkpoint that is a commit record, which `best.safetensors` under another name is not."""
     commit = read_checkpoint(path)
-    facts = commit.facts
-    lengths = [facts.get(name) for name in ("metrics_bytes", "timing_bytes")]
-    texts = [facts.get(name) for name in ("config_hash", "metrics_sha256")]
+    lengths = [commit.facts.get(name) for name in ("metrics_bytes", "timing_bytes")]
+    texts = [commit.facts.get(name) for name in ("config_hash", "metrics_sha256")]
     if not (all(type(n) is int and n >= 0 for n in lengths) and all(isinstance(text, str) for text in texts)):
         raise DamagedCheckpointError(f"{path} is a checkpoint, but not one to resume from")
     return commit

@@ -101,7 +101,7 @@ def answered(work: Path, *words: str, before: Sequence[Callable[[], object]] = (
     known = contents(work / "runs")
     ended = command(work, *words, before=before).wait()
     assert ended.code == 0, ended.err
-    assert "finished already, nothing to do" in ended.out
+    assert "trained already, nothing to do" in ended.out
     assert contents(work / "runs") == known
     return ended.err
 
@@ -171,6 +171,16 @@ def test_other_bytes_with_the_same_rows_are_the_same_data(work: Path) -> None:
     assert answered(work, *words) == ""
 
 
+@pytest.mark.parametrize("column", ["a", "y"])
+def test_rows_in_another_unit_are_other_data(work: Path, column: str) -> None:
+    """Standardised they are the same numbers; but the losses, or what a stored model makes of raw rows, are not."""
+    words = (*write_csv(work, 0.0), *SHORT)
+    trained(work, *words)
+    rows = table(0.0)
+    rows.assign(**{column: rows[column] * 2.0}).to_csv(work / "rows.csv", index=False)
+    assert "rows.csv has changed since" in refused(work, *words)
+
+
 def test_size_and_time_put_back_do_not_hide_other_bytes(work: Path) -> None:
     words = (*write_csv(work, 0.0), *SHORT)
     trained(work, *words)
@@ -191,7 +201,7 @@ def test_results_shared_by_two_folders_belong_to_the_file_of_one(work: Path) -> 
         write_csv(work / name, shift)
     shared = f"runs={work / 'runs'}"
     again = command(work / "same", *words, shared).wait()
-    assert (again.code, "finished already" in again.out) == (0, True)
+    assert (again.code, "trained already" in again.out) == (0, True)
     before = contents(work / "runs")
     ended = command(work / "other", *words, shared).wait()
     assert ended.code == 2

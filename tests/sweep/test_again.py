@@ -38,7 +38,7 @@ def test_a_finished_sweep_is_left_as_it_is_and_a_larger_one_adds_its_new_runs(wo
     assert len(read_table(work / "runs/default/sweep.csv")) == 6
 
 
-@pytest.mark.parametrize("complete", [True, False])
+@pytest.mark.parametrize("finished", [True, False])
 def test_fresh_trains_all_again(work: Path, finished: bool) -> None:
     seeds = "seed=0,1,2"
     assert sweep(work, *WORDS, seeds if finished else "seed=1").code == 0
