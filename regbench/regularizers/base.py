@@ -66,7 +66,10 @@ class Regularizer:
     # -- once ----------------------------------------------------------------------------------------------------
 
     def training_data(self, rows: Rows, ctx: Context) -> Rows:
-        """Return the training set to learn from; validation and test data are never seen here."""
+        """Return the training set to learn from; validation and test data are never seen here.
+
+        It acts before the first step, so that a ramp of a hyper-parameter has no effect on it.
+        """
         return rows
 
     def about(self, rows: Rows, ctx: Context) -> Params:

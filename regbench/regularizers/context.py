@@ -100,7 +100,8 @@ class Forward(Protocol):
             x: the inputs.
             stream: source of the masks and noises of this pass: empty repeats those of the main pass (an attack on
                 it), any other name has its own (a second view).
-            weights: parameters of another network of this shape, in place of this step's.
+            weights: parameters, and norm statistics if they are among them, of another network of this shape, in
+                place of this step's.
             training: False for evaluation mode, in which rows do not depend on each other.
         """
 

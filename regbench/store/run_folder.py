@@ -108,8 +108,8 @@ class RunFolder:
         Raises:
             StorageError: `result.json` cannot be read, is not a result, or is one of a later schema.
         """
-        result = read_result(self._result)
-        return result if result is not None and result["status"] in ENDED else None
+        result = read_result(self._result) or {}
+        return result if result.get("status") in ENDED else None
 
     def whole_result(self) -> dict[str, Any] | None:
         """Return the result of a run that has ended and whose folder is whole; None when there is none yet.
@@ -163,7 +163,7 @@ class RunFolder:
                 or set of columns, or committed rows were edited. Nothing was changed.
         """
         self._config_hash = config_hash
-        commit, (_, damage) = self.newest_commit(), self._newest or (None, None)
+        commit, damage = self._newest or self._read_newest()
         self._newest = None  # its tensors are the caller's from here on
         if commit is None:
             self._metrics = Table.start(self.path / "metrics.csv", header)

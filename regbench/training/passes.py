@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -55,11 +55,16 @@ class Passes:
 
     def forward(self, x: Tensor, *, stream: str = "", weights: Params | None = None, training: bool = True) -> Tensor:
         """Return the outputs `[B, C]` of a further pass, as `regularizers.context.Forward` describes."""
-        own = self.run.weights if weights is None else weights
+        if weights is not None:
+            # A state that `begin` made of a network has its norm statistics too, and they belong to its weights.
+            buffers = {name: weights.get(name, value) for name, value in self.run.buffers.items()}
+            return replace(self, run=self.run._replace(weights=weights, buffers=buffers)).forward(
+                x, stream=stream, training=training
+            )
         if not training:
-            return self.evaluate(x, own)
+            return self.evaluate(x, self.run.weights)
         contexts = Contexts(self.spec.facts, self.run, self.moment, stream)
-        seen = self._seen(own, len(x), contexts)
+        seen = self._seen(self.run.weights, len(x), contexts)
         return self._apply(x, seen, lambda site, h: self._disturb(site, h, contexts), training=True)[0]
 
     def evaluate(self, x: Tensor, weights: Params) -> Tensor:

@@ -100,7 +100,7 @@ def test_stacked_input_noise_has_the_bits_of_runs_alone_and_zero_is_off(distribu
     assert torch.equal(off.x, batch.x)
 
 
-def test_poisson_noise_survives_values_below_zero_from_an_earlier_technique() -> None:
+def test_poisson_noise_survives_values_below_zero_from_an_earlier_regularizer() -> None:
     x = torch.tensor([[-1.0, 2.0]])
     noisy = InputNoise(distribution="poisson", strength=0.5).batch(rows_of(x), make_context(RANDOM)).x
     assert noisy[0, 0] == 0.0

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regbench.compose.loader import PRIMARY, CheckedLoader, search_path
-from regbench.compose.sweep_runs import plan_sweep
+from regbench.compose.loader import PRIMARY, open_loader
+from regbench.compose.sweep_runs import compose_sweep
 from regbench.errors import ConfigError
 from regbench.regularizers.registry import build_regularizers
 from regbench.runs.prepare import build_records
 from regbench.schedules.ramps import Ramp, build_ramps, check_ramps, ramp_regularizers
 from regbench.schedules.schedule import build_schedule
-from regbench.sweeps.plan.stacking import find_groups
+from regbench.sweeps.plan.stacking import find_stacks
 
 SHAPES = ("linear", "cosine", "step")
 
@@ -106,23 +106,24 @@ def test_every_default_is_a_line_over_the_whole_training() -> None:
 # -- in a sweep ------------------------------------------------------------------------------------------------------
 
 
-def plan(*words: str) -> list[Any]:
-    return plan_sweep(CheckedLoader(search_path(None, None)), PRIMARY, list(words))
+def compose(*words: str) -> list[Any]:
+    with open_loader(None, None, warn=pytest.fail) as loader:
+        return compose_sweep(loader, PRIMARY, [list(words)])
 
 
 def test_runs_with_different_ramps_are_not_stacked_and_runs_with_the_same_are() -> None:
     ends = ["{dropout:{rate:{end:0.5}}}", "{dropout:{rate:{end:1.0}}}", "{}"]
     words = ("regularizer=dropout", "regularizer.dropout.rate=0.2,0.4", f"schedule.ramp={','.join(ends)}", "seed=0,1")
-    configs = plan(*words)
+    configs = compose(*words)
     assert len(configs) == 12
-    groups = find_groups(configs)
-    ramps: list[Mapping[str, Any]] = [build_records(configs[places[0]]).schedule.ramp for places in groups]
-    assert sorted(map(len, groups)) == [4, 4, 4]
+    stacks = find_stacks(configs)
+    ramps: list[Mapping[str, Any]] = [build_records(configs[places[0]]).schedule.ramp for places in stacks]
+    assert sorted(map(len, stacks)) == [4, 4, 4]
     assert sorted(len(ramp) for ramp in ramps) == [0, 1, 1]
 
 
 def test_a_ramp_of_a_regularizer_that_is_not_selected_is_refused_before_any_data_is_read() -> None:
-    (config,) = plan(
+    (config,) = compose(
         "regularizer=l2",
         "dataset=csv",
         "dataset.path=no_such.csv",
