@@ -29,4 +29,4 @@ def prices(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Images of digits."""
-    return train(tmp_path_factory.mktemp("digits"), "dataset=digits_image", "model=cnn")
+    return train(tmp_path_factory.mktemp("digits"), "dataset=digits_image", "model=cnn", "model.channels=[4,8]")

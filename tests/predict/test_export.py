@@ -62,8 +62,11 @@ def test_a_table_with_everything_in_it(people: Trained, prices: Trained, tmp_pat
 
 
 CASES = {
-    "image": ({"name": "digits", "layout": "image"}, ("dataset=digits_image", "model=cnn", "regularizer=batch_norm")),
-    "series": ({"name": "mnist1d"}, ("dataset=mnist1d", "model=conv1d", "schedule.batch_size=512")),
+    "image": (
+        {"name": "digits", "layout": "image"},
+        ("dataset=digits_image", "model=cnn", "model.channels=[4,8]", "regularizer=batch_norm"),
+    ),
+    "series": ({"name": "mnist1d"}, ("dataset=mnist1d", "model=conv1d", "model.channels=8")),
     "vote": (
         {"name": "digits"},
         ("regularizer=bagging", "regularizer.bagging.combination=vote", "model.activation=gelu"),

@@ -18,7 +18,7 @@ from regbench.config.fields import build
 from regbench.data.loading import dataset_class
 from regbench.data.splitting import split_rows
 
-SHORT = ("-q", "schedule.epochs=4")
+SHORT = ("-q", "threads=1", "schedule.epochs=4")
 
 
 @dataclass(frozen=True)
