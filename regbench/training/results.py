@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from regbench.metrics import LOSS
@@ -19,8 +20,7 @@ def describe_results(
 ) -> list[dict[str, object]]:
     """Return the content of result.json for each run: its best weights restored, evaluated again, and its last."""
     spec = best.spec
-    at_best = measure_parts(best, data.full, data.full_ends)
-    at_last = measure_parts(last, data.full, data.full_ends)
+    at_best, at_last = measure_all(best, data), measure_all(last, data)
     return [
         {
             "status": ending.state.value,
@@ -36,6 +36,20 @@ def describe_results(
         }
         for place, (track, ending) in enumerate(zip(tracks, endings, strict=True))
     ]
+
+
+def measure_all(networks: Networks, data: TrainingSet) -> Tensor:
+    """Return loss and metric of every run on train, validation and test, `[S, parts, 2]`.
+
+    Each part is measured by itself, as whoever has only the rows of one part will: a product with other rows beside
+    them may be rounded otherwise.
+    """
+    starts = [0, *data.full_ends[:-1]]
+    parts = [
+        data.full._replace(x=data.full.x[start:end], y=data.full.y[start:end])
+        for start, end in zip(starts, data.full_ends, strict=True)
+    ]
+    return torch.cat([measure_parts(networks, part, [len(part.x)]) for part in parts], 1)
 
 
 def _figures(spec: TrainingSpec, parts: Tensor) -> dict[str, dict[str, float] | None]:
