@@ -1,4 +1,4 @@
-"""What a network learns to do, and the figure by which it is judged besides its loss."""
+"""Tasks that a network can learn."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from regbench.data.records import Raw
 
 @dataclass(frozen=True, kw_only=True)
 class SplitRule:
-    """Which rows are for training, for validation and for the test; nothing else decides it.
+    """Rule that alone decides which rows are for training, for validation and for the test.
 
     `test` and `val` are fractions of all rows, rounded up. A source with a published test part keeps that part: `test`
     is then null, and `val` is a fraction of the other rows; without such a part null means 0.2. `val` 0 means no

@@ -1,4 +1,4 @@
-"""Which rows train, validate and test, and which training labels are noise: everything random about the data.
+"""Choice of the rows that train, validate and test, and of noisy training labels: everything random about the data.
 
 Each random choice has a stream of its own, so that `train_size` and `label_noise` never move a row to another part,
 and a smaller training set or less noise is a part of the larger one.

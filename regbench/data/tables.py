@@ -25,7 +25,7 @@ SEPARATORS = ",;\t|"
 
 @dataclass(frozen=True, kw_only=True)
 class Table(Dataset):
-    """What the kinds of table files share: which column is the target, and what is done with the others.
+    """Base of all kinds of table files: which column is the target, and what is done with the others.
 
     Numbers stay numbers, missing ones become the median of the training rows; truth values are 0 and 1; dates are days
     since 1970-01-01; texts become one column of 0 and 1 for each text of the training rows, missing being one of them.

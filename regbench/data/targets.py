@@ -1,4 +1,4 @@
-"""What a column of targets means: classes or numbers."""
+"""Meaning of a column of targets: classes or numbers."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DataShape:
-    """What a model may know of the data.
+    """Facts about the data that a model may ask.
 
     `task` is classification or regression; `layout` is table (rows `[D]`), series (`[C, L]`) or image (`[C, H, W]`).
     `shape` is the shape of one row and `outputs` the number of classes, or 1.

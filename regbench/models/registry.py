@@ -1,4 +1,4 @@
-"""Where models are found: one module each in this folder, and the entry points `regbench.models`."""
+"""Registry of models: one module each in this folder, and the entry points `regbench.models`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the proximal forms of the sparse penalties share."""
+"""Shared parts of the proximal forms of the sparse penalties."""
 
 from __future__ import annotations
 

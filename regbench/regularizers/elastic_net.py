@@ -28,7 +28,7 @@ class ElasticNet(Regularizer):
     optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros.
 
     Other libraries: scikit-learn's ElasticNet(α, l1_ratio), which minimises 1/(2n) ‖y − Xw‖² + the penalty with α,
-    is strength 2α beside the mean squared error. Keras' L1L2(l1, l2) is l1 = strength · r,
+    is strength 2α next to the mean squared error. Keras' L1L2(l1, l2) is l1 = strength · r,
     l2 = ½ · strength · (1 − r).
 
     Source: Zou & Hastie (2005), eq. 3, in the form of Friedman, Hastie & Tibshirani (2010), eqs. 2 and 5.

@@ -15,7 +15,7 @@ from regbench.regularizers.base import Context, Params, Regularizer, Rows, State
 
 @dataclass(frozen=True, kw_only=True)
 class EMA(Regularizer):
-    """Exponential moving average (EMA) of the weights: evaluation uses w̄, training goes on with w.
+    """Exponential moving average (EMA) of the weights: evaluation uses w̄, training continues with w.
 
     w̄ ← decay · w̄ + (1 − decay) · w after every update; the first update sets w̄ = w. The running statistics of
     norm layers are averaged with the weights, integer buffers are those of the last step. decay 0 is off. An average

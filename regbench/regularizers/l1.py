@@ -32,7 +32,7 @@ class L1(Regularizer):
     Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 
     Other libraries: Keras' L1(λ) is the subgradient; torch has none. The lasso of scikit-learn, which minimises
-    1/(2n) ‖y − Xw‖² + α‖w‖₁, is strength 2α beside the mean squared error.
+    1/(2n) ‖y − Xw‖² + α‖w‖₁, is strength 2α next to the mean squared error.
 
     Source: Tibshirani (1996), eq. 1; proximal step: Beck & Teboulle (2009), eq. 1.5; with an adaptive metric:
     Duchi, Hazan & Singer (2011), section 5.1.

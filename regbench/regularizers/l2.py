@@ -20,7 +20,7 @@ class L2(Regularizer):
 
     Other libraries: `weight_decay` of torch.optim.SGD and Adam is strength with scope `all`; Keras' L2(λ) is λΣw²,
     that is scaling `full`, or strength 2λ. Ridge regression that minimises ‖y − Xw‖² + α‖w‖² over n rows is
-    strength 2α/n beside the mean squared error. Under an adaptive optimizer the penalty's gradient is rescaled like
+    strength 2α/n next to the mean squared error. Under an adaptive optimizer the penalty's gradient is rescaled like
     the loss's, so this is not weight decay: that is the technique `weight_decay`.
 
     Source: Krogh & Hertz (1991); in this form Goodfellow, Bengio & Courville (2016), section 7.1.1.

@@ -1,4 +1,4 @@
-"""What a run fits to its data before training and a network needs to predict: stored in the run's folder at its start.
+"""Record of what a run fits to its data and a network needs to predict, stored in the run's folder at its start.
 
 `preprocessing.json` holds the preprocessing and the facts that regularizers may ask about. Models with a part that is
 fitted to the training inputs find these in `preprocessing.safetensors`, which other runs do not have.

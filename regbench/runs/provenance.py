@@ -1,4 +1,4 @@
-"""What a result depends on besides its configuration: data, code, versions, machine; recorded in `run.json`."""
+"""Provenance of a result besides its configuration: data, code, versions, machine; recorded in `run.json`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGES = (*DATA_PACKAGES, "torch", "imbalanced-learn", "hydra-core", "omegacon
 
 
 class Environment(TypedDict):
-    """What surrounds a training: the same for all runs of a process."""
+    """Surroundings of a training, the same for all runs of a process."""
 
     schema: int
     versions: Mapping[str, str]
@@ -62,7 +62,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Differences:
-    """How the origins of two results differ; what only one of them records does not count."""
+    """Differences between the origins of two results; what only one of them records does not count."""
 
     data: bool = False
     sources: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Whether an earlier run may be shown or resumed: only with the configuration, the data and the code that made it."""
+"""Reuse of an earlier run: only with the configuration, the data and the code that made it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ PACKAGES = {"model": "regbench.models", "regularizer": "regbench.regularizers"}
 
 @dataclass(frozen=True)
 class Source:
-    """Where a class comes from and what its source was."""
+    """Origin of a class and the hash of its source."""
 
     module: str
     """Module that defines the class, or through which its package offers it."""

@@ -1,4 +1,4 @@
-"""How long and how fast a run trains: epochs, batch size, optimizer, learning-rate curve, stopping rule."""
+"""Schedules: epochs, batch size, optimizer, learning-rate curve, stopping rule, ramps."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ Part = TypeVar("Part", bound="DataclassInstance")
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How long and how fast a run trains.
+    """Length and pace of a training.
 
     `epochs` is the most it trains; `batch_size` is the rows per update, None for the whole training set (written
     `batch_size=full`); `precision` is the type of weights and arithmetic; `ramp` says which hyper-parameters of

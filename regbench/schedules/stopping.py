@@ -22,7 +22,7 @@ from regbench.metrics import MONITORED, find_metric
 
 @dataclass(frozen=True)
 class Observation:
-    """What an epoch measured: its number, the first being 1, and its columns by name.
+    """Figures of one epoch: its number, the first being 1, and its columns by name.
 
     `weight_change_l2` and `weight_change_max` compare with the weights `rule.lag` epochs ago (the initial weights
     count as epoch 0); they are left out while there are none so old.
@@ -34,7 +34,7 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True)
 class StopState:
-    """What a rule remembers between epochs.
+    """Memory of a rule between epochs.
 
     `misses` counts the epochs in a row that speak for stopping: without improvement or, for the weight rules, with
     too small a change. `best_value` is the last *improvement* (by more than min_delta), always finite or None.
@@ -58,7 +58,7 @@ class StopState:
 
 @dataclass(frozen=True)
 class Decision:
-    """What follows for the next epoch: stop and why, else what to multiply the learning rate by (1.0: as the curve)."""
+    """Decision about the next epoch: stop and why, else the factor of the learning rate (1.0: as the curve)."""
 
     stop: bool = False
     reason: str | None = None
@@ -67,7 +67,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class StopRule(ABC):
-    """When training ends before the last epoch of the schedule."""
+    """Rule that ends training before the last epoch of the schedule."""
 
     name: ClassVar[str]
 

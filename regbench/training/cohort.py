@@ -74,7 +74,7 @@ class Networks:
 
 
 class Before(NamedTuple):
-    """What networks were before a step."""
+    """Networks as they were before a step."""
 
     flat: Tensor
     """The weights `[S, P]`; the present ones, if nobody needs the old ones."""

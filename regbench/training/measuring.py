@@ -16,7 +16,7 @@ from regbench.training.training_set import TrainingSet
 
 
 class Measured:
-    """What the steps of one epoch reported, for all networks; its figures are means over each run's ensemble."""
+    """Reports of the steps of one epoch, for all networks; its figures are means over each run's ensemble."""
 
     def __init__(self, spec: TrainingSpec) -> None:
         self._spec = spec

@@ -17,7 +17,7 @@ from regbench.training.spec import TrainingSpec
 
 
 class Passed(NamedTuple):
-    """What a step's own pass leaves."""
+    """Results of a step's own pass."""
 
     outputs: Tensor
     """Logits or predictions, `[B, C]`, in the targets' type."""

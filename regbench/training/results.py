@@ -1,4 +1,4 @@
-"""What a run ends with: figures at the best and at the last epoch, measured on all rows of every part."""
+"""Result of a run: figures at the best and at the last epoch, measured on all rows of every part."""
 
 from __future__ import annotations
 

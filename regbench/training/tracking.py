@@ -44,7 +44,7 @@ def begin_track(rule: StopRule) -> Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What one epoch of a run came to."""
+    """Outcome of one epoch of a run."""
 
     row: Mapping[str, float | int | None]
     """Its row of metrics.csv."""
@@ -56,7 +56,7 @@ class Epoch:
 
 
 class Ending(NamedTuple):
-    """How a run ended."""
+    """End of a run: its state and why."""
 
     state: RunState
     reason: str
