@@ -43,7 +43,7 @@ class InputNoise(Regularizer):
     high: float | None = number(None, optional=True, help="salt; null: the greatest value of each input in the batch")
 
     def check(self, facts: Facts) -> None:
-        """Refuse negative inputs for poisson, and salt and pepper whose strength is not a probability or that has no range."""
+        """Refuse negative inputs for poisson, and salt and pepper without a probability or a range."""
         if self.distribution == "poisson" and not facts.nonnegative:
             raise refuse("input_noise", "poisson needs inputs >= 0: set dataset.standardize=false")
         if self.distribution != "salt_and_pepper":
