@@ -30,7 +30,7 @@ class LogitPenalty(Regularizer):
 
     strength: Hyper = hyper(1e-3, search=(1e-5, 1e-1), log=True, off=0.0, help="weight")
 
-    def row_loss(self, losses, outputs, batch):
+    def row_loss(self, losses, outputs, batch, ctx):
         """Return the losses with the penalty."""
         return losses + scaled(self.strength) * outputs.FORMULA.mean(-1)
 '''
@@ -100,13 +100,12 @@ def plugin(tmp_path: Path) -> Plugin:
 INTERRUPT = """
 import os
 from regbench.training import fit
-from regbench.training.cohort import Cohort
 fit.COMMIT_SECONDS = 0.0
-step, calls = Cohort.step, []
-def strike(self, *given):
+step, calls = fit.train_step, []
+def strike(*given):
     calls.append(1)
-    return os._exit(7) if len(calls) == 5 else step(self, *given)
-Cohort.step = strike
+    return os._exit(7) if len(calls) == 5 else step(*given)
+fit.train_step = strike
 """
 
 
@@ -115,7 +114,7 @@ def test_another_formula_refuses_a_finished_run(plugin: Plugin) -> None:
     assert plugin.run().returncode == 0
     folder = run_folder(plugin.root)
     first = contents(folder)
-    assert "finished already" in plugin.run().stdout
+    assert "trained already" in plugin.run().stdout
     plugin.write(formula="abs()", factor="1.0")
     assert "was trained by other code: regularizer logit_penalty has changed since" in plugin.refused()
     plugin.write(formula="square()", factor="50.0")
@@ -125,7 +124,7 @@ def test_another_formula_refuses_a_finished_run(plugin: Plugin) -> None:
     assert plugin.run("resume=fresh").returncode == 0
     (other,) = (plugin.root / "runs/other").iterdir()
     assert contents(folder)["metrics.csv"] == contents(other)["metrics.csv"] != first["metrics.csv"]
-    assert "finished already" in plugin.run().stdout
+    assert "trained already" in plugin.run().stdout
 
 
 @pytest.mark.slow
@@ -149,6 +148,6 @@ def test_shipped_code_binds_runs_of_the_same_version_only(plugin: Plugin) -> Non
     record["versions"]["regbench"] = "0.0.9"
     path.write_text(json.dumps(record))
     shown = plugin.run(regularizer="l2")
-    assert (shown.returncode, "finished already" in shown.stdout) == (0, True)
+    assert (shown.returncode, "trained already" in shown.stdout) == (0, True)
     note = "this run was made by regbench 0.0.9, this is 0.1.0; the code of regularizer l2 has changed since"
     assert shown.stderr == f"regbench: note: {note}\n"

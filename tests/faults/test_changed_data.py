@@ -101,7 +101,7 @@ def answered(work: Path, *words: str, before: Sequence[Callable[[], object]] = (
     known = contents(work / "runs")
     ended = command(work, *words, before=before).wait()
     assert ended.code == 0, ended.err
-    assert "finished already, nothing to do" in ended.out
+    assert "trained already, nothing to do" in ended.out
     assert contents(work / "runs") == known
     return ended.err
 
@@ -191,7 +191,7 @@ def test_results_shared_by_two_folders_belong_to_the_file_of_one(work: Path) -> 
         write_csv(work / name, shift)
     shared = f"runs={work / 'runs'}"
     again = command(work / "same", *words, shared).wait()
-    assert (again.code, "finished already" in again.out) == (0, True)
+    assert (again.code, "trained already" in again.out) == (0, True)
     before = contents(work / "runs")
     ended = command(work / "other", *words, shared).wait()
     assert ended.code == 2

@@ -151,7 +151,7 @@ def test_finished_run_is_not_touched_and_needs_no_torch(work: Path, reference: M
     call = [sys.executable, "-X", "importtime", "-m", "regbench", "run", *WORDS]
     done = subprocess.run(call, cwd=work, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
-    assert done.stdout.lstrip().startswith("finished already, nothing to do")
+    assert done.stdout.lstrip().startswith("trained already, nothing to do")
     assert contents(work / "runs") == before
     assert mtimes(work / "runs") == times
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -309,4 +309,4 @@ def test_run_that_diverges_is_complete_and_says_so(warm: None, work: Path) -> No
     assert result["rolled_back_to"] == 0
     assert "diverged" in ended.out
     again = command(work, *words, "schedule.batch_size=16", "threads=1").wait()
-    assert (again.code, "finished already" in again.out) == (0, True)
+    assert (again.code, "trained already" in again.out) == (0, True)
