@@ -136,7 +136,7 @@ class PlainLines:
         """Print the run's name and the headings."""
         self.first = start.first_epoch
         self.step = max(1, -(-(start.epochs - self.first + 1) // PLAIN_LINES))
-        self._print(start.run_id, *headings(start.metric))
+        self._print(start.run_id, *start.order, *headings(start.metric))
 
     def due(self, epoch: int) -> bool:
         """Tell whether the epoch is the first or ends a twentieth of the run."""
@@ -168,7 +168,7 @@ class LiveTable:
         from rich.console import Console
         from rich.live import Live
 
-        self.heading, self.epochs = (start.run_id, *headings(start.metric)), start.epochs
+        self.heading, self.epochs = (start.run_id, *start.order, *headings(start.metric)), start.epochs
         empty = (f"{start.first_epoch - 1}/{start.epochs}", *("-" for _ in WIDTHS[1:]))
         console = Console(file=self.stream, highlight=False)
         # auto_refresh would draw from a second thread, in competition with the training.

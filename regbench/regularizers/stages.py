@@ -102,6 +102,12 @@ def describe_order(stages: Stages) -> list[dict[str, object]]:
     ]
 
 
+def describe_shared(stages: Stages) -> tuple[str, ...]:
+    """Return the stages at which several regularizers act and order matters: `batch: mixup, cutout`."""
+    shared = ((stage, names_of(stages[method])) for method, stage in STAGES.items() if method in RANKS)
+    return tuple(f"{stage}: {', '.join(names)}" for stage, names in shared if len(names) > 1)
+
+
 def names_of(acting: Iterable[tuple[str, Regularizer]]) -> list[str]:
     """Return the names of regularizers at a stage, in their order."""
     return [name for name, _ in acting]

@@ -94,7 +94,7 @@ def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder, observer
         begin_run(config, prepared, folder, checkpoint, describe_environment(config.device))
         run = make_run(prepared.spec, config.seed, FolderSink(folder), prepared.commit_record(threads), checkpoint)
         first = 1 if checkpoint is None else int(before["track"]["epoch"]) + 1
-        start = RunStart(config.run_id(), prepared.spec.schedule.epochs, first, prepared.spec.metric.name)
+        start = _describe_start(config, prepared, first)
         values: Mapping[str, object] | None = None
         try:
             values = _fit(prepared, run, observer, start, stop)
@@ -104,6 +104,14 @@ def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder, observer
         deliver(stop.number)  # also where it came too late for this run: what comes after it is not wanted any more
     assert values is not None, "training is interrupted only on request"
     return read_result(config.folder(), values)
+
+
+def _describe_start(config: RunConfig, prepared: PreparedRun, first_epoch: int) -> RunStart:
+    from regbench.regularizers.stages import describe_shared
+
+    spec = prepared.spec
+    order = describe_shared(spec.stages)
+    return RunStart(config.run_id(), spec.schedule.epochs, first_epoch, spec.metric.name, order)
 
 
 def _fit(

@@ -174,3 +174,9 @@ def test_headings_stand_over_their_columns(metric: str) -> None:
     loss, trains = groups.index("loss"), [i for i in range(len(parts)) if parts.startswith("train", i)]
     assert trains[0] <= loss < parts.index("val") + 3
     assert groups.index(metric[:5]) > parts.index("val") + 3
+
+
+def test_the_order_of_regularizers_stands_under_the_runs_name() -> None:
+    stream = io.StringIO()
+    open_progress(stream).begin(RunStart("run", 10, 1, "accuracy", ("batch: mixup, cutout",)))
+    assert stream.getvalue().splitlines()[:2] == ["run", "batch: mixup, cutout"]

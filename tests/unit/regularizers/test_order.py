@@ -19,7 +19,16 @@ from regbench.regularizers.gradient_noise import GradientNoise
 from regbench.regularizers.input_noise import InputNoise
 from regbench.regularizers.mixup import Mixup
 from regbench.regularizers.registry import build_regularizers
-from regbench.regularizers.stages import RANKS, STAGES, Stages, arrange, describe_order, names_of, rank_of
+from regbench.regularizers.stages import (
+    RANKS,
+    STAGES,
+    Stages,
+    arrange,
+    describe_order,
+    describe_shared,
+    names_of,
+    rank_of,
+)
 from tests.contract.conftest import fitting_setting, train
 from tests.unit.regularizers.stacked import make_context, make_facts, make_rows
 
@@ -159,3 +168,9 @@ def test_a_confident_error_of_every_member_has_a_finite_loss() -> None:
     combined = bagging.combine(logits.log_softmax(-1), make_facts())
     # log((e^-200 + e^-190) / 2) = -190 - log 2 + log(1 + e^-10)
     assert combined[0, 1].item() == pytest.approx(-190.0 - 0.693147 + 4.54e-5, abs=1e-4)
+
+
+def test_only_stages_in_which_several_act_and_order_matters_are_told() -> None:
+    names = ("cutout", "mixup", "l2", "l1", "dropout")
+    stages = arrange(build_regularizers({name: {"name": name} for name in names}))
+    assert describe_shared(stages) == ("batch: mixup, cutout",)
