@@ -1,8 +1,9 @@
-"""Figures and times as text, so that progress, tables and curves agree."""
+"""Figures, times and lists of words as text, so that progress, tables and curves agree."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def format_figure(value: float | None) -> str:
@@ -33,3 +34,12 @@ def format_seconds(seconds: float | None) -> str:
         return f"{rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Write a list as a sentence does.
+
+    >>> [join_words(words) for words in ([], ["a"], ["a", "b"], ["a", "b", "c"])]
+    ['', 'a', 'a and b', 'a, b and c']
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

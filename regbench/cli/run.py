@@ -76,7 +76,11 @@ def _plan(configs: Sequence[RunConfig]) -> int:
 
 
 def _sweep(configs: Sequence[RunConfig]) -> int:
-    """Train a sweep, print what became of it, and return 0, 1 where a run failed, or 128 and the signal."""
+    """Train a sweep and print what became of it.
+
+    Returns:
+        0; 1 where a run failed or the data changed meanwhile; 128 and the signal where one left runs to train.
+    """
     from regbench.display.sweep_progress import QuietSweep, open_sweep_view
     from regbench.display.sweep_summary import print_outcome, print_sweep
     from regbench.sweeps.execute import run_sweep
@@ -86,9 +90,11 @@ def _sweep(configs: Sequence[RunConfig]) -> int:
     if not quiet:
         print_sweep(result.statuses, result.folder)
     print_outcome(result)
+    if result.changed is not None:
+        print_warning(result.changed)
     if result.signal is not None and result.left:
         return 128 + result.signal
-    return 1 if result.failed else 0
+    return 1 if result.failed or result.changed else 0
 
 
 def _inform(hydra: Hydra, name: str, args: Namespace) -> int:

@@ -10,6 +10,7 @@ from regbench.display.warning import print_warning
 from regbench.errors import ConfigError, RegbenchError, escape
 from regbench.sweeps.heartbeat import read_heartbeats
 from regbench.sweeps.manifest import BOOKKEEPING, read_planned
+from regbench.sweeps.origins import compare_files
 from regbench.sweeps.run_status import StatusReader
 from regbench.sweeps.table import write_csv
 
@@ -20,7 +21,7 @@ def show_status(name: str) -> int:
     """Print the states of a sweep's runs and write its `sweep.csv` again.
 
     Returns:
-        The exit code: 0 when all its runs are complete, 1 when some failed or are left.
+        The exit code: 0 when all its runs are complete, 1 when some failed or are left or their data have changed.
 
     Raises:
         ConfigError: there is no sweep in this folder.
@@ -41,7 +42,10 @@ def show_status(name: str) -> int:
     except RegbenchError as error:  # somebody else's folder: what is in it can be shown all the same
         print_warning(escape(str(error)))
     print_sweep(reader.statuses, folder)
-    return 0 if all(status.state.ended for status in reader.statuses) else 1
+    files = compare_files(reader.statuses)
+    for line in filter(None, (files.changed, files.missing)):
+        print_warning(line)
+    return 0 if files.changed is None and all(status.state.ended for status in reader.statuses) else 1
 
 
 def _check(folder: Path, name: str) -> None:

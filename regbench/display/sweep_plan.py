@@ -14,3 +14,5 @@ def print_plan(plan: SweepPlan) -> None:
     print(f"{total} runs, {total - plan.left} complete, {plan.left} to train")
     for line in describe_plans(plan.stacks, plan.workers) if plan.stacks else ():
         print(line)
+    for note in plan.notes:
+        print(f"note: {note}")

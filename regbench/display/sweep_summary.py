@@ -15,7 +15,8 @@ from regbench.errors import escape
 from regbench.formatting import format_figure, format_seconds
 from regbench.statuses import ENDED, RunState
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
-from regbench.sweeps.ranking import NO_VALIDATION, Score, SeedGroup, best, rank
+from regbench.sweeps.origins import list_differences
+from regbench.sweeps.ranking import MIXED_DATA, NO_VALIDATION, Score, SeedGroup, best, rank
 from regbench.sweeps.result import SweepResult
 from regbench.sweeps.run_status import RunStatus
 from regbench.sweeps.table import FILE
@@ -42,6 +43,8 @@ def print_sweep(statuses: Sequence[RunStatus], folder: Path) -> None:
     console.print()
     for part in make_leaderboard(groups, console, MOST_GROUPS):
         console.print(part)
+    for line in list_differences(statuses):
+        console.print(Text(line, "yellow"))
     console.print()
     for label, lines in _summary(statuses, groups, folder):
         for place, line in enumerate(lines):
@@ -60,7 +63,7 @@ def print_outcome(result: SweepResult) -> None:
 
 
 def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -> Iterator[RenderableType]:
-    """Yield a table for each data set, together of about `most` groups, and what has to be said about them."""
+    """Yield a table for the groups of the same data, together of about `most`, and what has to be said about them."""
     from rich.text import Text
 
     keys = telling_keys(groups)
@@ -75,6 +78,8 @@ def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -
         hidden += len(members[each:])
     hidden += sum(map(len, parts[most:]))
     yield from (Text(line, "dim") for line in _more(hidden))
+    if any(group.checksum is not None for group in groups):
+        yield Text(MIXED_DATA, "yellow")
     if any(not group.has_validation for group in groups):
         yield Text(NO_VALIDATION, "yellow")
 

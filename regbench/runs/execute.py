@@ -20,7 +20,7 @@ from regbench.runs.prepare import (
     prepare_run,
 )
 from regbench.runs.result import RunResult, read_result
-from regbench.runs.reuse import PresentData
+from regbench.runs.reuse import PresentOrigins
 from regbench.runs.threads import torch_threads
 from regbench.signals import StopSignal, deliver, stop_requests
 from regbench.store.checkpoint import CheckpointError
@@ -73,7 +73,7 @@ def _find_result(config: RunConfig, folder: RunFolder) -> RunResult | None:
     """
     if config.resume == "fresh":
         return None
-    found = finished_result(config, folder, PresentData())
+    found = finished_result(config, folder, PresentOrigins())
     if found is None:
         return None
     values, note = found

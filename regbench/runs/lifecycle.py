@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.config.run_config import RunConfig
 from regbench.runs.provenance import Environment, Origin
-from regbench.runs.reuse import PresentData, check_finished, check_resumable
+from regbench.runs.reuse import PresentOrigins, check_finished, check_resumable
 from regbench.runs.sources import describe_sources
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.run_folder import RunFolder
@@ -47,7 +47,7 @@ def draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:
 
 
 def finished_result(
-    config: RunConfig, folder: RunFolder, present: PresentData
+    config: RunConfig, folder: RunFolder, present: PresentOrigins
 ) -> tuple[dict[str, Any], str | None] | None:
     """Return the result of a run that has ended and what has to be said about it; None where there is no result.
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TypedDict
 
 import regbench
-from regbench.config.run_config import RunConfig
 from regbench.data.fingerprint import FileRecord, read_file_record
-from regbench.runs.sources import Source, describe_sources, read_sources
+from regbench.runs.sources import Source, read_sources
 from regbench.store.run_files import RUN_SCHEMA
 
 DATA_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
@@ -88,11 +87,6 @@ def describe_origin(run_json: Mapping[str, object]) -> Origin:
         sources=read_sources(run_json.get("sources")),
         versions=own,
     )
-
-
-def present_origin(config: RunConfig) -> Origin:
-    """Return the code that would train a run now; of its data, nothing is read."""
-    return Origin(config_hash=config.config_hash(), sources=describe_sources(config), versions=read_versions())
 
 
 def differences(one: Origin, other: Origin) -> Differences:

@@ -16,6 +16,7 @@ from regbench.formatting import format_figure
 from regbench.metrics import PARTS
 from regbench.statuses import RunState, read_state
 from regbench.store.json_file import read_json
+from regbench.store.run_files import RESULT_SCHEMA, check_schema
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -149,10 +150,11 @@ def load_run(folder: str | os.PathLike[str]) -> RunResult:
     path = Path(folder)
     where = escape(str(path))
     try:
-        values = read_json(path / "result.json", LARGEST_RESULT)
-        if isinstance(values, Mapping) and read_state(values.get("status")) is RunState.FAILED:
+        values = _mapping(read_json(path / "result.json", LARGEST_RESULT))
+        check_schema(values, RESULT_SCHEMA)
+        if read_state(values.get("status")) is RunState.FAILED:
             raise ConfigError(f"{where}: this run failed: {escape(str(values.get('error') or 'no reason given'))}")
-        return replace(read_result(path, values if isinstance(values, Mapping) else {}), reused=True)
+        return replace(read_result(path, values), reused=True)
     except FileNotFoundError:
         raise ConfigError(f"{where} {_explain_missing(path)}") from None
     except ValueError as error:

@@ -47,6 +47,17 @@ def read_run(path: Path) -> dict[str, object] | None:
     return _read_json(path, "the record of a run", RUN_SCHEMA)
 
 
+def check_schema(facts: Mapping[str, object], newest: int) -> None:
+    """Require that a file's content is of a schema that this version reads; without a number it is schema 1.
+
+    Raises:
+        ValueError: it is not; the text continues a sentence that begins with the file's name.
+    """
+    schema = facts.get("schema", 1)
+    if type(schema) is not int or not 1 <= schema <= newest:
+        raise ValueError(f"has schema {schema!r}, this regbench has {newest}; use that one")
+
+
 def read_optional(path: Path) -> bytes | None:
     """Return the content of a file; None where there is none.
 
@@ -77,9 +88,10 @@ def _read_json(path: Path, what: str, newest: int) -> dict[str, object] | None:
         raise StorageError(f"{path} cannot be read as {what}; put it back, {FRESH}") from error
     if not isinstance(facts, dict):
         raise StorageError(f"{path} is not {what}; put it back, {FRESH}")
-    schema = facts.get("schema", 1)
-    if type(schema) is not int or not 1 <= schema <= newest:
-        raise StorageError(f"{path} has schema {schema!r}, this regbench has {newest}; use that one, {FRESH}")
+    try:
+        check_schema(facts, newest)
+    except ValueError as error:
+        raise StorageError(f"{path} {error}, {FRESH}") from error
     return facts
 
 

@@ -22,6 +22,7 @@ from regbench.store.run_folder import RunFolder
 from regbench.sweeps.backends import Backend, LocalProcesses, open_backend
 from regbench.sweeps.manifest import BOOKKEEPING, register
 from regbench.sweeps.observer import SILENT_SWEEP, SweepObserver
+from regbench.sweeps.origins import check_reusable, describe_changes
 from regbench.sweeps.plan.assign import StackPlan, assign, assign_again, estimate_seconds, split_turn
 from regbench.sweeps.plan.measure import describe_plans, measure_stacks, plan_stacks
 from regbench.sweeps.plan.stacking import gather_stack
@@ -52,6 +53,8 @@ class SweepPlan:
     stacks: tuple[StackPlan, ...]
     """Stacks of the runs that are left, and the cohorts in which they would be trained."""
     workers: int
+    notes: tuple[str, ...] = ()
+    """What has to be known of runs that have ended, a line each."""
 
 
 def run_sweep(configs: Sequence[RunConfig], observer: SweepObserver = SILENT_SWEEP) -> SweepResult:
@@ -64,42 +67,48 @@ def run_sweep(configs: Sequence[RunConfig], observer: SweepObserver = SILENT_SWE
         observer: follows the training.
 
     Raises:
-        ConfigError: a setting of some run is not allowed, or none can be trained on its data; nothing was started.
+        ConfigError: a setting of some run is not allowed, some cannot be trained on its data, or what is there of some
+            was made from other data or by other code than those of now; nothing was started.
         StorageError: the sweep's folder cannot be written.
     """
     tracker = SweepTracker(configs)
-    with _planned(tracker, configs) as (plans, backend, stop):
+    with _planned(tracker, configs, observer.warn) as (plans, backend, stop):
         if not stop.requested():
             _begin(tracker, fresh=configs[0].resume == "fresh")
         if plans and not stop.requested():
             _train(tracker, plans, backend, stop, observer)
     tracker.look_now()
+    statuses = tuple(tracker.statuses)
+    changed = describe_changes(statuses, tracker.configs) if plans else None
     if tracker.folder.exists():
         write_csv(tracker.folder, tracker.all_statuses(observer.warn))
-    return SweepResult(folder=tracker.folder, statuses=tuple(tracker.statuses), signal=stop.number)
+    return SweepResult(folder=tracker.folder, statuses=statuses, signal=stop.number, changed=changed)
 
 
 def plan_sweep(configs: Sequence[RunConfig]) -> SweepPlan:
     """Return what `run_sweep` would train and how; the settings are checked and the cohorts measured.
 
     Raises:
-        ConfigError: a setting of some run is not allowed, or none can be trained on its data.
+        ConfigError: as `run_sweep`.
         KeyboardInterrupt: Ctrl-C.
     """
     tracker = SweepTracker(configs)
-    with _planned(tracker, configs) as (plans, backend, stop):
+    notes: list[str] = []
+    with _planned(tracker, configs, notes.append) as (plans, backend, stop):
         pass
     if stop.number is not None:
         deliver(stop.number)
-    return SweepPlan(tuple(configs), len(tracker.left()), tuple(plans), backend.workers)
+    return SweepPlan(tuple(configs), len(tracker.left()), tuple(plans), backend.workers, tuple(notes))
 
 
 @contextmanager
 def _planned(
-    tracker: SweepTracker, configs: Sequence[RunConfig]
+    tracker: SweepTracker, configs: Sequence[RunConfig], warn: Callable[[str], None]
 ) -> Iterator[tuple[Sequence[StackPlan], Backend, StopSignal]]:
     """Check and measure what is left; provide the plan, and what starts its workers until the context ends."""
     settings = read_settings(configs)
+    if configs[0].resume != "fresh":
+        check_reusable(tracker.statuses, tracker.configs, warn)
     left = tracker.left()
     backend = open_backend(settings, len(left), tracker.folder) if left else LocalProcesses(1)
     plans: Sequence[StackPlan] = []
@@ -213,6 +222,7 @@ def _train_round(
     returned: dict[int, Outcome] = {outcome.number: outcome for outcome in done.results}
     for outcome in returned.values():
         tracker.errors |= outcome.errors
+        tracker.stale |= outcome.stale
     tracker.look_now()
     tracker.errors |= _left_over(tracker, assignments, returned)
     left = {config.run_id() for config in tracker.left()}

@@ -25,7 +25,7 @@ def label_groups(groups: Sequence[SeedGroup], keys: Sequence[str]) -> list[str]:
 
 
 def name_data(group: SeedGroup) -> str:
-    """Return the settings that tell the group's data set from the others of the sweep; empty where there is one."""
+    """Return what tells the group's data from the others of the sweep; empty where all are the same."""
     keys = [key for key, _ in group.data]
     return escape(", ".join(f"{_shorten(key, keys)}={value}" for key, value in group.data))
 

@@ -1,5 +1,6 @@
 """Ranking of seed groups: runs that differ only in their seed are averaged, and groups of one data set compared.
 
+Runs of the same settings but different data, as when a file was changed in between, are groups of their own.
 A group is judged by its validation metric at the best epoch of each run, never by a training or a test figure.
 """
 
@@ -8,13 +9,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from regbench.metrics import METRICS
 from regbench.statuses import RunState
 from regbench.sweeps.manifest import ABSENT, varying
 from regbench.sweeps.run_status import RunStatus
 
+DIGITS = 10
+"""Hex digits of a checksum that a table shows."""
+
+UNKNOWN_DATA = "unknown"
+NO_DATA = "none yet"
+
+MIXED_DATA = (
+    "runs of the same settings were trained on different data (first digits of its checksum); "
+    "their figures are neither averaged nor compared"
+)
 NO_VALIDATION = "no validation part, so the groups are in the order of the plan and none is called best"
 
 
@@ -31,7 +42,8 @@ class SeedGroup:
     """Runs that differ only in their seed.
 
     `values` are all they share; `keys` those of them in which the sweep's groups differ, and `data` the part of them
-    that says on which data they were trained. Diverged runs are counted and have no part in the scores.
+    that says on which data they were trained. `checksum` is that of the data where runs of the same settings had
+    several (`mark_data`). Diverged runs are counted and have no part in the scores.
     """
 
     values: Mapping[str, object]
@@ -45,6 +57,7 @@ class SeedGroup:
     test: Score | None
     loss: Score | None
     has_validation: bool
+    checksum: str | None = None
 
     @property
     def mean(self) -> float | None:
@@ -58,8 +71,9 @@ class SeedGroup:
 
     @property
     def data(self) -> tuple[tuple[str, str], ...]:
-        """Settings that tell its data set from the others of the sweep; only groups of one data set can be compared."""
-        return tuple((key, spell(self.values[key])) for key in self.keys if is_data(key) and key in self.values)
+        """What tells its data from the others of the sweep; only groups of the same data can be compared."""
+        settings = [(key, spell(self.values[key])) for key in self.keys if is_data(key) and key in self.values]
+        return (*settings, *([] if self.checksum is None else [("data", self.checksum)]))
 
 
 def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
@@ -68,11 +82,10 @@ def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
     Groups of equal metric are ordered by validation loss; those without a figure keep the order of the plan, last.
     """
     keys = [key for key in varying([status.run for status in statuses]) if key != "seed"]
-    by_values: dict[tuple[str, ...], list[RunStatus]] = {}
-    for status in statuses:
-        values = status.run.values
-        by_values.setdefault(tuple(_mark(values.get(key, ABSENT)) for key in keys), []).append(status)
-    groups = [_score(runs, tuple(keys)) for runs in by_values.values()]
+    by_values: dict[tuple[str | None, ...], list[RunStatus]] = {}
+    for status, checksum in zip(statuses, mark_data(statuses, keys), strict=True):
+        by_values.setdefault((checksum, *_pick(status, keys)), []).append(status)
+    groups = [replace(_score(runs, tuple(keys)), checksum=known[0]) for known, runs in by_values.items()]
     places = {data: place for place, data in enumerate(dict.fromkeys(group.data for group in groups))}
     return sorted(groups, key=lambda group: (places[group.data], *_merit(group)))
 
@@ -86,6 +99,26 @@ def best(groups: Sequence[SeedGroup]) -> list[SeedGroup]:
     return list(first.values())
 
 
+def mark_data(statuses: Sequence[RunStatus], keys: Sequence[str]) -> list[str | None]:
+    """Return the first digits of each run's data checksum where runs of the same data set settings had several data.
+
+    It is `UNKNOWN_DATA` for a result that does not say it, `NO_DATA` for a run without a result, and None where all
+    runs of the same settings had the same data.
+
+    Args:
+        statuses: the runs.
+        keys: the settings in which they differ.
+    """
+    marks = [_checksum(status) for status in statuses]
+    if len({*marks} - {NO_DATA}) <= 1:
+        return [None] * len(marks)
+    settings = [_pick(status, [key for key in keys if is_data(key)]) for status in statuses]
+    found: dict[tuple[str, ...], set[str]] = {}
+    for own, mark in zip(settings, marks, strict=True):
+        found.setdefault(own, set()).add(mark)
+    return [mark if len(found[own] - {NO_DATA}) > 1 else None for own, mark in zip(settings, marks, strict=True)]
+
+
 def is_data(key: str) -> bool:
     """Tell whether a key says on which data a run is trained."""
     return key.startswith("dataset.")
@@ -94,6 +127,16 @@ def is_data(key: str) -> bool:
 def spell(value: object) -> str:
     """Write a value as a configuration does: `null`, `true`, `[64, 64]`, `0.001`."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _checksum(status: RunStatus) -> str:
+    if not status.state.ended:
+        return NO_DATA
+    return (status.origin.data_checksum or UNKNOWN_DATA)[:DIGITS]
+
+
+def _pick(status: RunStatus, keys: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_mark(status.run.values.get(key, ABSENT)) for key in keys)
 
 
 def _mark(value: object) -> str:

@@ -25,7 +25,10 @@ class Best:
     """The best seed group of one data set, judged by the validation metric at the best epoch of each run."""
 
     data: Mapping[str, str]
-    """Settings that tell its data set from the others of the sweep; empty where there is one."""
+    """What tells its data from the others of the sweep; empty where all are the same.
+
+    Settings, and as `data` the first digits of the checksum where runs of the same settings had different data.
+    """
     overrides: list[str]
     """The settings that train it again, besides those that all runs of the sweep share."""
     metric: str
@@ -44,6 +47,8 @@ class SweepResult:
     statuses: tuple[RunStatus, ...]
     signal: int | None = None
     """The signal (SIGINT, SIGTERM) that was asked to end the sweep; None where none was."""
+    changed: str | None = None
+    """Runs that were trained on other data than those at the end of the sweep, in one line; None where none were."""
 
     @cached_property
     def runs(self) -> list[RunResult]:

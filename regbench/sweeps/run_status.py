@@ -6,16 +6,18 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard
 
+from regbench.runs.provenance import Origin, describe_origin
 from regbench.statuses import RunState, read_state
 from regbench.store.json_file import read_json
 from regbench.store.locks import lock_is_taken
+from regbench.store.run_files import RESULT_SCHEMA, RUN_SCHEMA, check_schema
 from regbench.sweeps.manifest import PlannedRun
 
-LARGEST_RESULT = 1 << 24
+LARGEST_FILE = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class RunStatus:
     state: RunState = RunState.MISSING
     result: Mapping[str, object] | None = None
     error: str | None = None
+    origin: Origin = field(default_factory=Origin)
+    """Data and code that made the result; nothing is known of them where there is no result."""
 
     def figures(self, part: str) -> Mapping[str, float]:
         """Return the finite figures of a part (train, val, test) at the best epoch; none where the part is missing."""
@@ -94,22 +98,44 @@ def read_unended(folder: str) -> RunState:
     return RunState.INTERRUPTED if any(map(os.path.exists, commits)) else RunState.MISSING
 
 
+def read_origin(folder: Path) -> Origin:
+    """Return the data and the code that a run's `run.json` records; none known where there is no such file.
+
+    Raises:
+        ValueError: it cannot be used; the text names the file.
+    """
+    try:
+        facts = read_json(folder / "run.json", LARGEST_FILE)
+        if not isinstance(facts, dict):
+            raise ValueError("is not the record of a run")
+        check_schema(facts, RUN_SCHEMA)
+    except FileNotFoundError:
+        return Origin()
+    except ValueError as error:
+        raise ValueError(f"run.json {error}") from error
+    return describe_origin(facts)
+
+
 def _judge(path: Path, before: RunStatus) -> RunStatus:
     """Return the status of a run that has a result."""
     try:
-        result = read_json(path, LARGEST_RESULT)
+        result = read_json(path, LARGEST_FILE)
+        if not isinstance(result, dict):
+            raise ValueError("is not a result")
+        check_schema(result, RESULT_SCHEMA)
     except FileNotFoundError:
         return RunStatus(before.run, read_unended(str(path.parent)))
     except ValueError as error:
         return _failed(before, f"result.json {error}")
-    if not isinstance(result, dict):
-        return _failed(before, "result.json is not a result")
     state = read_state(result.get("status"))
     if state is RunState.FAILED:
         return replace(_failed(before, str(result.get("error") or "no reason given")), result=result)
     if state is None or not isinstance(result.get("best"), dict):
         return _failed(before, "result.json is not a whole result")
-    return RunStatus(before.run, state, result)
+    try:
+        return RunStatus(before.run, state, result, origin=read_origin(path.parent))
+    except ValueError as error:
+        return _failed(before, str(error))
 
 
 def _failed(before: RunStatus, error: str) -> RunStatus:

@@ -14,7 +14,7 @@ from regbench.metrics import PARTS
 from regbench.store import durable
 from regbench.store.locks import hold
 from regbench.sweeps.manifest import ABSENT, BOOKKEEPING, WRITE_LOCK, varying
-from regbench.sweeps.ranking import spell
+from regbench.sweeps.ranking import NO_DATA, mark_data, spell
 from regbench.sweeps.run_status import RunStatus
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def tabulate(statuses: Sequence[RunStatus]) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {"run_id": [status.run.run_id for status in statuses]}
     for key in keys:
         columns[key] = [status.run.values.get(key, ABSENT) for status in statuses]
+    marks = mark_data(statuses, keys)
+    if any(marks):
+        columns["data"] = [ABSENT if mark in (None, NO_DATA) else mark for mark in marks]
     columns["status"] = [status.state.value for status in statuses]
     for name in NUMBERS:
         columns[name] = [_or_absent(status.number(name)) for status in statuses]

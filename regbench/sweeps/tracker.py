@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from regbench.config.run_config import RunConfig
@@ -32,6 +31,8 @@ class SweepTracker:
         self.folder = configs[0].runs / configs[0].name
         self.errors: dict[str, str] = {}
         """Runs that failed or were refused in this command, by run id: one line each."""
+        self.stale: dict[str, str] = {}
+        """Runs that ended elsewhere, but on other data or with other code than this command's: one line each."""
         self.heartbeats: list[Heartbeat] = []
         self._began = time.monotonic()
         self._next_look = 0.0
@@ -60,12 +61,7 @@ class SweepTracker:
     @property
     def statuses(self) -> list[RunStatus]:
         """The status of each run, in the order of the sweep."""
-        return [
-            replace(status, state=RunState.FAILED, error=self.errors[status.run.run_id])
-            if status.run.run_id in self.errors and not status.state.ended
-            else status
-            for status in self._reader.statuses
-        ]
+        return [self._with_errors(status) for status in self._reader.statuses]
 
     def all_statuses(self, warn: Callable[[str], None]) -> list[RunStatus]:
         """Return the status of each run of every sweep of this name: a sweep does not take another one's rows away."""
@@ -85,6 +81,13 @@ class SweepTracker:
             for status in self._reader.statuses
             if not status.state.ended and status.run.run_id not in self.errors
         ]
+
+    def _with_errors(self, status: RunStatus) -> RunStatus:
+        """Return a status as this command knows it; of a stale run, it uses no figure."""
+        errors = self.stale if status.state.ended else self.errors
+        error = errors.get(status.run.run_id)
+        result = None if status.state.ended else status.result
+        return status if error is None else RunStatus(status.run, RunState.FAILED, result, error)
 
     def log(self, line: str) -> None:
         """Append to `sweep.log`, with the time."""

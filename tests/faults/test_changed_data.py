@@ -265,6 +265,6 @@ def test_a_folder_that_was_renamed_is_refused_by_the_keys_that_differ(work: Path
     assert ended.code == 0
     one.rename(one.with_name(run_folder(work / "elsewhere").name))
     line = refused(work, *words, "seed=1", "schedule.optimizer.lr=0.25")
-    assert "belongs to another configuration: " in line
+    assert "was trained with another configuration: " in line
     assert "seed=0 there, 1 here" in line
     assert "schedule.optimizer.lr=0.001 there, 0.25 here" in line

@@ -237,7 +237,7 @@ def test_checkpoint_of_another_configuration_is_refused(work: Path) -> None:
         shutil.copy(other / "checkpoint" / name, folder / "checkpoint" / name)
     before = contents(folder)
     line = refused(work, *WORDS, code=2)
-    assert "belongs to another configuration" in line
+    assert "was trained with another configuration" in line
     assert f", not {folder.name[-10:]}; add resume=fresh" in line
     assert contents(folder) == before
 

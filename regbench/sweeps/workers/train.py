@@ -30,6 +30,7 @@ from regbench.runs.prepare import (
     is_out_of_memory,
     prepare_stack,
 )
+from regbench.runs.reuse import PresentOrigins, StaleRunError, check_finished
 from regbench.runs.threads import torch_threads
 from regbench.store.checkpoint import Checkpoint, CheckpointError
 from regbench.store.concurrently import concurrently
@@ -77,6 +78,8 @@ class Outcome:
     """In training somewhere else."""
     errors: dict[str, str] = field(default_factory=dict)
     """Failed, or refused because of what is in their folders: one line each."""
+    stale: dict[str, str] = field(default_factory=dict)
+    """Ended, but on other data or with other code than those of now: one line each."""
     interrupted: bool = False
 
 
@@ -162,9 +165,12 @@ def _train_together(
         Interrupted: the sweep is to stop; everything so far is committed.
         Exception: whatever a run raises; all are left as of their last commits.
     """
+    present = PresentOrigins()
     with ExitStack() as stack:
         folders = concurrently(partial(_claim_folder, stack), runs)
-        claims = [claim for run, folder in zip(runs, folders, strict=True) if (claim := _claim(run, folder, outcome))]
+        claims = [
+            claim for run, folder in zip(runs, folders, strict=True) if (claim := _claim(run, folder, present, outcome))
+        ]
         if not claims:
             return
         try:
@@ -191,16 +197,25 @@ def _claim_folder(stack: ExitStack, config: RunConfig) -> RunFolder | RegbenchEr
         return refusal
 
 
-def _claim(config: RunConfig, folder: RunFolder | RegbenchError, outcome: Outcome) -> Claim | None:
-    """Return the claim of a run that is this worker's to train; None where it has ended, or is busy or refused."""
+def _claim(
+    config: RunConfig, folder: RunFolder | RegbenchError, present: PresentOrigins, outcome: Outcome
+) -> Claim | None:
+    """Return the claim of a run that is this worker's to train; None where it has ended, or is busy or refused.
+
+    One that has ended since the command looked is checked as the command did: the data may have changed in between.
+    """
     try:
         if isinstance(folder, RegbenchError):
             raise folder
         if folder.whole_result() is not None:
+            check_finished(config, folder, present)
             folder.close()  # ended: others may look at it
             return None
     except FolderInUse:
         outcome.busy.append(config.run_id())
+        return None
+    except StaleRunError as refusal:
+        outcome.stale[config.run_id()] = str(refusal)
         return None
     except RegbenchError as refusal:
         outcome.errors[config.run_id()] = str(refusal)
