@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 from regbench.config.run_config import RunConfig
 from regbench.data.fingerprint import FileRecord
@@ -80,7 +80,7 @@ def compare_files(statuses: Sequence[RunStatus]) -> FileChanges:
         if status.origin.data_checksum in intact:
             continue
         for record in records or ():
-            found = changed if Path(record.path).exists() else missing
+            found = changed if os.path.exists(record.path) else missing
             found.setdefault(status.run.run_id, []).append(record.given)
     return FileChanges(_describe_files(changed, "have changed since"), _describe_files(missing, "are not there now"))
 

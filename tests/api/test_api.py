@@ -169,6 +169,7 @@ def test_a_mistake_raises_one_line_and_leaves_nothing(what: str) -> None:
         ("[]", "is not a whole result"),
         ('{"status": "complete"}', "is not a whole result"),
         ('{"status": "running", "best": {}}', "is not a whole result"),
+        ('{"schema": 3, "status": "complete", "best": {}}', "has schema 3, this regbench has 2; use that one"),
     ],
 )
 def test_a_folder_without_a_whole_result_is_refused(content: str | None, hint: str) -> None:

@@ -81,10 +81,10 @@ class Plugin:
             timeout=120,
         )
 
-    def refused(self, regularizer: str = "logit_penalty") -> str:
+    def refused(self, *words: str, regularizer: str = "logit_penalty") -> str:
         """Give a command that must be refused in one line and change nothing, and return the line."""
         before = contents(self.root / "runs")
-        ended = self.run(regularizer=regularizer)
+        ended = self.run(*words, regularizer=regularizer)
         assert ended.returncode == 2, ended.stderr
         assert contents(self.root / "runs") == before
         assert len(ended.stderr.splitlines()) == 1, ended.stderr
@@ -138,13 +138,24 @@ def test_another_formula_refuses_an_interrupted_run(plugin: Plugin) -> None:
 
 
 @pytest.mark.slow
+def test_another_formula_refuses_a_sweep(plugin: Plugin) -> None:
+    assert plugin.run("-m", "seed=0,1").returncode == 0
+    before = contents(plugin.root / "runs/default")
+    plugin.write(formula="abs()", factor="1.0")
+    line = plugin.refused("-m", "seed=0,1,2", regularizer="none,logit_penalty")
+    assert "2 of 6 runs were trained by other code: regularizer logit_penalty has changed since; add" in line
+    assert plugin.run("-m", "seed=0,1", "name=other").returncode == 0
+    assert contents(plugin.root / "runs/default") == before
+
+
+@pytest.mark.slow
 def test_shipped_code_binds_runs_of_the_same_version_only(plugin: Plugin) -> None:
     assert plugin.run(regularizer="l2").returncode == 0
     path = run_folder(plugin.root) / "run.json"
     record = json.loads(path.read_bytes())
     record["sources"]["regularizer l2"]["sha256"] = "0" * 64
     path.write_text(json.dumps(record))
-    assert "regularizer l2 has changed since" in plugin.refused("l2")
+    assert "regularizer l2 has changed since" in plugin.refused(regularizer="l2")
     record["versions"]["regbench"] = "0.0.9"
     path.write_text(json.dumps(record))
     shown = plugin.run(regularizer="l2")

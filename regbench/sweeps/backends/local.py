@@ -65,9 +65,9 @@ class LocalProcesses:
 
     def stop(self) -> None:
         """Kill the processes."""
-        from joblib.externals.loky import get_reusable_executor
-
         if self.workers > 1:
+            from joblib.externals.loky import get_reusable_executor
+
             get_reusable_executor(reuse=True, kill_workers=True).shutdown(wait=True, kill_workers=True)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from regbench.config.fields import hyper_names
 from regbench.config.run_config import RunConfig
-from regbench.schedules.optimizers import OPTIMIZERS
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +37,8 @@ def describe_static(config: RunConfig) -> str:
 
     Left out are the seed, the techniques' hyper-parameters, the learning rate and AdamW's decay.
     """
-    from regbench.regularizers.registry import load  # imports torch
+    from regbench.regularizers.registry import load  # both import torch
+    from regbench.schedules.optimizers import OPTIMIZERS
 
     given = config.schedule.get("optimizer")
     optimizer: Mapping[str, object] = given if isinstance(given, Mapping) else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hydra.core.override_parser.types import QuotedString
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regbench.runs.provenance import Origin
 from regbench.sweeps.labels import label_groups, list_overrides, telling_keys
 from regbench.sweeps.manifest import describe
 from regbench.sweeps.ranking import SeedGroup, best, rank
@@ -209,3 +211,56 @@ def unquoted(value: object) -> object:
     if isinstance(value, list):
         return [unquoted(item) for item in value]
     return value.text if isinstance(value, QuotedString) else value
+
+
+def of_data(checksum: str | None, figures: list[float | None], first: int = 0, **settings: Any) -> list[RunStatus]:
+    """One group whose data have this checksum, with seeds from `first` on."""
+    return [
+        replace(
+            status,
+            run=replace(status.run, values={**status.run.values, "seed": seed}),
+            origin=Origin(data_checksum=checksum),
+        )
+        for seed, status in enumerate(group_of(figures, **settings), start=first)
+    ]
+
+
+OLD, NEW = "0123456789abcdef", "fedcba9876543210"
+
+
+@given(st.lists(RATES, min_size=1, max_size=4), st.lists(RATES, min_size=1, max_size=4))
+def test_figures_of_different_data_are_never_averaged(old: list[float], new: list[float]) -> None:
+    groups = rank([*of_data(OLD, [*old]), *of_data(NEW, [*new], len(old))])
+    assert [group.checksum for group in groups] == [OLD[:10], NEW[:10]]
+    assert [group.mean for group in groups] == pytest.approx([statistics.fmean(old), statistics.fmean(new)], abs=1e-9)
+    assert best(groups) == groups, "nor compared"
+
+
+def test_the_same_data_need_no_checksum() -> None:
+    (group,) = rank([*of_data(OLD, [0.5, 0.7]), *of_data(OLD, [None], 2)])
+    assert (group.checksum, group.data, group.runs) == (None, (), 3)
+
+
+def test_groups_are_compared_with_those_of_their_own_data_only() -> None:
+    runs = [
+        *of_data(OLD, [0.1], model="a"), *of_data(NEW, [0.9], model="b"),
+        *of_data(OLD, [0.2], model="c"), *of_data(NEW, [0.8], model="d"),
+    ]  # fmt: skip
+    groups = rank(runs)
+    assert named(groups, "model") == ["c", "a", "b", "d"]
+    assert named(best(groups), "model") == ["c", "b"]
+    assert [dict(group.data)["data"] for group in best(groups)] == [OLD[:10], NEW[:10]]
+
+
+def test_unknown_data_are_data_of_their_own() -> None:
+    groups = rank([*of_data(OLD, [0.5]), *of_data(None, [0.7], 1), *of_data(None, [None], 2)])
+    assert [(group.checksum, group.runs) for group in groups] == [(OLD[:10], 1), ("unknown", 1), ("none yet", 1)]
+    (group,) = rank([*of_data(None, [0.5]), *of_data(None, [0.7], 1)])
+    assert group.checksum is None
+
+
+def test_settings_that_name_other_data_explain_other_checksums() -> None:
+    runs = [*of_data(OLD, [0.5], **{"dataset.name": "iris"}), *of_data(NEW, [0.7], **{"dataset.name": "wine"})]
+    assert [group.checksum for group in rank(runs)] == [None, None]
+    groups = rank([*runs, *of_data("abc", [0.9], 1, **{"dataset.name": "wine"})])
+    assert [group.checksum for group in groups] == [None, NEW[:10], "abc"]

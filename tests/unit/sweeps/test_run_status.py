@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from contextlib import suppress
@@ -148,3 +149,24 @@ def test_figures_that_are_none_are_left_out(tmp_path: Path) -> None:
     assert [status.figures(part) for part in ("val", "test", "other")] == [{}, {}, {}]
     assert [status.has_part(part) for part in ("train", "val", "test")] == [True, False, False]
     assert [status.number(name) for name in ("epochs", "seconds", "best_epoch")] == [None, None, 7]
+
+
+@pytest.mark.parametrize("name", ["result.json", "run.json"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [({"schema": 99}, "has schema 99, this regbench has 2; use that one"), ([], "is not"), ("no JSON", "is not JSON")],
+)
+def test_files_that_cannot_be_trusted_are_named(tmp_path: Path, name: str, content: object, said: str) -> None:
+    put_result(tmp_path, RUNS[0], result())
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / RUNS[0].run_id / name).write_text(text)
+    (status,) = read_statuses(tmp_path, RUNS[:1])
+    assert (status.state, status.result) == (RunState.FAILED, None)
+    assert (status.error or "").startswith(f"{name} {said}")
+
+
+def test_the_origin_is_that_of_run_json(tmp_path: Path) -> None:
+    for run in RUNS[:2]:
+        put_result(tmp_path, run, result())
+    (tmp_path / RUNS[0].run_id / "run.json").write_text(json.dumps({"schema": 2, "data_checksum": "da7a"}))
+    assert [status.origin.data_checksum for status in read_statuses(tmp_path, RUNS[:2])] == ["da7a", None]

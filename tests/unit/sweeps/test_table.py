@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from regbench.errors import ConfigError
+from regbench.runs.provenance import Origin
 from regbench.statuses import RunState
 from regbench.sweeps.table import make_frame, write_csv
 from tests.unit.sweeps.folders import make_status, read_statuses, result, small_sweep
@@ -34,6 +36,18 @@ def test_every_run_has_a_row_whatever_became_of_it(tmp_path: Path) -> None:
         "none", "", "0", "complete", "7", "9", "0.1", "0.95", "0.5", "0.9", "0.6", "0.8", "1.5", "",
     ]  # fmt: skip
     assert (rows[3]["error"], rows[3]["val_accuracy"], rows[3]["regularizer.l2.strength"]) == ("no\\nmore", "", "0.1")
+
+
+def test_the_data_have_a_column_where_runs_of_the_same_settings_had_several(tmp_path: Path) -> None:
+    known = [make_status({"seed": seed}, result(), f"r{seed}") for seed in range(3)]
+    left = make_status({"seed": 3}, None, "r3")
+    same = [replace(status, origin=Origin(data_checksum="a" * 64)) for status in known]
+    assert "data" not in make_frame([*same, left])
+    mixed = [same[0], replace(same[1], origin=Origin(data_checksum="b" * 64)), known[2], left]
+    assert list(make_frame(mixed)["data"])[:3] == ["a" * 10, "b" * 10, "unknown"]
+    rows = rows_of(write_csv(tmp_path, mixed))
+    assert [row["data"] for row in rows] == ["a" * 10, "b" * 10, "unknown", ""]
+    assert list(rows[0])[:4] == ["run_id", "seed", "data", "status"]
 
 
 def test_numbers_read_back_equal(tmp_path: Path) -> None:
