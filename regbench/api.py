@@ -80,6 +80,8 @@ def sweep(
         RegbenchError: the sweep cannot be executed: a full disk, or a cluster that has gone.
     """
     words = _list_overrides(overrides, settings)
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise ConfigError(f"parts={parts!r} is not allowed; it takes a list of lists of overrides")
     with _open_loader(words) as loader:
         configs = compose_sweep(loader, PRIMARY, [words, *(_list_overrides(part, {}) for part in parts)])
     if progress:
@@ -108,6 +110,7 @@ def _list_overrides(overrides: Sequence[str], settings: dict[str, object]) -> li
     Raises:
         ConfigError: they are not a list of texts, or a setting cannot be spelled as one.
     """
-    if isinstance(overrides, str) or not all(isinstance(word, str) for word in overrides):
-        raise ConfigError(f"overrides={overrides!r} is not allowed; it takes a list of texts, as in ['regularizer=l2']")
+    listed = isinstance(overrides, Sequence) and not isinstance(overrides, str)
+    if not listed or not all(isinstance(word, str) for word in overrides):
+        raise ConfigError(f"{overrides!r} is not a list of overrides; write a list of texts, as in ['regularizer=l2']")
     return [*overrides, *(spell_override(key, value) for key, value in settings.items())]

@@ -173,7 +173,11 @@ def read_stages() -> dict[str, str]:
 
 
 def _read_classes(path: Path) -> Iterator[Source]:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError:
+        return  # a broken file of a person's own must not hide the others; chosen, it is refused by name
+    for node in tree.body:
         if isinstance(node, ast.ClassDef):
             named = (
                 item.value.value

@@ -7,6 +7,7 @@ import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from types import ModuleType
 from typing import Generic, TypeGuard, TypeVar
 
 from regbench.errors import ConfigError, suggest
@@ -46,12 +47,20 @@ class Registry(Generic[Item]):
         raise ConfigError(f"{self.group}={name}: no such {self.group}; {suggest(name, self.names())}")
 
     def _load_module(self, path: str) -> type[Item]:
-        module = importlib.import_module(path)
+        module = self._import(path)
         own = [item for item in vars(module).values() if getattr(item, "__module__", None) == path]
         found: list[type[Item]] = [item for item in own if self._accepts(item)]
         if len(found) != 1:
             raise ConfigError(f"{path} must hold exactly one {self.base.__name__}, it holds {len(found)}")
         return found[0]
+
+    def _import(self, path: str) -> ModuleType:
+        try:
+            return importlib.import_module(path)
+        except SyntaxError as error:
+            raise ConfigError(f"{path} is not Python: {error.filename}, line {error.lineno}: {error.msg}") from error
+        except ImportError as error:
+            raise ConfigError(f"{path} cannot be imported: {error}") from error
 
     def _load_entry(self, entry: EntryPoint) -> type[Item]:
         try:

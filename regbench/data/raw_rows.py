@@ -81,6 +81,7 @@ def list_unseen(columns: Columns, fitted: Preprocessing) -> list[str]:
 def _read_column(column: pd.Series[Any], trained: NumberColumn | CategoryColumn, where: str) -> Numeric | Categorical:
     where = f"{where}: column {escape(trained.name)!r}"
     if isinstance(trained, CategoryColumn):
+        _refuse_lost_spelling(column, trained, where)
         return read_names(column, where)
     numeric = _read_numbers(column, trained, where)
     missing = np.flatnonzero(np.isnan(numeric.values))
@@ -88,6 +89,31 @@ def _read_column(column: pd.Series[Any], trained: NumberColumn | CategoryColumn,
         raise ConfigError(f"{where}, row {missing[0] + 1}: the value is missing, and none was in training")
     refuse_infinite(numeric, where)
     return numeric
+
+
+def _refuse_lost_spelling(column: pd.Series[Any], trained: CategoryColumn, where: str) -> None:
+    """Refuse numbers where training had names such as `01`: as a number, `01` and `1` are the same.
+
+    Raises:
+        ConfigError: the column holds numbers, and a name of training is not how its number is written.
+    """
+    if column.dtype.kind not in "iuf":
+        return
+    lost = next((level for level in trained.levels if _is_respelled(level)), None)
+    if lost is not None:
+        name = escape(trained.name)
+        raise ConfigError(
+            f"{where} holds numbers, but training had names such as {lost!r}; read it as text: dtype={{{name!r}: str}}"
+        )
+
+
+def _is_respelled(level: str) -> bool:
+    """Tell whether a name reads as a number that is written in another way, as `01` or `1e3` are."""
+    try:
+        number = float(level)
+    except ValueError:
+        return False
+    return level not in (str(number), str(int(number)) if number.is_integer() else "")
 
 
 def _read_numbers(column: pd.Series[Any], trained: NumberColumn, where: str) -> Numeric:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from regbench.config.fields import build
 from regbench.config.registry import Registry
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Regularizer
+from regbench.regularizers.stages import STAGES, overrides
 
 REGULARIZERS: Registry[Regularizer] = Registry(
     group="regularizer",
@@ -27,9 +29,15 @@ def load(name: str) -> type[Regularizer]:
     """Return the class of a regularizer.
 
     Raises:
-        ConfigError: no regularizer has this name, or its module holds none.
+        ConfigError: no regularizer has this name, its module holds none, or the one that it holds acts at no stage.
     """
-    return REGULARIZERS.load(name)
+    found = REGULARIZERS.load(name)
+    if not any(overrides(found, method) for method in STAGES):
+        own = [word for word in vars(found) if not word.startswith("_") and callable(getattr(found, word))]
+        near = next((near for word in own for near in get_close_matches(word, STAGES, n=1)), None)
+        question = f"; did you mean {near!r}?" if near else ""
+        raise ConfigError(f"regularizer {name} acts at no stage{question}; its methods are named {', '.join(STAGES)}")
+    return found
 
 
 def build_regularizers(members: Mapping[str, Mapping[str, Any]]) -> dict[str, Regularizer]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.config.run_config import RunConfig
@@ -24,10 +26,14 @@ from regbench.runs.reuse import PresentOrigins
 from regbench.runs.threads import torch_threads
 from regbench.signals import StopSignal, deliver, stop_requests
 from regbench.store.checkpoint import CheckpointError
-from regbench.store.run_folder import RunFolder
+from regbench.store.run_folder import FolderInUse, RunFolder
 
 if TYPE_CHECKING:
     from regbench.training.cohort_run import CohortRun
+
+
+CLAIM_TRIES, CLAIM_SECONDS = 100, 0.05
+"""How often, and after which pause, a finished run's folder is tried again that somebody else reads just now."""
 
 
 def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
@@ -44,12 +50,12 @@ def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
         KeyboardInterrupt: Ctrl-C; everything so far is committed.
     """
     if os.path.exists(config.folder() / "result.json"):  # Path.exists raises where a folder above cannot be searched
-        with RunFolder.claim(config.folder()) as folder:
+        with _claim(config.folder()) as folder:
             result = _find_result(config, folder)
         if result is not None:
             return result
     prepared = prepare_run(config, build_records(config))
-    with RunFolder.claim(config.folder()) as folder:
+    with _claim(config.folder()) as folder:
         result = _find_result(config, folder)  # of another process, since the first look
         if result is not None:
             return result
@@ -62,6 +68,22 @@ def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
             if is_out_of_memory(error):
                 raise RegbenchError(OUT_OF_MEMORY) from error
             raise
+
+
+def _claim(path: Path) -> RunFolder:
+    """Claim a run's folder; where a result lies in it, wait a while for whoever reads it just now.
+
+    Raises:
+        FolderInUse: another process trains the run, or keeps its folder.
+    """
+    for _ in range(CLAIM_TRIES):
+        try:
+            return RunFolder.claim(path)
+        except FolderInUse:
+            if not os.path.exists(path / "result.json"):
+                raise
+            time.sleep(CLAIM_SECONDS)
+    return RunFolder.claim(path)
 
 
 def _find_result(config: RunConfig, folder: RunFolder) -> RunResult | None:

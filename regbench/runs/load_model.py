@@ -15,11 +15,14 @@ from regbench.config.run_config import RunConfig, build_run
 from regbench.errors import ConfigError, RegbenchError, escape
 from regbench.runs.fitted import read_fitted
 from regbench.runs.prepare import build_records
+from regbench.runs.provenance import describe_origin
 from regbench.runs.rebuild import order_weights, rebuild_spec
+from regbench.runs.reuse import PresentOrigins, StaleRunError, judge_code
 from regbench.runs.trained_model import PredictionWarning, TrainedModel
 from regbench.schedules.ramps import ramp_regularizers
 from regbench.statuses import RunState, read_state
 from regbench.store.checkpoint import CheckpointError, read_checkpoint
+from regbench.store.run_files import read_run
 from regbench.training.spec import TrainingSpec
 
 
@@ -36,6 +39,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     path = Path(folder)
     result = _read_result(path)
     config = _read_config(path)
+    _check_code(path, config)
     records = build_records(config)
     fitted = read_fitted(path, with_inputs=records.model.reads_inputs)
     best = read_checkpoint(path / "checkpoint" / "best.safetensors")
@@ -47,6 +51,17 @@ def load_model(folder: str | Path) -> TrainedModel:
         told = f"{path}: the run diverged; these are its weights of epoch {epoch}"
         warnings.warn(told, PredictionWarning, stacklevel=2)
     return TrainedModel(spec, fitted.preprocessing, order_weights(spec, best.tensors))
+
+
+def _check_code(path: Path, config: RunConfig) -> None:
+    """Refuse weights whose model or regularizers have other code now: what they predict would be another's.
+
+    Raises:
+        StaleRunError: the code has changed since.
+    """
+    stale = judge_code(config, describe_origin(read_run(path / "run.json") or {}), PresentOrigins())
+    if stale is not None:
+        raise StaleRunError(f"{escape(str(path))} was {stale}; put the code back, or train again with resume=fresh")
 
 
 def _as_of(spec: TrainingSpec, result: Mapping[str, Any]) -> TrainingSpec:

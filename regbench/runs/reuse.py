@@ -96,12 +96,9 @@ def judge_finished(
     Raises:
         ConfigError: the data cannot be read any more.
     """
-    now = present.origin(config)
-    upgraded = recorded.versions.get("regbench") != now.versions["regbench"]
-    binding = [name for name in _changed_code(recorded, now) if not upgraded or not recorded.sources[name].shipped]
     return (
         _judge_configuration(config, recorded.config_hash, read_config)
-        or _judge_code(binding, now)
+        or judge_code(config, recorded, present)
         or _judge_data(config, recorded, present)
     )
 
@@ -122,6 +119,17 @@ def judge_interrupted(
         or _judge_data(config, recorded, present)
         or _judge_code(_changed_code(recorded, now), now)
     )
+
+
+def judge_code(config: RunConfig, recorded: Origin, present: PresentOrigins) -> Stale | None:
+    """Return why a run's weights must not be used with the code of now; None where they may.
+
+    A run that recorded nothing, or that another version of regbench made, is judged by its own code's plugins alone.
+    """
+    now = present.origin(config)
+    upgraded = recorded.versions.get("regbench") != now.versions["regbench"]
+    changed = [name for name in _changed_code(recorded, now) if not upgraded or not recorded.sources[name].shipped]
+    return _judge_code(changed, now)
 
 
 def describe_note(config: RunConfig, recorded: Origin, present: PresentOrigins) -> str | None:

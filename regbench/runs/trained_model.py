@@ -78,6 +78,8 @@ class TrainedModel(nn.Module):
     def predict(self, rows: RawRows, where: str = "rows") -> pd.DataFrame:
         """Return a table with one row for each row: `class` and `probability_<class>`, or `prediction`.
 
+        Its index is that of the rows, so that it can be joined to them. Names of classes are texts.
+
         Args:
             rows: as for a call.
             where: what messages call the rows.
@@ -89,9 +91,10 @@ class TrainedModel(nn.Module):
 
         with torch.no_grad():
             values = self.finish(self.outputs(rows, where)).cpu().numpy()
+        index = rows.index if isinstance(rows, pd.DataFrame) else None
         if self.task == Task.REGRESSION:
-            return pd.DataFrame({"prediction": values})
-        table = pd.DataFrame(values, columns=[f"probability_{name}" for name in self.classes])
+            return pd.DataFrame({"prediction": values}, index=index)
+        table = pd.DataFrame(values, columns=[f"probability_{name}" for name in self.classes], index=index)
         table.insert(0, "class", np.array(self.classes)[values.argmax(1)])
         return table
 

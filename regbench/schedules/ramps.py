@@ -72,7 +72,7 @@ def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
         for field in fields:
             if field not in possible:
                 raise ConfigError(
-                    f"{WHERE}.{name}.{field}: only a hyper-parameter with a finite off value can be ramped; "
+                    f"{WHERE}.{name}.{field}: only a hyper-parameter with a finite off value can be ramped, from it; "
                     f"{suggest(field, possible)}"
                 )
 

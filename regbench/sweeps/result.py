@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from regbench.runs.result import RunResult, read_result
 from regbench.statuses import RunState
+from regbench.store.run_files import read_run
 from regbench.sweeps.labels import list_overrides
 from regbench.sweeps.ranking import Score, SeedGroup, best, rank
 from regbench.sweeps.run_status import RunStatus
@@ -18,6 +20,10 @@ from regbench.sweeps.table import make_frame
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+OF_ONE_RUN = re.compile(r"\+*(seed|name|runs|resume|quiet|device|threads|sweep(\.[\w.]+)?)=")
+"""Overrides that say which of a group's runs it is, where it lies and how it was executed, not what is trained."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,7 @@ class Best:
     Settings, and as `data` the first digits of the checksum where runs of the same settings had different data.
     """
     overrides: list[str]
-    """The settings that train it again, besides those that all runs of the sweep share."""
+    """The overrides that train it again, but for the seed: all that was said of its runs."""
     metric: str
     validation: Score
     """Mean over the seeds with its standard error."""
@@ -75,7 +81,7 @@ class SweepResult:
         return [
             Best(
                 data=dict(group.data),
-                overrides=list_overrides(group, self.groups),
+                overrides=self._overrides_of(group),
                 metric=group.metric,
                 validation=group.validation,
                 test=group.test,
@@ -84,6 +90,15 @@ class SweepResult:
             for group in best(self.groups)
             if group.metric is not None and group.validation is not None
         ]
+
+    def _overrides_of(self, group: SeedGroup) -> list[str]:
+        """Return the overrides of a seed group's first run, as its `run.json` has them, without those of this run."""
+        for status in self.statuses:
+            if group.values.items() <= status.run.values.items() and status.state.ended:
+                recorded = (read_run(self.folder / status.run.run_id / "run.json") or {}).get("overrides")
+                if isinstance(recorded, list):
+                    return [word for word in map(str, recorded) if not OF_ONE_RUN.match(word)]
+        return list_overrides(group, self.groups)
 
     @property
     def failed(self) -> dict[str, str]:
