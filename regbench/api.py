@@ -112,5 +112,7 @@ def _list_overrides(overrides: Sequence[str], settings: dict[str, object]) -> li
     """
     listed = isinstance(overrides, Sequence) and not isinstance(overrides, str)
     if not listed or not all(isinstance(word, str) for word in overrides):
-        raise ConfigError(f"{overrides!r} is not a list of overrides; write a list of texts, as in ['regularizer=l2']")
+        raise ConfigError(
+            f"{overrides!r} is not a list of overrides; it takes a list of texts, as in ['regularizer=l2']"
+        )
     return [*overrides, *(spell_override(key, value) for key, value in settings.items())]

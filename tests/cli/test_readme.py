@@ -104,3 +104,31 @@ def test_the_example_technique_keeps_the_contract_of_a_run(tmp_path: Path) -> No
         [*command, "show", "logit_penalty"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert "keeps the outputs small" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "refusal"),
+    [
+        ("def rowloss", "regularizer logit_penalty acts at no stage; did you mean 'row_loss'?"),
+        ("clas X:", "regbench.regularizers.logit_penalty is not Python"),
+        ("import torchh", "regbench.regularizers.logit_penalty cannot be imported: No module named 'torchh'"),
+    ],
+)
+def test_a_mistake_in_an_own_technique_is_one_line_and_hides_no_other(code: str, refusal: str, tmp_path: Path) -> None:
+    section = README.partition("## A technique of your own")[2]
+    good, yaml = re.findall(r"```(?:python|yaml)\n(.*?)```", section, flags=re.DOTALL)
+    bad = good.replace("def row_loss", code) if code.startswith("def") else f"{good}\n{code}\n"
+    for folder in ("regbench", "configs"):
+        subprocess.run(["cp", "-r", str(ROOT / folder), str(tmp_path / folder)], check=True)
+    (tmp_path / "regbench" / "regularizers" / "logit_penalty.py").write_text(bad)
+    (tmp_path / "configs" / "regularizer" / "logit_penalty.yaml").write_text(yaml)
+
+    def regbench(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "regbench", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    refused = regbench("run", "regularizer=logit_penalty", "-q")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1), refused.stderr
+    assert refusal in refused.stderr
+    assert regbench("show", "l2").returncode == 0
+    assert regbench("list", "regularizer").returncode == 0

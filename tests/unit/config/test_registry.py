@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 
 import pytest
+from torch import Tensor
 
 from regbench.config.fields import Hyper, hyper
 from regbench.config.registry import _installed as installed
 from regbench.errors import ConfigError
 from regbench.regularizers import registry
-from regbench.regularizers.base import Regularizer
+from regbench.regularizers.base import Context, Regularizer, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,9 @@ class Foreign(Regularizer):
     """A technique that another package brings."""
 
     strength: Hyper = hyper(0.5, high=1.0, search=(0.0, 1.0), off=0.0)
+
+    def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
+        return losses * (1.0 + self.strength)
 
 
 @pytest.fixture
