@@ -223,7 +223,7 @@ def test_a_sweep_has_a_frame_the_best_and_its_runs() -> None:
     assert (best.metric, best.seeds, best.data) == ("accuracy", 2, {})
     assert swept.failed == {}
     assert repr(swept) == "<SweepResult of 4 runs: 4 complete; runs/mine>"
-    again = regbench.run([*SMALL, *best.overrides], seed=1, name="mine")
+    again = regbench.run(best.overrides, seed=1, name="mine")
     assert again.reused, "the best group's overrides name its runs"
 
 
