@@ -9,6 +9,11 @@ from regbench.config.fields import Hyper
 from regbench.regularizers.base import Params, Update, is_weight
 
 
+def covered(weights: Params, scope: str) -> list[tuple[str, Tensor]]:
+    """Return the parameters that a penalty covers, by name."""
+    return [(name, w) for name, w in weights.items() if scope == "all" or is_weight(name)]
+
+
 def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
     """Return t = rate · gain · strength of every weight that a penalty covers, by name.
 
@@ -16,9 +21,8 @@ def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
     makes its fixed point −gradient ∈ strength · ∂penalty(w), the optimum of the penalised loss, for every optimizer.
     """
     steps = {}
-    for name, w in update.weights.items():
-        if scope == "all" or is_weight(name):
-            steps[name] = update.lr * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
+    for name, w in covered(update.weights, scope):
+        steps[name] = update.lr * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
     return steps
 
 

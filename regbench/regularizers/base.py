@@ -116,6 +116,14 @@ class Regularizer:
         """Return a scalar that is added to the mean loss."""
         return 0.0
 
+    def subgradient(self, weights: Params, ctx: Context) -> Params:
+        """Return a subgradient of the penalty that `after_update` applies, by name; empty where it applies none.
+
+        It is no part of the gradients. Optimizers that divide by the size of the gradient need it to divide by that of
+        the whole objective's.
+        """
+        return {}
+
     def gradient_rule(self, gradient: Gradient[Report], ctx: Context) -> Gradient[Report]:
         """Return the function that computes gradients in place of the given one."""
         return gradient

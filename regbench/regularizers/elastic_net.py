@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers._proximal import proximal_steps, soft_threshold
+from regbench.regularizers._proximal import covered, proximal_steps, soft_threshold
 from regbench.regularizers.base import Context, Params, Regularizer, State, Update, select
 
 
@@ -54,6 +54,12 @@ class ElasticNet(Regularizer):
             total = total.detach()
         return torch.as_tensor(self.strength, dtype=total.dtype, device=total.device) * total
 
+    def subgradient(self, weights: Params, ctx: Context) -> Params:
+        """Return strength · (r sign(w) + (1 − r) w) of the proximal method."""
+        if self.method == "subgradient":
+            return {}
+        return {name: self._slope(w) for name, w in covered(weights, self.scope)}
+
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the shrinkage of the proximal method."""
         if self.method == "subgradient":
@@ -61,6 +67,10 @@ class ElasticNet(Regularizer):
         steps = proximal_steps(update, self.strength, self.scope)
         shrunk = {name: self._shrink(update.weights[name], t) for name, t in steps.items()}
         return {**update.weights, **shrunk}, ctx.state
+
+    def _slope(self, w: Tensor) -> Tensor:
+        ratio, strength = (torch.as_tensor(value, dtype=w.dtype) for value in (self.l1_ratio, self.strength))
+        return strength * (ratio * w.sign() + (1.0 - ratio) * w)
 
     def _shrink(self, w: Tensor, t: Tensor) -> Tensor:
         ratio = torch.as_tensor(self.l1_ratio, dtype=w.dtype, device=w.device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers._proximal import proximal_steps, soft_threshold
+from regbench.regularizers._proximal import covered, proximal_steps, soft_threshold
 from regbench.regularizers.base import Context, Params, Regularizer, State, Update, select
 
 
@@ -51,6 +51,12 @@ class L1(Regularizer):
         if self.method == "proximal":
             total = total.detach()
         return torch.as_tensor(self.strength, dtype=total.dtype, device=total.device) * total
+
+    def subgradient(self, weights: Params, ctx: Context) -> Params:
+        """Return strength · sign(w) of the proximal method."""
+        if self.method == "subgradient":
+            return {}
+        return {n: w.sign() * torch.as_tensor(self.strength, dtype=w.dtype) for n, w in covered(weights, self.scope)}
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the soft threshold of the proximal method."""

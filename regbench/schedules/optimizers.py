@@ -42,12 +42,25 @@ class Optimizer(ABC):
         """Names of what is remembered of every weight, zero before the first step."""
 
     @abstractmethod
-    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
-        """Add the step at learning rate 1 to `move` `[S, P]`, which is zero, and bring the memory up to date."""
+    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
+        """Add the step at learning rate 1 to `move` `[S, P]`, which is zero, and bring the memory up to date.
+
+        Args:
+            move: takes the step.
+            gradients: `[S, P]`.
+            apart: subgradients of penalties that act on the weights after the step, `[S, P]`; None where there are
+                none. They are no part of the step, but an optimizer that divides by the size of the gradient divides
+                by that of both: else a weight with a small gradient would be thrown far by its penalty.
+            memory: is overwritten.
+        """
 
     @abstractmethod
     def gain(self, memory: Memory) -> Tensor:
-        """Return how far a unit of constant gradient moves each weight at learning rate 1, `[S, P]` or 0-d."""
+        """Return how far a gradient of 1 in every step so far moves each weight in this one, at learning rate 1.
+
+        `[S, P]` or 0-d. What acts after the step at this scale is in balance with the gradients from the first step
+        on, not only once a momentum has built up.
+        """
 
     def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
         """Return what the weights are multiplied by before the step, `[S, 1]`; None for nothing.
@@ -85,8 +98,9 @@ class SGD(Optimizer):
         """The momentum, if there is one."""
         return ("momentum_buffer",) if self.momentum else ()
 
-    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
         """Add −b, or −(g + momentum·b) with Nesterov."""
+        memory["step"].add_(1)
         # From zero, the first step fills the buffer with the gradient itself, as torch does.
         sgd(
             [move],
@@ -102,8 +116,9 @@ class SGD(Optimizer):
         )
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/(1 − momentum), 0-d."""
-        return torch.tensor(1.0 / (1.0 - self.momentum), dtype=torch.float64)
+        """Return (1 − momentum^t)/(1 − momentum) at step t, with momentum^(t+1) for Nesterov, 0-d."""
+        reached = memory["step"].to(torch.float64) + (1.0 if self.nesterov else 0.0)
+        return (1.0 - self.momentum**reached) / (1.0 - self.momentum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +139,11 @@ class Adam(Optimizer):
         """The running means of g and g²."""
         return ("exp_avg", "exp_avg_sq")
 
-    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
-        """Add −m̂/(√v̂ + eps)."""
+    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
+        """Add −m̂/(√v̂ + eps); v is the running mean of the squares of all of the objective's gradient."""
+        if apart is not None:
+            self._step_apart(move, gradients, gradients + apart, memory)
+            return
         adam(
             [move],
             [gradients],
@@ -143,8 +161,16 @@ class Adam(Optimizer):
             maximize=False,
         )
 
+    def _step_apart(self, move: Tensor, gradients: Tensor, whole: Tensor, memory: Memory) -> None:
+        """Take a step in which m is the mean of `gradients` and v that of the squares of the `whole` gradient."""
+        count = memory["step"].add_(1).item()
+        mean = memory["exp_avg"].lerp_(gradients, 1.0 - self.beta1)
+        square = memory["exp_avg_sq"].mul_(self.beta2).addcmul_(whole, whole, value=1.0 - self.beta2)
+        scale = (square / (1.0 - self.beta2**count)).sqrt_().add_(self.eps)
+        move.addcdiv_(mean, scale, value=-1.0 / (1.0 - self.beta1**count))
+
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/(√v̂ + eps), `[S, P]`."""
+        """Return 1/(√v̂ + eps), `[S, P]`: m̂ is free of the start already."""
         correction = 1.0 - self.beta2 ** memory["step"].item()
         return ((memory["exp_avg_sq"] / correction).sqrt() + self.eps).reciprocal()
 
@@ -187,8 +213,11 @@ class RMSprop(Optimizer):
         """The running mean of g², and the momentum, if there is one."""
         return ("square_avg", "momentum_buffer") if self.momentum else ("square_avg",)
 
-    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
-        """Add −g/(√v + eps), or −b with momentum."""
+    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
+        """Add −g/(√v + eps), or −b with momentum; v is the mean of the squares of all of the objective's gradient."""
+        if apart is not None:
+            self._step_apart(move, gradients, gradients + apart, memory)
+            return
         rmsprop(
             [move],
             [gradients],
@@ -206,9 +235,16 @@ class RMSprop(Optimizer):
             maximize=False,
         )
 
+    def _step_apart(self, move: Tensor, gradients: Tensor, whole: Tensor, memory: Memory) -> None:
+        memory["step"].add_(1)
+        square = memory["square_avg"].mul_(self.alpha).addcmul_(whole, whole, value=1.0 - self.alpha)
+        scaled = gradients / square.sqrt().add_(self.eps)
+        move.sub_(memory["momentum_buffer"].mul_(self.momentum).add_(scaled) if self.momentum else scaled)
+
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/((√v + eps)·(1 − momentum)), `[S, P]`."""
-        return (memory["square_avg"].sqrt() + self.eps).reciprocal() / (1.0 - self.momentum)
+        """Return (1 − momentum^t)/((√v + eps)·(1 − momentum)) at step t, `[S, P]`."""
+        built_up = (1.0 - self.momentum ** memory["step"].item()) / (1.0 - self.momentum)
+        return (memory["square_avg"].sqrt() + self.eps).reciprocal() * built_up
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adam, AdamW, RMSprop)}

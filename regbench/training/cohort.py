@@ -148,13 +148,36 @@ class Cohort:
         needed = self.spec.stages["after_update"] or not all_alive
         return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states, all_alive)
 
-    def move(self, gradients: Tensor, lr: Tensor) -> None:
-        """Let the optimizer move the weights, given gradients `[S, P]` and learning rates `[S]`."""
+    def apart(self, run: Run, moment: Moment) -> Tensor | None:
+        """Return the subgradients of penalties that act after the step, `[S, P]`; None where there are none."""
+        if not self.spec.stages["subgradient"]:
+            return None
+
+        def one(run: Run, weights: Params) -> Params:
+            contexts, total = (
+                Contexts(self.spec.facts, run, moment),
+                {n: torch.zeros_like(w) for n, w in weights.items()},
+            )
+            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["subgradient"]:
+                own = regularizer.subgradient(weights, contexts.at(name, "subgradient"))
+                total |= {parameter: total[parameter] + part for parameter, part in own.items()}
+            return total
+
+        return self.layout.flatten(self._over(one, run, self.weights), stacked=True)
+
+    def move(self, gradients: Tensor, apart: Tensor | None, lr: Tensor) -> None:
+        """Let the optimizer move the weights.
+
+        Args:
+            gradients: `[S, P]`.
+            apart: subgradients of penalties that act after the step, `[S, P]`.
+            lr: learning rates `[S]`.
+        """
         rate = lr.to(self.flat.dtype).unsqueeze(1)
         shrunk = self.optimizer.shrink(rate, self.optimizer_hypers)
         if shrunk is not None:
             self.flat.mul_(shrunk)
-        self.flat.addcmul_(self.optimizer.step(gradients), rate)
+        self.flat.addcmul_(self.optimizer.step(gradients, apart), rate)
 
     def after_update(self, run: Run, before: Before, moment: Moment, lr: Tensor) -> None:
         """Let regularizers act on the new weights: decay, shrink, project, freeze."""

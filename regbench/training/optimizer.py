@@ -19,9 +19,12 @@ class StackedOptimizer:
         self._memory = {name: torch.zeros_like(like) for name in record.memory}
         self._memory["step"] = torch.zeros((), dtype=torch.float32)
 
-    def step(self, gradients: Tensor) -> Tensor:
-        """Return the step at learning rate 1 for gradients `[S, P]`; the next call overwrites it."""
-        self._record.step(self._move.zero_(), gradients, self._memory)
+    def step(self, gradients: Tensor, apart: Tensor | None) -> Tensor:
+        """Return the step at learning rate 1 for gradients `[S, P]`; the next call overwrites it.
+
+        `apart` are the subgradients of penalties that act after the step, `[S, P]`.
+        """
+        self._record.step(self._move.zero_(), gradients, apart, self._memory)
         return self._move
 
     def gain(self) -> Tensor:
