@@ -46,6 +46,9 @@ class Regularizer:
     """Kinds of sites at which `activations` and `site_penalty` act."""
     effects: ClassVar[tuple[str, ...]] = ()
     """Figures that the regularizer reports each epoch through `ctx.effect`."""
+    needs_whole_gradient: ClassVar[bool] = False
+    """Whether what the regularizer does to gradients is right only if they are those of the whole objective, so that
+    it cannot be combined with a penalty that acts on the weights after the step (`acts_apart`)."""
     needs_gain: ClassVar[bool] = False
     """Whether `after_update` wants `Update.gain`, which costs a pass over the optimizer's memory."""
 
@@ -62,6 +65,11 @@ class Regularizer:
     def ensemble_size(self) -> int:
         """Number of networks trained side by side in one run."""
         return 1
+
+    @property
+    def acts_apart(self) -> bool:
+        """Whether the regularizer's penalty acts on the weights after the step and is no part of the gradients."""
+        return False
 
     # -- once ----------------------------------------------------------------------------------------------------
 

@@ -43,6 +43,11 @@ class ElasticNet(Regularizer):
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     method: str = choice("proximal", "subgradient", help="shrinkage after each update, or part of the gradient")
 
+    @property
+    def acts_apart(self) -> bool:
+        """Whether the penalty is proximal."""
+        return self.method == "proximal"
+
     def penalty(self, weights: Params, ctx: Context) -> Tensor:
         """Return strength · Σ (r |w| + ½ (1 − r) w²), 0-d; without a gradient in the proximal method."""
         covered = select(weights, self.scope)

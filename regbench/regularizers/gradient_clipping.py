@@ -34,6 +34,7 @@ class GradientClipping(Regularizer):
     """
 
     ranks: ClassVar[Mapping[str, str]] = {"gradients": "clip"}
+    needs_whole_gradient: ClassVar[bool] = True
     effects: ClassVar[tuple[str, ...]] = ("clipped_fraction",)
 
     limit: Hyper = hyper(1.0, open_low=True, search=(1e-2, 1e2), log=True, off=math.inf, help="largest norm or value")

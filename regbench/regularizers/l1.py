@@ -45,6 +45,11 @@ class L1(Regularizer):
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     method: str = choice("proximal", "subgradient", help="soft threshold after each update, or part of the gradient")
 
+    @property
+    def acts_apart(self) -> bool:
+        """Whether the penalty is proximal."""
+        return self.method == "proximal"
+
     def penalty(self, weights: Params, ctx: Context) -> Tensor:
         """Return strength · Σ |w|, 0-d; without a gradient in the proximal method."""
         total = torch.stack([w.abs().sum() for w in select(weights, self.scope)]).sum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -24,6 +25,8 @@ class SAM(Regularizer):
 
     Source: Foret et al. (2021), eq. 2 and algorithm 1, with p = 2 and rho 0.05.
     """
+
+    needs_whole_gradient: ClassVar[bool] = True
 
     rho: Hyper = hyper(0.05, search=(0.01, 0.5), log=True, off=0.0, help="distance of the perturbed weights")
 

@@ -67,25 +67,27 @@ def measure_epoch(
 ) -> list[dict[str, float | None]]:
     """Return the columns of metrics.csv for each run, without epoch and learning rate.
 
-    Train and validation figures come from the networks as evaluated; norm, change and sparsity from the weights that
-    are trained. `lagged` are the weights that the change is measured from.
+    Figures, norm and sparsity are those of the networks as evaluated, which are saved; the change is that of the weights
+    that are trained, since `lagged`.
     """
     spec = cohort.spec
     parts = measure_parts(evaluated, data.watched, data.watched_ends)
     columns = {"train_loss": parts[:, 0, 0], f"train_{spec.metric.name}": parts[:, 0, 1]}
     if parts.shape[1] > 1:
         columns |= {"val_loss": parts[:, 1, 0], f"val_{spec.metric.name}": parts[:, 1, 1]}
-    columns |= measured.columns() | describe_weights(cohort, lagged)
+    columns |= measured.columns() | describe_weights(cohort, evaluated, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()
     empty = dict.fromkeys(spec.header[2:])
     return [{**empty, **dict(zip(columns, values, strict=True))} for values in table]
 
 
-def describe_weights(cohort: Cohort, lagged: Tensor | None) -> dict[str, Tensor]:
-    """Return the L2 norm of all parameters, their change since `lagged`, and the share of weights exactly zero."""
+def describe_weights(cohort: Cohort, evaluated: Networks, lagged: Tensor | None) -> dict[str, Tensor]:
+    """Return the L2 norm of all parameters and the share of weights exactly zero, of the networks as evaluated and
+    saved; and the change since `lagged` of those that are trained.
+    """
     by_run = cohort.spec.by_run
-    flat = by_run(cohort.flat).flatten(1)
-    matrices = cohort.flat[:, : cohort.layout.weight_count]
+    flat = by_run(evaluated.flat).flatten(1)
+    matrices = evaluated.flat[:, : cohort.layout.weight_count]
     columns = {
         "weight_norm": torch.linalg.vector_norm(flat, dim=1),
         "sparsity": by_run((matrices == 0).to(torch.float32).mean(1)).mean(1),
