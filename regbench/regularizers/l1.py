@@ -21,13 +21,16 @@ class L1(Regularizer):
     w runs over the weight matrices and kernels, or over all parameters with scope `all`. strength 0 is off.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
-    w ← sign(w) · max(|w| − t, 0), t = rate · gain · strength. The gain is how far the optimizer moves a weight for a
-    constant unit gradient at rate 1: 1/(1 − momentum) for SGD, 1/(√v̂ + eps) for Adam. At a fixed point
-    w = prox(w − rate · gain · g), hence −g ∈ strength · ∂|w|: with every optimizer the weights settle where the
-    penalised loss is least. Without the gain, a threshold of rate · strength would solve another
-    problem: under SGD one with (1 − momentum) · strength, under Adam one with a different strength for each weight.
-    A weight whose gradient is always zero goes to zero at once under Adam, for its gain is 1/eps. The penalty is
-    reported, but computed on weights that pass on no gradient.
+    w ← sign(w) · max(|w| − t, 0), t = lr · gain · strength. The gain is how far the optimizer moves a weight in this
+    step for a gradient of 1 in every step so far, at learning rate 1: (1 − momentum^t)/(1 − momentum) for SGD, one power
+    more with Nesterov, 1/(√v̂ + eps) for Adam, where v is the mean square of the whole objective's gradient,
+    g + strength · sign(w). So the threshold and the gradients are in balance from the first step on. At a fixed point
+    w = prox(w − lr · gain · g), hence −g ∈ strength · ∂|w|: with every optimizer the weights settle where the penalised
+    loss is least. With a full gain from the first step a network collapses before its momentum has built up; without
+    the gain, a threshold of lr · strength would solve another problem: under SGD one with (1 − momentum) · strength,
+    under Adam one with a different strength for each weight. The penalty is reported, but computed on weights that
+    pass on no gradient. With `gradient_clipping` or `sam`, which need the gradient of the whole objective, take the
+    subgradient.
 
     Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 

@@ -210,8 +210,8 @@ class RMSprop(Optimizer):
 
     @property
     def memory(self) -> tuple[str, ...]:
-        """The running mean of g², and the momentum, if there is one."""
-        return ("square_avg", "momentum_buffer") if self.momentum else ("square_avg",)
+        """The running mean of g² and, with momentum, the last step and what it would be for gradients of 1."""
+        return ("square_avg", "momentum_buffer", "unit_buffer") if self.momentum else ("square_avg",)
 
     def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
         """Add −g/(√v + eps), or −b with momentum; v is the mean of the squares of all of the objective's gradient."""
@@ -238,13 +238,16 @@ class RMSprop(Optimizer):
     def _step_apart(self, move: Tensor, gradients: Tensor, whole: Tensor, memory: Memory) -> None:
         memory["step"].add_(1)
         square = memory["square_avg"].mul_(self.alpha).addcmul_(whole, whole, value=1.0 - self.alpha)
-        scaled = gradients / square.sqrt().add_(self.eps)
-        move.sub_(memory["momentum_buffer"].mul_(self.momentum).add_(scaled) if self.momentum else scaled)
+        scale = square.sqrt().add_(self.eps)
+        if not self.momentum:
+            move.sub_(gradients / scale)
+            return
+        move.sub_(memory["momentum_buffer"].mul_(self.momentum).add_(gradients / scale))
+        memory["unit_buffer"].mul_(self.momentum).add_(scale.reciprocal_())
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return (1 − momentum^t)/((√v + eps)·(1 − momentum)) at step t, `[S, P]`."""
-        built_up = (1.0 - self.momentum ** memory["step"].item()) / (1.0 - self.momentum)
-        return (memory["square_avg"].sqrt() + self.eps).reciprocal() * built_up
+        """Return 1/(√v + eps), or with momentum u ← momentum·u + 1/(√v + eps), `[S, P]`."""
+        return memory["unit_buffer"] if self.momentum else (memory["square_avg"].sqrt() + self.eps).reciprocal()
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adam, AdamW, RMSprop)}

@@ -67,8 +67,8 @@ def measure_epoch(
 ) -> list[dict[str, float | None]]:
     """Return the columns of metrics.csv for each run, without epoch and learning rate.
 
-    Figures, norm and sparsity are those of the networks as evaluated, which are saved; the change is that of the weights
-    that are trained, since `lagged`.
+    Figures, norm and sparsity are those of the networks as evaluated, which are saved; the change since `lagged` is
+    that of the weights that are trained.
     """
     spec = cohort.spec
     parts = measure_parts(evaluated, data.watched, data.watched_ends)

@@ -1,0 +1,39 @@
+"""Proximal penalties on networks, where the way to the optimum matters: they end no worse than their subgradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.training.small_runs import draw_classes, make_setting, make_split, train_alone
+
+OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "sgd": {"name": "sgd", "lr": 0.1},
+    "nesterov": {"name": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True},
+    "adam": {"name": "adam", "lr": 3e-3},
+    "rmsprop": {"name": "rmsprop", "lr": 1e-3, "momentum": 0.5},
+}
+STRENGTHS = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+
+
+def final_objective(name: str, method: str, strength: float, optimizer: dict[str, Any]) -> float:
+    """Return the data loss plus the penalty over the last epochs of a run, as metrics.csv has them."""
+    x, y = draw_classes(160, (12,), spread=1.0)
+    split = make_split(x, y, val=20, test=20)
+    schedule = {"optimizer": optimizer, "epochs": 60, "batch_size": 20}
+    techniques = {name: {"method": method, "strength": strength}}
+    setting = make_setting(split, {"name": "mlp", "widths": [24, 16]}, techniques, **schedule)
+    rows = train_alone(setting).rows[-5:]
+    return sum(row["objective"] for row in rows) / len(rows)
+
+
+@pytest.mark.matrix(cases=8)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("strength", STRENGTHS)
+@pytest.mark.parametrize("name", ["l1", "elastic_net"])
+def test_the_objective_is_no_worse_than_the_subgradients(name: str, strength: float, optimizer: str) -> None:
+    proximal, subgradient = (
+        final_objective(name, method, strength, OPTIMIZERS[optimizer]) for method in ("proximal", "subgradient")
+    )
+    assert proximal <= subgradient * 1.02 + 1e-3
