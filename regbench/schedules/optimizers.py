@@ -56,11 +56,15 @@ class Optimizer(ABC):
 
     @abstractmethod
     def gain(self, memory: Memory) -> Tensor:
-        """Return how far a gradient of 1 in every step so far moves each weight in this one, at learning rate 1.
+        """Return how far a gradient of 1 in this step moves each weight in it, at learning rate 1; `[S, P]` or 0-d.
 
-        `[S, P]` or 0-d. What acts after the step at this scale is in balance with the gradients from the first step
-        on, not only once a momentum has built up.
+        A penalty that acts on the weights after the step at this scale acts like a gradient of this step, and `absorb`
+        lets it act on through the momentum as well, as gradients do.
         """
+
+    @abstractmethod
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Take into the momentum what acted on the weights after the step, as a gradient of this step `[S, P]`."""
 
     def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
         """Return what the weights are multiplied by before the step, `[S, 1]`; None for nothing.
@@ -116,9 +120,13 @@ class SGD(Optimizer):
         )
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return (1 − momentum^t)/(1 − momentum) at step t, with momentum^(t+1) for Nesterov, 0-d."""
-        reached = memory["step"].to(torch.float64) + (1.0 if self.nesterov else 0.0)
-        return (1.0 - self.momentum**reached) / (1.0 - self.momentum)
+        """Return 1, or 1 + momentum with Nesterov, 0-d."""
+        return torch.tensor(1.0 + (self.momentum if self.nesterov else 0.0), dtype=torch.float64)
+
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Add to b."""
+        if self.momentum:
+            memory["momentum_buffer"].add_(apart)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,9 +178,14 @@ class Adam(Optimizer):
         move.addcdiv_(mean, scale, value=-1.0 / (1.0 - self.beta1**count))
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/(√v̂ + eps), `[S, P]`: m̂ is free of the start already."""
-        correction = 1.0 - self.beta2 ** memory["step"].item()
-        return ((memory["exp_avg_sq"] / correction).sqrt() + self.eps).reciprocal()
+        """Return (1 − beta1)/(1 − beta1^t)/(√v̂ + eps), `[S, P]`."""
+        count = memory["step"].item()
+        scale = (memory["exp_avg_sq"] / (1.0 - self.beta2**count)).sqrt_().add_(self.eps)
+        return scale.reciprocal_().mul_((1.0 - self.beta1) / (1.0 - self.beta1**count))
+
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Add (1 − beta1) times it to m."""
+        memory["exp_avg"].add_(apart, alpha=1.0 - self.beta1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,8 +223,8 @@ class RMSprop(Optimizer):
 
     @property
     def memory(self) -> tuple[str, ...]:
-        """The running mean of g² and, with momentum, the last step and what it would be for gradients of 1."""
-        return ("square_avg", "momentum_buffer", "unit_buffer") if self.momentum else ("square_avg",)
+        """The running mean of g², and the momentum, if there is one."""
+        return ("square_avg", "momentum_buffer") if self.momentum else ("square_avg",)
 
     def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
         """Add −g/(√v + eps), or −b with momentum; v is the mean of the squares of all of the objective's gradient."""
@@ -243,11 +256,15 @@ class RMSprop(Optimizer):
             move.sub_(gradients / scale)
             return
         move.sub_(memory["momentum_buffer"].mul_(self.momentum).add_(gradients / scale))
-        memory["unit_buffer"].mul_(self.momentum).add_(scale.reciprocal_())
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/(√v + eps), or with momentum u ← momentum·u + 1/(√v + eps), `[S, P]`."""
-        return memory["unit_buffer"] if self.momentum else (memory["square_avg"].sqrt() + self.eps).reciprocal()
+        """Return 1/(√v + eps), `[S, P]`."""
+        return memory["square_avg"].sqrt().add_(self.eps).reciprocal_()
+
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Add it to b, divided by √v + eps."""
+        if self.momentum:
+            memory["momentum_buffer"].addcdiv_(apart, memory["square_avg"].sqrt().add_(self.eps))
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adam, AdamW, RMSprop)}

@@ -187,15 +187,23 @@ class Cohort:
         needs_gain = any(regularizer.needs_gain for _, regularizer in acting)
         gain = self.layout.views(self.optimizer.gain()) if needs_gain else {}
 
-        def one(run: Run, update: Update) -> tuple[Params, States]:
+        def one(run: Run, update: Update) -> tuple[Params, States, Params]:
             contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
+            apart: Params = {}
             for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["after_update"]:
                 weights, states[name] = regularizer.after_update(update, contexts.at(name, "after_update"))
+                if regularizer.acts_apart:
+                    moved = {n: update.weights[n] - w for n, w in weights.items()}
+                    apart = {n: apart[n] + m for n, m in moved.items()} if apart else moved
                 update = update._replace(weights=weights)
-            return update.weights, states
+            return update.weights, states, apart
 
         update = Update(self.weights, self.layout.views(before.flat), lr.to(self.flat.dtype), gain)
-        new, states = self._over(one, run, update)
+        new, states, apart = self._over(one, run, update)
+        if apart:
+            reach = lr.to(self.flat.dtype).unsqueeze(1) * self.optimizer.gain()
+            moved = self.layout.flatten(apart, stacked=True)
+            self.optimizer.absorb(torch.where(reach > 0, moved / reach, 0.0))
         self.states = self._settle(states)
         self.flat.copy_(self.layout.flatten(new, stacked=True))
 

@@ -31,6 +31,10 @@ class StackedOptimizer:
         """Return how far a unit of constant gradient moves each weight at learning rate 1, `[S, P]`."""
         return self._record.gain(self._memory).to(self._move.dtype).expand_as(self._move)
 
+    def absorb(self, apart: Tensor) -> None:
+        """Take into the momentum what acted on the weights after the step, as a gradient of this step `[S, P]`."""
+        self._record.absorb(apart, self._memory)
+
     def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
         """Return what the weights are multiplied by before the step, `[S, 1]`; None for nothing."""
         return self._record.shrink(lr, hypers)
