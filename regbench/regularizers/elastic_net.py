@@ -61,7 +61,7 @@ class ElasticNet(Regularizer):
 
     def subgradient(self, weights: Params, ctx: Context) -> Params:
         """Return strength · (r sign(w) + (1 − r) w) of the proximal method."""
-        if self.method == "subgradient":
+        if not self.acts_apart:
             return {}
         return {name: self._slope(w) for name, w in covered(weights, self.scope)}
 

@@ -21,16 +21,16 @@ class L1(Regularizer):
     w runs over the weight matrices and kernels, or over all parameters with scope `all`. strength 0 is off.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
-    w ← sign(w) · max(|w| − t, 0), t = lr · gain · strength. The gain is how far the optimizer moves a weight in this
-    step for a gradient of 1 in every step so far, at learning rate 1: (1 − momentum^t)/(1 − momentum) for SGD, one power
-    more with Nesterov, 1/(√v̂ + eps) for Adam, where v is the mean square of the whole objective's gradient,
-    g + strength · sign(w). So the threshold and the gradients are in balance from the first step on. At a fixed point
-    w = prox(w − lr · gain · g), hence −g ∈ strength · ∂|w|: with every optimizer the weights settle where the penalised
-    loss is least. With a full gain from the first step a network collapses before its momentum has built up; without
-    the gain, a threshold of lr · strength would solve another problem: under SGD one with (1 − momentum) · strength,
-    under Adam one with a different strength for each weight. The penalty is reported, but computed on weights that
-    pass on no gradient. With `gradient_clipping` or `sam`, which need the gradient of the whole objective, take the
-    subgradient.
+    w ← sign(w) · max(|w| − t, 0), t = lr · gain · strength. The gain is how far a gradient of 1 moves a weight in this
+    step at learning rate 1: 1 for SGD, 1 + momentum with Nesterov, (1 − beta1)/(1 − beta1^t)/(√v̂ + eps) for Adam,
+    where v is the mean square of the whole objective's gradient, g + strength · sign(w). What the shrinkage took off,
+    divided by lr · gain, is a subgradient of the penalty at the new weights, and goes into the momentum as gradients
+    do. So penalty and gradients are in balance from the first step on, and at rest −g ∈ strength · ∂|w|: with every
+    optimizer the weights settle where the penalised loss is least. A threshold of lr · strength alone would solve
+    another problem: under SGD one with (1 − momentum) · strength, under Adam one with a different strength for each
+    weight; and one of lr · strength/(1 − momentum) from the first step on makes a network collapse before its momentum
+    has built up. The penalty is reported, but computed on weights that pass on no gradient. With `gradient_clipping`
+    or `sam`, which need the gradient of the whole objective, take the subgradient.
 
     Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 
@@ -62,7 +62,7 @@ class L1(Regularizer):
 
     def subgradient(self, weights: Params, ctx: Context) -> Params:
         """Return strength · sign(w) of the proximal method."""
-        if self.method == "subgradient":
+        if not self.acts_apart:
             return {}
         return {n: w.sign() * torch.as_tensor(self.strength, dtype=w.dtype) for n, w in covered(weights, self.scope)}
 

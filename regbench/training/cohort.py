@@ -150,7 +150,7 @@ class Cohort:
 
     def apart(self, run: Run, moment: Moment) -> Tensor | None:
         """Return the subgradients of penalties that act after the step, `[S, P]`; None where there are none."""
-        if not self.spec.stages["subgradient"]:
+        if not any(regularizer.acts_apart for _, regularizer in self.spec.stages["subgradient"]):
             return None
 
         def one(run: Run, weights: Params) -> Params:
