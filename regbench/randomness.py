@@ -83,14 +83,9 @@ class Randomness:
         return self._sample("poisson", rate)
 
     def beta(self, a: Hyper, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draw from Beta(a, a), a > 0, as the share of one of two gamma variates in their sum.
-
-        With a small concentration both variates underflow, so that their logarithms are drawn and compared.
-        """
+        """Draw from Beta(a, a), a > 0."""
         concentration = torch.as_tensor(a, dtype=torch.float64).expand(*shape)
-        first = self.at("first")._sample("log gamma", concentration)
-        second = self.at("second")._sample("log gamma", concentration)
-        return torch.sigmoid(first - second).to(dtype)
+        return self._sample("beta", concentration).to(dtype)
 
     def permutation(self, n: int) -> Tensor:
         """Draw a random order of 0 .. n-1, int64 `[n]`."""
@@ -131,7 +126,7 @@ class Randomness:
         return F.embedding(self.seed.place, drawn).view(list(shape))
 
     def _sample(self, distribution: str, parameter: Tensor) -> Tensor:
-        key = self._draw(distribution, (), lambda keys, _: (keys >> 1).view(np.int64)[:, None])
+        key = self._draw(distribution, (), lambda keys, _: keys.view(np.int64)[:, None])
         if isinstance(self.seed, int):
             return _sample_one(int(key), distribution, parameter)
         drawn: Tensor = _sample_op(key, distribution, parameter)
@@ -222,6 +217,16 @@ def _draw_normal(uniform: Draw, keys: Words, count: int) -> NDArray[Any]:
     return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)[:, :count]
 
 
+def _draw_beta(concentration: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Draw from Beta(a, a), as the share of one of two gamma variates in their sum.
+
+    With a small concentration both variates underflow: their logarithms are drawn and compared.
+    """
+    difference = _draw_log_gamma(concentration, generator) - _draw_log_gamma(concentration, generator)
+    smaller = np.exp(-np.abs(difference))
+    return np.where(difference < 0, smaller, 1.0) / (1.0 + smaller)
+
+
 def _draw_log_gamma(concentration: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
     """Draw logarithms of Gamma(a, 1), as those of Gamma(a + 1, 1) · U^(1/a) (Marsaglia & Tsang 2000, section 6)."""
     larger = generator.standard_gamma(concentration + 1.0)
@@ -240,14 +245,14 @@ def _draw_poisson(rate: NDArray[np.float64], generator: np.random.Generator) -> 
 _LARGE_RATE = 1e9
 
 _SAMPLERS: dict[str, Callable[[NDArray[np.float64], np.random.Generator], NDArray[np.float64]]] = {
-    "log gamma": _draw_log_gamma,
+    "beta": _draw_beta,
     "poisson": _draw_poisson,
 }
 
 
 def _sample_one(key: int, distribution: str, parameter: Tensor) -> Tensor:
     # Not torch's generator, which takes 32 bits of a seed alone: of 300,000 keys some would share their numbers.
-    generator = np.random.Generator(np.random.Philox(key=key))
+    generator = np.random.Generator(np.random.Philox(key=key & _MASK))
     drawn = _SAMPLERS[distribution](parameter.to(torch.float64).numpy(), generator)
     return torch.from_numpy(np.ascontiguousarray(drawn)).to(parameter.dtype)
 

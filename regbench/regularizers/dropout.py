@@ -26,8 +26,8 @@ class Dropout(Regularizer):
     m is 0 with probability p and 1 otherwise, drawn anew for every row, unit and step. h is the output of a
     non-linearity `[B, H]` (feature maps `[B, C, ...]`: each value by itself), and the network's input for `input_rate`.
     `layers` gives sites rates of their own by name. p is the probability of *dropping*, in [0, 1); the paper's p is
-    that of keeping. p = 0 is off. The mask's probability is rounded to
-    a multiple of 1/65536, and it is that probability by which values are scaled.
+    that of keeping. p = 0 is off. The mask's probability is rounded to a
+    multiple of 1/65536, and it is that probability by which values are scaled.
 
     Both scalings have the same expected activations, but training differs: with `original`, activations and gradients
     are 1 − p times as large, so the best learning rate, weight decay and max-norm differ. torch and Keras invert.

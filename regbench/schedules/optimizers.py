@@ -104,7 +104,6 @@ class SGD(Optimizer):
 
     def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
         """Add −b, or −(g + momentum·b) with Nesterov."""
-        memory["step"].add_(1)
         # From zero, the first step fills the buffer with the gradient itself, as torch does.
         sgd(
             [move],

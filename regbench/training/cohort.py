@@ -154,10 +154,8 @@ class Cohort:
             return None
 
         def one(run: Run, weights: Params) -> Params:
-            contexts, total = (
-                Contexts(self.spec.facts, run, moment),
-                {n: torch.zeros_like(w) for n, w in weights.items()},
-            )
+            contexts = Contexts(self.spec.facts, run, moment)
+            total = {name: torch.zeros_like(w) for name, w in weights.items()}
             for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["subgradient"]:
                 own = regularizer.subgradient(weights, contexts.at(name, "subgradient"))
                 total |= {parameter: total[parameter] + part for parameter, part in own.items()}
