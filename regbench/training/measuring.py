@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from regbench.training.cohort import Cohort, Networks
+from regbench.training.cohort import Cohort
 from regbench.training.evaluation import measure_parts
 from regbench.training.gradients import StepReport
+from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 from regbench.training.training_set import TrainingSet
 
@@ -36,18 +37,25 @@ class Measured:
         for name, value in report.effects.items():
             self.effects.setdefault(name, []).append(value)
 
-    def divergences(self, epoch: int, norms: Sequence[float | None]) -> list[str | None]:
-        """Say for each run where it stopped being finite, if it did; `norms` are its weights' after the epoch."""
+    def divergences(self, epoch: int, norms: Sequence[float | None], rates: Sequence[float]) -> list[str | None]:
+        """Say for each run where it stopped being finite, if it did.
+
+        Args:
+            epoch: the epoch that was measured.
+            norms: of the weights after the epoch.
+            rates: each run's learning rate as it was set, which is named wherever a step came before.
+        """
         alive = self._spec.by_run(torch.stack(self.alive, 1)).all(1)
-        total = len(self.alive)
-        return [
-            f"the objective or the gradient was not finite at epoch {epoch}, step {good + 1}"
-            if good < total
-            else f"the norm of the weights was not finite after epoch {epoch}"
-            if not math.isfinite(norm or 0.0)
-            else None
-            for good, norm in zip(alive.sum(1).tolist(), norms, strict=True)
-        ]
+        places: list[str | None] = []
+        for good, norm, rate in zip(alive.sum(1).tolist(), norms, rates, strict=True):
+            hint = f"; schedule.optimizer.lr={rate:g} may be too high" if epoch > 1 or good > 0 else ""
+            if good < len(self.alive):
+                places.append(f"the objective or the gradient was not finite at epoch {epoch}, step {good + 1}{hint}")
+            elif not math.isfinite(norm or 0.0):
+                places.append(f"the norm of the weights was not finite after epoch {epoch}{hint}")
+            else:
+                places.append(None)
+        return places
 
     def columns(self) -> dict[str, Tensor]:
         """Return objective, penalty and effects of each run, means over the epoch's steps, each `[S]`."""
@@ -82,8 +90,10 @@ def measure_epoch(
 
 
 def describe_weights(cohort: Cohort, evaluated: Networks, lagged: Tensor | None) -> dict[str, Tensor]:
-    """Return the L2 norm of all parameters and the share of weights exactly zero, of the networks as evaluated and
-    saved; and the change since `lagged` of those that are trained.
+    """Return norm and sparsity of the networks as evaluated, and the change of the weights that are trained.
+
+    The norm is the L2 norm of all parameters, the sparsity the share of weights exactly zero, and the change that
+    since `lagged`.
     """
     by_run = cohort.spec.by_run
     flat = by_run(evaluated.flat).flatten(1)

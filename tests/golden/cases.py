@@ -141,7 +141,7 @@ CHANGED = {
     "number_l1": PROXIMAL,
     "sgd_nesterov+l1": PROXIMAL,
     "rmsprop+elastic_net": PROXIMAL,
-    "l1+max_norm+weight_decay": f"ranks: weight decay acts before the proximal step of l1; it acted after it; {PROXIMAL}",
+    "l1+max_norm+weight_decay": f"ranks: weight decay acts before the proximal step, no longer after it; {PROXIMAL}",
     "cutout+input_noise": "ranks: noise is added before cutout hides a part; before, it filled the hole",
     "mixup": MIXED,
     "mixup_batch": MIXED,

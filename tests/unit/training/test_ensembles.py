@@ -45,7 +45,12 @@ def test_a_cohort_holds_the_networks_of_each_run_one_after_the_other() -> None:
 
 @pytest.mark.parametrize(
     "others",
-    [{}, {"batch_norm": {}, "ema": {"decay": 0.5}, "dropout": {"rate": 0.3}}, {"l1": {"method": "subgradient"}, "mixup": {}, "sam": {}}, {"l1": {}}],
+    [
+        {},
+        {"batch_norm": {}, "ema": {"decay": 0.5}, "dropout": {"rate": 0.3}},
+        {"l1": {"method": "subgradient"}, "mixup": {}, "sam": {}},
+        {"l1": {}},
+    ],
     ids=["bagging", "stateful", "objective", "proximal"],
 )
 def test_three_bagged_runs_in_a_cohort_equal_them_alone(others: dict[str, Any]) -> None:
