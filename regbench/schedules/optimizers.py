@@ -42,29 +42,22 @@ class Optimizer(ABC):
         """Names of what is remembered of every weight, zero before the first step."""
 
     @abstractmethod
-    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
-        """Add the step at learning rate 1 to `move` `[S, P]`, which is zero, and bring the memory up to date.
-
-        Args:
-            move: takes the step.
-            gradients: `[S, P]`.
-            apart: subgradients of penalties that act on the weights after the step, `[S, P]`; None where there are
-                none. They are no part of the step, but an optimizer that divides by the size of the gradient divides
-                by that of both: else a weight with a small gradient would be thrown far by its penalty.
-            memory: is overwritten.
-        """
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add the step at learning rate 1 to `move` `[S, P]`, which is zero, and bring the memory up to date."""
 
     @abstractmethod
     def gain(self, memory: Memory) -> Tensor:
         """Return how far a gradient of 1 in this step moves each weight in it, at learning rate 1; `[S, P]` or 0-d.
 
-        A penalty that acts on the weights after the step at this scale acts like a gradient of this step, and `absorb`
-        lets it act on through the momentum as well, as gradients do.
+        Of an optimizer that divides by the size of the gradient, with the divisor as it is.
         """
 
     @abstractmethod
     def absorb(self, apart: Tensor, memory: Memory) -> None:
-        """Take into the momentum what acted on the weights after the step, as a gradient of this step `[S, P]`."""
+        """Take a gradient `[S, P]` into the momentum as if it had been added to this step's.
+
+        Together with a move of −gain · apart, the step is that along the sum, but for what the step is divided by.
+        """
 
     def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
         """Return what the weights are multiplied by before the step, `[S, 1]`; None for nothing.
@@ -102,7 +95,7 @@ class SGD(Optimizer):
         """The momentum, if there is one."""
         return ("momentum_buffer",) if self.momentum else ()
 
-    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
         """Add −b, or −(g + momentum·b) with Nesterov."""
         # From zero, the first step fills the buffer with the gradient itself, as torch does.
         sgd(
@@ -146,11 +139,8 @@ class Adam(Optimizer):
         """The running means of g and g²."""
         return ("exp_avg", "exp_avg_sq")
 
-    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
-        """Add −m̂/(√v̂ + eps); v is the running mean of the squares of all of the objective's gradient."""
-        if apart is not None:
-            self._step_apart(move, gradients, gradients + apart, memory)
-            return
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add −m̂/(√v̂ + eps)."""
         adam(
             [move],
             [gradients],
@@ -167,14 +157,6 @@ class Adam(Optimizer):
             weight_decay=0.0,
             maximize=False,
         )
-
-    def _step_apart(self, move: Tensor, gradients: Tensor, whole: Tensor, memory: Memory) -> None:
-        """Take a step in which m is the mean of `gradients` and v that of the squares of the `whole` gradient."""
-        count = memory["step"].add_(1).item()
-        mean = memory["exp_avg"].lerp_(gradients, 1.0 - self.beta1)
-        square = memory["exp_avg_sq"].mul_(self.beta2).addcmul_(whole, whole, value=1.0 - self.beta2)
-        scale = (square / (1.0 - self.beta2**count)).sqrt_().add_(self.eps)
-        move.addcdiv_(mean, scale, value=-1.0 / (1.0 - self.beta1**count))
 
     def gain(self, memory: Memory) -> Tensor:
         """Return (1 − beta1)/(1 − beta1^t)/(√v̂ + eps), `[S, P]`."""
@@ -225,11 +207,8 @@ class RMSprop(Optimizer):
         """The running mean of g², and the momentum, if there is one."""
         return ("square_avg", "momentum_buffer") if self.momentum else ("square_avg",)
 
-    def step(self, move: Tensor, gradients: Tensor, apart: Tensor | None, memory: Memory) -> None:
-        """Add −g/(√v + eps), or −b with momentum; v is the mean of the squares of all of the objective's gradient."""
-        if apart is not None:
-            self._step_apart(move, gradients, gradients + apart, memory)
-            return
+    def step(self, move: Tensor, gradients: Tensor, memory: Memory) -> None:
+        """Add −g/(√v + eps), or −b with momentum."""
         rmsprop(
             [move],
             [gradients],
@@ -246,15 +225,6 @@ class RMSprop(Optimizer):
             weight_decay=0.0,
             maximize=False,
         )
-
-    def _step_apart(self, move: Tensor, gradients: Tensor, whole: Tensor, memory: Memory) -> None:
-        memory["step"].add_(1)
-        square = memory["square_avg"].mul_(self.alpha).addcmul_(whole, whole, value=1.0 - self.alpha)
-        scale = square.sqrt().add_(self.eps)
-        if not self.momentum:
-            move.sub_(gradients / scale)
-            return
-        move.sub_(memory["momentum_buffer"].mul_(self.momentum).add_(gradients / scale))
 
     def gain(self, memory: Memory) -> Tensor:
         """Return 1/(√v + eps), `[S, P]`."""
