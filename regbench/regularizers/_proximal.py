@@ -15,10 +15,11 @@ def covered(weights: Params, scope: str) -> list[tuple[str, Tensor]]:
 
 
 def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
-    """Return t = rate · gain · strength of every weight that a penalty covers, by name.
+    """Return t = lr · gain · strength of every weight that a penalty covers, by name.
 
-    At rest the optimizer moves a weight by rate · gain · gradient; weighing the proximal operator by the same factor
-    makes its fixed point −gradient ∈ strength · ∂penalty(w), the optimum of the penalised loss, for every optimizer.
+    A gradient moves a weight by lr · gain · gradient in this step; weighing the proximal operator by the same factor,
+    with the shrinkage in the momentum as gradients are, makes its fixed point −gradient ∈ strength · ∂penalty(w), the
+    optimum of the penalised loss, for every optimizer.
     """
     steps = {}
     for name, w in covered(update.weights, scope):

@@ -23,9 +23,10 @@ class ElasticNet(Regularizer):
     not the step of the sum, and this technique holds both penalties.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
-    w ← S(w, t r) / (1 + t (1 − r)), with S(w, a) = sign(w) · max(|w| − a, 0) and t = rate · gain · strength; the card
+    w ← S(w, t r) / (1 + t (1 − r)), with S(w, a) = sign(w) · max(|w| − a, 0) and t = lr · gain · strength; the card
     of `l1` says what the gain is and why. It gives exact zeros and the optimum of the penalised loss under every
-    optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros.
+    optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros;
+    with `gradient_clipping` or `sam`, which need the gradient of the whole objective, it is the one to take.
 
     Other libraries: scikit-learn's ElasticNet(α, l1_ratio), which minimises 1/(2n) ‖y − Xw‖² + the penalty with α,
     is strength 2α next to the mean squared error. Keras' L1L2(l1, l2) is l1 = strength · r,
