@@ -9,16 +9,21 @@ from regbench.config.fields import Hyper
 from regbench.regularizers.base import Params, Update, is_weight
 
 
-def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
-    """Return t = rate · gain · strength of every weight that a penalty covers, by name.
+def covered(weights: Params, scope: str) -> list[tuple[str, Tensor]]:
+    """Return the parameters that a penalty covers, by name."""
+    return [(name, w) for name, w in weights.items() if scope == "all" or is_weight(name)]
 
-    At rest the optimizer moves a weight by rate · gain · gradient; weighing the proximal operator by the same factor
-    makes its fixed point −gradient ∈ strength · ∂penalty(w), the optimum of the penalised loss, for every optimizer.
+
+def proximal_steps(update: Update, strength: Hyper, scope: str) -> Params:
+    """Return t = lr · gain · strength of every weight that a penalty covers, by name.
+
+    A gradient moves a weight by lr · gain · gradient in this step; weighing the proximal operator by the same factor,
+    with the shrinkage in the momentum as gradients are, makes its fixed point −gradient ∈ strength · ∂penalty(w), the
+    optimum of the penalised loss, for every optimizer.
     """
     steps = {}
-    for name, w in update.weights.items():
-        if scope == "all" or is_weight(name):
-            steps[name] = update.lr * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
+    for name, w in covered(update.weights, scope):
+        steps[name] = update.lr * update.gain[name] * torch.as_tensor(strength, dtype=w.dtype, device=w.device)
     return steps
 
 

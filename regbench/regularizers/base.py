@@ -46,6 +46,9 @@ class Regularizer:
     """Kinds of sites at which `activations` and `site_penalty` act."""
     effects: ClassVar[tuple[str, ...]] = ()
     """Figures that the regularizer reports each epoch through `ctx.effect`."""
+    needs_whole_gradient: ClassVar[bool] = False
+    """Whether what the regularizer does to gradients is right only if they are those of the whole objective, so that
+    it cannot be combined with a penalty that acts on the weights after the step (`acts_apart`)."""
     needs_gain: ClassVar[bool] = False
     """Whether `after_update` wants `Update.gain`, which costs a pass over the optimizer's memory."""
 
@@ -62,6 +65,11 @@ class Regularizer:
     def ensemble_size(self) -> int:
         """Number of networks trained side by side in one run."""
         return 1
+
+    @property
+    def acts_apart(self) -> bool:
+        """Whether the regularizer's penalty acts on the weights after the step and is no part of the gradients."""
+        return False
 
     # -- once ----------------------------------------------------------------------------------------------------
 
@@ -115,6 +123,14 @@ class Regularizer:
     def penalty(self, weights: Params, ctx: Context) -> Tensor | float:
         """Return a scalar that is added to the mean loss."""
         return 0.0
+
+    def subgradient(self, weights: Params, ctx: Context) -> Params:
+        """Return a subgradient of the penalty that `after_update` applies, by name; empty where it applies none.
+
+        It is no part of the gradients. Optimizers that divide by the size of the gradient need it to divide by that of
+        the whole objective's.
+        """
+        return {}
 
     def gradient_rule(self, gradient: Gradient[Report], ctx: Context) -> Gradient[Report]:
         """Return the function that computes gradients in place of the given one."""

@@ -86,8 +86,8 @@ class Update(NamedTuple):
     lr: Tensor
     """Learning rate of this step, 0-d."""
     gain: Params
-    """Distance by which a unit of constant gradient moves each weight at learning rate 1: 1/(1-momentum) for SGD,
-    1/(sqrt(v)+eps) for Adam; empty unless a regularizer asks for it (`needs_gain`)."""
+    """How far a gradient of 1 in this step moves each weight in it at learning rate 1, by name: 1 for SGD,
+    (1 − beta1)/(1 − beta1^t)/(√v̂ + eps) for Adam; empty unless a regularizer asks for it (`needs_gain`)."""
 
 
 class Forward(Protocol):

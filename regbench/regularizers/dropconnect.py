@@ -11,6 +11,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.randomness import Randomness
+from regbench.regularizers._masks import dropped_share
 from regbench.regularizers.base import Context, Effect, Params, Regularizer, is_weight
 
 
@@ -53,5 +54,5 @@ class DropConnect(Regularizer):
 
     def _drop(self, weight: Tensor, leading: tuple[int, ...], random: Randomness, effect: Effect) -> Tensor:
         kept = random.keep(self.rate, (*leading, *weight.shape), weight.dtype)
-        effect("drop_fraction", lambda: 1.0 - kept.mean())
-        return weight * (1.0 / (1.0 - self.rate)) * kept
+        effect("drop_fraction", lambda: dropped_share(kept))
+        return weight * (1.0 / Randomness.kept_share(self.rate)) * kept

@@ -11,6 +11,8 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper, rates
 from regbench.errors import suggest
 from regbench.models.network import Site
+from regbench.randomness import Randomness
+from regbench.regularizers._masks import dropped_share
 from regbench.regularizers.base import Context, Facts, Regularizer, refuse
 
 
@@ -24,7 +26,8 @@ class Dropout(Regularizer):
     m is 0 with probability p and 1 otherwise, drawn anew for every row, unit and step. h is the output of a
     non-linearity `[B, H]` (feature maps `[B, C, ...]`: each value by itself), and the network's input for `input_rate`.
     `layers` gives sites rates of their own by name. p is the probability of *dropping*, in [0, 1); the paper's p is
-    that of keeping. p = 0 is off. The mask's probability is rounded to 1/65536.
+    that of keeping. p = 0 is off. The mask's probability is rounded to a
+    multiple of 1/65536, and it is that probability by which values are scaled.
 
     Both scalings have the same expected activations, but training differs: with `original`, activations and gradients
     are 1 − p times as large, so the best learning rate, weight decay and max-norm differ. torch and Keras invert.
@@ -61,14 +64,14 @@ class Dropout(Regularizer):
             return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
         mask = ctx.random.keep(rate, h.shape, h.dtype)
         if site.kind != "input":
-            ctx.effect("drop_fraction", lambda: 1.0 - mask.mean())
-        return h * (mask * (1.0 / (1.0 - rate))) if self.scaling == "inverted" else h * mask
+            ctx.effect("drop_fraction", lambda: dropped_share(mask))
+        return h * (mask * (1.0 / Randomness.kept_share(rate))) if self.scaling == "inverted" else h * mask
 
     def evaluated_activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
         """Return h, times 1 − p under the original scaling."""
         if self.scaling == "inverted" or site.kind not in self.site_kinds:
             return h
-        return h * (1.0 - self._rate(site))
+        return h * Randomness.kept_share(self._rate(site))
 
     def _rate(self, site: Site) -> Hyper:
         if site.name in self.layers:

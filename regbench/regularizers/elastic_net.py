@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers._proximal import proximal_steps, soft_threshold
+from regbench.regularizers._proximal import covered, proximal_steps, soft_threshold
 from regbench.regularizers.base import Context, Params, Regularizer, State, Update, select
 
 
@@ -23,9 +23,10 @@ class ElasticNet(Regularizer):
     not the step of the sum, and this technique holds both penalties.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
-    w ← S(w, t r) / (1 + t (1 − r)), with S(w, a) = sign(w) · max(|w| − a, 0) and t = rate · gain · strength; the card
+    w ← S(w, t r) / (1 + t (1 − r)), with S(w, a) = sign(w) · max(|w| − a, 0) and t = lr · gain · strength; the card
     of `l1` says what the gain is and why. It gives exact zeros and the optimum of the penalised loss under every
-    optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros.
+    optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros;
+    with `gradient_clipping` or `sam`, which need the gradient of the whole objective, it is the one to take.
 
     Other libraries: scikit-learn's ElasticNet(α, l1_ratio), which minimises 1/(2n) ‖y − Xw‖² + the penalty with α,
     is strength 2α next to the mean squared error. Keras' L1L2(l1, l2) is l1 = strength · r,
@@ -43,6 +44,11 @@ class ElasticNet(Regularizer):
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     method: str = choice("proximal", "subgradient", help="shrinkage after each update, or part of the gradient")
 
+    @property
+    def acts_apart(self) -> bool:
+        """Whether the penalty is proximal."""
+        return self.method == "proximal"
+
     def penalty(self, weights: Params, ctx: Context) -> Tensor:
         """Return strength · Σ (r |w| + ½ (1 − r) w²), 0-d; without a gradient in the proximal method."""
         covered = select(weights, self.scope)
@@ -54,6 +60,12 @@ class ElasticNet(Regularizer):
             total = total.detach()
         return torch.as_tensor(self.strength, dtype=total.dtype, device=total.device) * total
 
+    def subgradient(self, weights: Params, ctx: Context) -> Params:
+        """Return strength · (r sign(w) + (1 − r) w) of the proximal method."""
+        if not self.acts_apart:
+            return {}
+        return {name: self._slope(w) for name, w in covered(weights, self.scope)}
+
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the shrinkage of the proximal method."""
         if self.method == "subgradient":
@@ -61,6 +73,10 @@ class ElasticNet(Regularizer):
         steps = proximal_steps(update, self.strength, self.scope)
         shrunk = {name: self._shrink(update.weights[name], t) for name, t in steps.items()}
         return {**update.weights, **shrunk}, ctx.state
+
+    def _slope(self, w: Tensor) -> Tensor:
+        ratio, strength = (torch.as_tensor(value, dtype=w.dtype) for value in (self.l1_ratio, self.strength))
+        return strength * (ratio * w.sign() + (1.0 - ratio) * w)
 
     def _shrink(self, w: Tensor, t: Tensor) -> Tensor:
         ratio = torch.as_tensor(self.l1_ratio, dtype=w.dtype, device=w.device)

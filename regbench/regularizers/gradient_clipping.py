@@ -26,6 +26,9 @@ class GradientClipping(Regularizer):
     A component that is not finite stays so, and the run is marked diverged: clipping never turns an overflow into a
     step. `clipped_fraction` is the share of steps (by norm) or of components (by value) that were clipped.
 
+    It needs the gradient of the whole objective: together with a proximal penalty, which is not in the gradients,
+    clipping would solve another problem, and is refused.
+
     Other libraries: equals torch's clip_grad_norm_, with its 1e-6 (which shortens a clipped gradient by 1e-6 / ‖g‖ of
     itself), and clip_grad_value_ on finite gradients; Keras' `clipnorm` clips each variable by its own norm,
     `global_clipnorm` is the norm meant here.
@@ -34,6 +37,7 @@ class GradientClipping(Regularizer):
     """
 
     ranks: ClassVar[Mapping[str, str]] = {"gradients": "clip"}
+    needs_whole_gradient: ClassVar[bool] = True
     effects: ClassVar[tuple[str, ...]] = ("clipped_fraction",)
 
     limit: Hyper = hyper(1.0, open_low=True, search=(1e-2, 1e2), log=True, off=math.inf, help="largest norm or value")

@@ -14,6 +14,9 @@ from regbench.randomness import Randomness
 from regbench.regularizers._noise import DISTRIBUTIONS, draw_noise
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
+SMALLEST = 1e-150
+"""Strength of Poisson noise whose square is still a number; below it, the noise is far less than any rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputNoise(Regularizer):
@@ -50,6 +53,8 @@ class InputNoise(Regularizer):
             return
         if self.strength >= 1.0:
             raise refuse("input_noise", "for salt_and_pepper, strength is a probability in [0, 1)")
+        if facts.batch_size == 1 and (self.low is None or self.high is None):
+            raise refuse("input_noise", "salt_and_pepper with schedule.batch_size=1 needs both low and high")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise refuse("input_noise", f"low={self.low:g} must lie below high={self.high:g}")
 
@@ -64,10 +69,11 @@ class InputNoise(Regularizer):
 
     def _count(self, x: Tensor, random: Randomness) -> Tensor:
         strength = torch.as_tensor(self.strength, dtype=torch.float64)
-        quantum = torch.where(strength > 0, strength * strength, 1.0)
+        noticed = strength > SMALLEST
+        quantum = torch.where(noticed, strength * strength, 1.0)
         # An earlier technique may have pushed a value below zero, where there is no Poisson distribution.
-        counted = random.poisson(x.clamp_min(0.0) * (1.0 / quantum)) * quantum
-        return torch.where(strength > 0, counted, x)
+        counted = random.poisson(x.to(torch.float64).clamp_min(0.0) / quantum) * quantum
+        return torch.where(noticed, counted.to(x.dtype), x)
 
     def _flip(self, x: Tensor, random: Randomness) -> Tensor:
         low = x.amin(0) if self.low is None else torch.full_like(x[0], self.low)

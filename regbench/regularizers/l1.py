@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers._proximal import proximal_steps, soft_threshold
+from regbench.regularizers._proximal import covered, proximal_steps, soft_threshold
 from regbench.regularizers.base import Context, Params, Regularizer, State, Update, select
 
 
@@ -21,13 +21,16 @@ class L1(Regularizer):
     w runs over the weight matrices and kernels, or over all parameters with scope `all`. strength 0 is off.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
-    w ← sign(w) · max(|w| − t, 0), t = rate · gain · strength. The gain is how far the optimizer moves a weight for a
-    constant unit gradient at rate 1: 1/(1 − momentum) for SGD, 1/(√v̂ + eps) for Adam. At a fixed point
-    w = prox(w − rate · gain · g), hence −g ∈ strength · ∂|w|: with every optimizer the weights settle where the
-    penalised loss is least. Without the gain, a threshold of rate · strength would solve another
-    problem: under SGD one with (1 − momentum) · strength, under Adam one with a different strength for each weight.
-    A weight whose gradient is always zero goes to zero at once under Adam, for its gain is 1/eps. The penalty is
-    reported, but computed on weights that pass on no gradient.
+    w ← sign(w) · max(|w| − t, 0), t = lr · gain · strength. The gain is how far a gradient of 1 moves a weight in this
+    step at learning rate 1: 1 for SGD, 1 + momentum with Nesterov, (1 − beta1)/(1 − beta1^t)/(√v̂ + eps) for Adam,
+    where v is the mean square of the whole objective's gradient, g + strength · sign(w). What the shrinkage took off,
+    divided by lr · gain, is a subgradient of the penalty at the new weights, and goes into the momentum as gradients
+    do. So penalty and gradients are in balance from the first step on, and at rest −g ∈ strength · ∂|w|: with every
+    optimizer the weights settle where the penalised loss is least. A threshold of lr · strength alone would solve
+    another problem: under SGD one with (1 − momentum) · strength, under Adam one with a different strength for each
+    weight; and one of lr · strength/(1 − momentum) from the first step on makes a network collapse before its momentum
+    has built up. The penalty is reported, but computed on weights that pass on no gradient. With `gradient_clipping`
+    or `sam`, which need the gradient of the whole objective, take the subgradient.
 
     Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 
@@ -45,12 +48,23 @@ class L1(Regularizer):
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     method: str = choice("proximal", "subgradient", help="soft threshold after each update, or part of the gradient")
 
+    @property
+    def acts_apart(self) -> bool:
+        """Whether the penalty is proximal."""
+        return self.method == "proximal"
+
     def penalty(self, weights: Params, ctx: Context) -> Tensor:
         """Return strength · Σ |w|, 0-d; without a gradient in the proximal method."""
         total = torch.stack([w.abs().sum() for w in select(weights, self.scope)]).sum()
         if self.method == "proximal":
             total = total.detach()
         return torch.as_tensor(self.strength, dtype=total.dtype, device=total.device) * total
+
+    def subgradient(self, weights: Params, ctx: Context) -> Params:
+        """Return strength · sign(w) of the proximal method."""
+        if not self.acts_apart:
+            return {}
+        return {n: w.sign() * torch.as_tensor(self.strength, dtype=w.dtype) for n, w in covered(weights, self.scope)}
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the soft threshold of the proximal method."""

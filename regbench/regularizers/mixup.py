@@ -35,7 +35,9 @@ class Mixup(Regularizer):
     per: str = choice("row", "batch")
 
     def check(self, facts: Facts) -> None:
-        """Refuse classification with fewer than two classes."""
+        """Refuse batches of a single row, which has no partner, and classification with fewer than two classes."""
+        if facts.batch_size == 1:
+            raise refuse("mixup", "needs batches of at least 2 rows, and schedule.batch_size=1")
         if facts.task == "classification" and sum(count > 0 for count in facts.class_counts) < 2:
             raise refuse("mixup", "needs training rows of at least two classes")
 

@@ -51,4 +51,10 @@ def build_regularizers(members: Mapping[str, Mapping[str, Any]]) -> dict[str, Re
         for other in regularizer.conflicts:
             if other in regularizers:
                 raise ConfigError(f"regularizer {name} excludes {other}: choose one of the two")
+        apart = [other for other, r in regularizers.items() if r.acts_apart and regularizer.needs_whole_gradient]
+        if apart:
+            raise ConfigError(
+                f"regularizer {name} excludes {apart[0]} with method=proximal, whose penalty is not in the gradients; "
+                f"take regularizer.{apart[0]}.method=subgradient"
+            )
     return regularizers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -14,9 +15,10 @@ from regbench.regularizers.base import Context, Gradient, Params, Regularizer, R
 class SAM(Regularizer):
     """Sharpness-aware minimisation (SAM): steps along the gradient at w + ε, the worst point at distance rho from w.
 
-    ε = rho · g / ‖g‖₂, where g is the gradient at w of the whole objective, penalties included, and the norm is taken
-    over all parameters of the run together; a zero gradient gives ε = 0. The optimizer gets the gradient at w + ε and
-    moves w. Both passes see the same batch and the same random numbers. Each step costs two backward passes. rho 0 is
+    ε = rho · g / ‖g‖₂, where g is the gradient at w of the whole objective, penalties included (proximal ones, which
+    are not in the gradients, are refused), and the norm is taken over all parameters of the run together; a zero
+    gradient gives ε = 0. The optimizer gets the gradient at w + ε and moves w. Both passes see the same batch and the
+    same random numbers. Each step costs two backward passes. rho 0 is
     off (at the same cost).
 
     The reported loss and the running statistics of norm layers are those of the first pass, at w: elsewhere they
@@ -24,6 +26,8 @@ class SAM(Regularizer):
 
     Source: Foret et al. (2021), eq. 2 and algorithm 1, with p = 2 and rho 0.05.
     """
+
+    needs_whole_gradient: ClassVar[bool] = True
 
     rho: Hyper = hyper(0.05, search=(0.01, 0.5), log=True, off=0.0, help="distance of the perturbed weights")
 

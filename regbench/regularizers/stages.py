@@ -40,7 +40,7 @@ RANKS: dict[str, tuple[str, ...]] = {
 a projection before a step would not hold after it. A regularizer names its rank in `ranks`, else it acts in the last;
 within a rank the order is that of names."""
 
-BESIDES = ("evaluated_activations", "averaged", "about", "begin")
+BESIDES = ("evaluated_activations", "averaged", "about", "begin", "subgradient")
 """Methods that belong to a stage above and are no stage of their own."""
 
 Stages: TypeAlias = dict[str, tuple[tuple[str, Regularizer], ...]]

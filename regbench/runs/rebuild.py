@@ -16,9 +16,9 @@ from regbench.runs.fitted import Fitted
 from regbench.runs.prepare import Records
 from regbench.store.checkpoint import check_tensors
 from regbench.tasks import Task
-from regbench.training.cohort import Member, Networks
 from regbench.training.evaluation import compute_outputs
 from regbench.training.layout import Layout
+from regbench.training.networks import Member, Networks
 from regbench.training.spec import TrainingSpec, make_spec
 
 

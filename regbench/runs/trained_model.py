@@ -19,8 +19,8 @@ from regbench.errors import ConfigError
 from regbench.losses import log_probabilities
 from regbench.runs.rebuild import rebuild_networks
 from regbench.tasks import Task
-from regbench.training.cohort import Networks
 from regbench.training.evaluation import predict
+from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 
 if TYPE_CHECKING:

@@ -47,7 +47,17 @@ class Optimizer(ABC):
 
     @abstractmethod
     def gain(self, memory: Memory) -> Tensor:
-        """Return how far a unit of constant gradient moves each weight at learning rate 1, `[S, P]` or 0-d."""
+        """Return how far a gradient of 1 in this step moves each weight in it, at learning rate 1; `[S, P]` or 0-d.
+
+        Of an optimizer that divides by the size of the gradient, with the divisor as it is.
+        """
+
+    @abstractmethod
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Take a gradient `[S, P]` into the momentum as if it had been added to this step's.
+
+        Together with a move of −gain · apart, the step is that along the sum, but for what the step is divided by.
+        """
 
     def shrink(self, lr: Tensor, hypers: Mapping[str, Tensor]) -> Tensor | None:
         """Return what the weights are multiplied by before the step, `[S, 1]`; None for nothing.
@@ -102,8 +112,13 @@ class SGD(Optimizer):
         )
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/(1 − momentum), 0-d."""
-        return torch.tensor(1.0 / (1.0 - self.momentum), dtype=torch.float64)
+        """Return 1, or 1 + momentum with Nesterov, 0-d."""
+        return torch.tensor(1.0 + (self.momentum if self.nesterov else 0.0), dtype=torch.float64)
+
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Add to b."""
+        if self.momentum:
+            memory["momentum_buffer"].add_(apart)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,9 +159,14 @@ class Adam(Optimizer):
         )
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/(√v̂ + eps), `[S, P]`."""
-        correction = 1.0 - self.beta2 ** memory["step"].item()
-        return ((memory["exp_avg_sq"] / correction).sqrt() + self.eps).reciprocal()
+        """Return (1 − beta1)/(1 − beta1^t)/(√v̂ + eps), `[S, P]`."""
+        count = memory["step"].item()
+        scale = (memory["exp_avg_sq"] / (1.0 - self.beta2**count)).sqrt_().add_(self.eps)
+        return scale.reciprocal_().mul_((1.0 - self.beta1) / (1.0 - self.beta1**count))
+
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Add (1 − beta1) times it to m."""
+        memory["exp_avg"].add_(apart, alpha=1.0 - self.beta1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +227,13 @@ class RMSprop(Optimizer):
         )
 
     def gain(self, memory: Memory) -> Tensor:
-        """Return 1/((√v + eps)·(1 − momentum)), `[S, P]`."""
-        return (memory["square_avg"].sqrt() + self.eps).reciprocal() / (1.0 - self.momentum)
+        """Return 1/(√v + eps), `[S, P]`."""
+        return memory["square_avg"].sqrt().add_(self.eps).reciprocal_()
+
+    def absorb(self, apart: Tensor, memory: Memory) -> None:
+        """Add it to b, divided by √v + eps."""
+        if self.momentum:
+            memory["momentum_buffer"].addcdiv_(apart, memory["square_avg"].sqrt().add_(self.eps))
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.name: kind for kind in (SGD, Adam, AdamW, RMSprop)}

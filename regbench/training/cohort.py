@@ -6,9 +6,8 @@ it by name. An ensemble's networks lie one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -17,60 +16,19 @@ from torch import Tensor
 from regbench.config.fields import hyper_names
 from regbench.models.network import Tensors
 from regbench.randomness import Randomness, stack_seeds
-from regbench.regularizers.base import Moment, Params, Regularizer, Rows, Update
-from regbench.schedules.optimizers import Optimizer
+from regbench.regularizers.base import Moment, Params, Rows, Update
 from regbench.schedules.ramps import ramp_regularizers
 from regbench.training import stacking
 from regbench.training.contexts import Contexts, Run, States
 from regbench.training.gradients import StepReport
 from regbench.training.layout import Layout
+from regbench.training.networks import Member, Networks
 from regbench.training.optimizer import StackedOptimizer
 from regbench.training.spec import TrainingSpec, collect_hypers
 from regbench.training.training_set import START, StackedRows
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network to train: its seed, and its regularizers and optimizer with its own hyper-parameters."""
-
-    seed: int
-    regularizers: Mapping[str, Regularizer]
-    optimizer: Optimizer
-
-
-@dataclass(frozen=True)
-class Networks:
-    """Trained networks as evaluation sees them: weights `[S, P]`, buffers `[S, ...]`.
-
-    Ramped hyper-parameters of `members` are as they were when the weights were taken.
-    """
-
-    spec: TrainingSpec
-    layout: Layout
-    members: Sequence[Member]
-    flat: Tensor
-    buffers: Tensors
-
-    def select(self, rows: Tensor) -> Networks:
-        """Return some of the networks, by number."""
-        members = [self.members[row] for row in rows.tolist()]
-        buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
-        return replace(self, members=members, flat=self.flat[rows], buffers=buffers)
-
-    def over(self, function: Callable[[TrainingSpec, Run, Params], Done]) -> Done:
-        """Apply a function of specification, run and weights to each network; return what it returns, stacked."""
-        schedule = replace(self.spec.schedule, ramp={}) if self.spec.schedule.ramp else self.spec.schedule
-        spec = replace(self.spec, regularizers=self.members[0].regularizers, schedule=schedule)
-        weights, numbers = self.layout.views(self.flat), torch.zeros((len(self.members), 0), dtype=torch.int64)
-        if len(self.members) == 1:
-            run = Run(self.members[0].seed, {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
-            return stacking.stack_one(function(spec, run, stacking.first(weights)))
-        hypers = collect_hypers([member.regularizers for member in self.members])
-        run = Run(stack_seeds([member.seed for member in self.members]), hypers, {}, self.buffers, {}, numbers, {})
-        return stacking.stacked(partial(function, spec))(run, weights)
 
 
 class Before(NamedTuple):
@@ -148,13 +106,34 @@ class Cohort:
         needed = self.spec.stages["after_update"] or not all_alive
         return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states, all_alive)
 
-    def move(self, gradients: Tensor, lr: Tensor) -> None:
-        """Let the optimizer move the weights, given gradients `[S, P]` and learning rates `[S]`."""
+    def apart(self, run: Run, moment: Moment) -> Tensor | None:
+        """Return the subgradients of penalties that act after the step, `[S, P]`; None where there are none."""
+        if not any(regularizer.acts_apart for _, regularizer in self.spec.stages["subgradient"]):
+            return None
+
+        def one(run: Run, weights: Params) -> Params:
+            contexts = Contexts(self.spec.facts, run, moment)
+            total = {name: torch.zeros_like(w) for name, w in weights.items()}
+            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["subgradient"]:
+                own = regularizer.subgradient(weights, contexts.at(name, "subgradient"))
+                total |= {parameter: total[parameter] + part for parameter, part in own.items()}
+            return total
+
+        return self.layout.flatten(self._over(one, run, self.weights), stacked=True)
+
+    def move(self, gradients: Tensor, apart: Tensor | None, lr: Tensor) -> None:
+        """Let the optimizer move the weights.
+
+        Args:
+            gradients: `[S, P]`.
+            apart: subgradients of penalties that act after the step, `[S, P]`.
+            lr: learning rates `[S]`.
+        """
         rate = lr.to(self.flat.dtype).unsqueeze(1)
         shrunk = self.optimizer.shrink(rate, self.optimizer_hypers)
         if shrunk is not None:
             self.flat.mul_(shrunk)
-        self.flat.addcmul_(self.optimizer.step(gradients), rate)
+        self.flat.addcmul_(self.optimizer.step(gradients, apart), rate)
 
     def after_update(self, run: Run, before: Before, moment: Moment, lr: Tensor) -> None:
         """Let regularizers act on the new weights: decay, shrink, project, freeze."""
@@ -164,15 +143,23 @@ class Cohort:
         needs_gain = any(regularizer.needs_gain for _, regularizer in acting)
         gain = self.layout.views(self.optimizer.gain()) if needs_gain else {}
 
-        def one(run: Run, update: Update) -> tuple[Params, States]:
+        def one(run: Run, update: Update) -> tuple[Params, States, Params]:
             contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
+            apart: Params = {}
             for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["after_update"]:
                 weights, states[name] = regularizer.after_update(update, contexts.at(name, "after_update"))
+                if regularizer.acts_apart:
+                    moved = {n: update.weights[n] - w for n, w in weights.items()}
+                    apart = {n: apart[n] + m for n, m in moved.items()} if apart else moved
                 update = update._replace(weights=weights)
-            return update.weights, states
+            return update.weights, states, apart
 
         update = Update(self.weights, self.layout.views(before.flat), lr.to(self.flat.dtype), gain)
-        new, states = self._over(one, run, update)
+        new, states, apart = self._over(one, run, update)
+        if apart:
+            reach = lr.to(self.flat.dtype).unsqueeze(1) * self.optimizer.gain()
+            moved = self.layout.flatten(apart, stacked=True)
+            self.optimizer.absorb(torch.where(reach > 0, moved / reach, 0.0))
         self.states = self._settle(states)
         self.flat.copy_(self.layout.flatten(new, stacked=True))
 

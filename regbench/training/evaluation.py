@@ -10,8 +10,8 @@ from torch import Tensor
 from regbench.losses import log_probabilities, row_losses
 from regbench.regularizers.base import Params
 from regbench.tasks import Task
-from regbench.training.cohort import Networks
 from regbench.training.contexts import Run
+from regbench.training.networks import Networks
 from regbench.training.passes import Passes
 from regbench.training.spec import TrainingSpec
 from regbench.training.training_set import START, Labelled

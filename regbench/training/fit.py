@@ -14,9 +14,10 @@ from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.concurrently import concurrently
-from regbench.training.cohort import Cohort, Member, Networks
+from regbench.training.cohort import Cohort
 from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
+from regbench.training.networks import Member, Networks
 from regbench.training.results import describe_results
 from regbench.training.saving import clone, load_runs, name_parameters, replace_networks, save_run
 from regbench.training.spec import TrainingSpec
@@ -171,7 +172,9 @@ class _Training:
         self, rows: Sequence[dict[str, float | None]], lr: Sequence[float], measured: Measured, started: float
     ) -> None:
         seconds = (self.observer.clock() - started) / len(self.active)
-        diverged = measured.divergences(self.epoch, [figures["weight_norm"] for figures in rows])
+        norms = [figures["weight_norm"] for figures in rows]
+        rates = [float(self.runs[number].optimizer.lr) for number in self.active]
+        diverged = measured.divergences(self.epoch, norms, rates)
         effects = set(self.spec.effect_columns)
         for place, (number, figures) in enumerate(zip(self.active, rows, strict=True)):
             row = {"epoch": self.epoch, "lr": lr[place], **figures}

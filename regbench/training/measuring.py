@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from regbench.training.cohort import Cohort, Networks
+from regbench.training.cohort import Cohort
 from regbench.training.evaluation import measure_parts
 from regbench.training.gradients import StepReport
+from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 from regbench.training.training_set import TrainingSet
 
@@ -36,18 +37,25 @@ class Measured:
         for name, value in report.effects.items():
             self.effects.setdefault(name, []).append(value)
 
-    def divergences(self, epoch: int, norms: Sequence[float | None]) -> list[str | None]:
-        """Say for each run where it stopped being finite, if it did; `norms` are its weights' after the epoch."""
+    def divergences(self, epoch: int, norms: Sequence[float | None], rates: Sequence[float]) -> list[str | None]:
+        """Say for each run where it stopped being finite, if it did.
+
+        Args:
+            epoch: the epoch that was measured.
+            norms: of the weights after the epoch.
+            rates: each run's learning rate as it was set, which is named wherever a step came before.
+        """
         alive = self._spec.by_run(torch.stack(self.alive, 1)).all(1)
-        total = len(self.alive)
-        return [
-            f"the objective or the gradient was not finite at epoch {epoch}, step {good + 1}"
-            if good < total
-            else f"the norm of the weights was not finite after epoch {epoch}"
-            if not math.isfinite(norm or 0.0)
-            else None
-            for good, norm in zip(alive.sum(1).tolist(), norms, strict=True)
-        ]
+        places: list[str | None] = []
+        for good, norm, rate in zip(alive.sum(1).tolist(), norms, rates, strict=True):
+            hint = f"; schedule.optimizer.lr={rate:g} may be too high" if epoch > 1 or good > 0 else ""
+            if good < len(self.alive):
+                places.append(f"the objective or the gradient was not finite at epoch {epoch}, step {good + 1}{hint}")
+            elif not math.isfinite(norm or 0.0):
+                places.append(f"the norm of the weights was not finite after epoch {epoch}{hint}")
+            else:
+                places.append(None)
+        return places
 
     def columns(self) -> dict[str, Tensor]:
         """Return objective, penalty and effects of each run, means over the epoch's steps, each `[S]`."""
@@ -67,25 +75,29 @@ def measure_epoch(
 ) -> list[dict[str, float | None]]:
     """Return the columns of metrics.csv for each run, without epoch and learning rate.
 
-    Train and validation figures come from the networks as evaluated; norm, change and sparsity from the weights that
-    are trained. `lagged` are the weights that the change is measured from.
+    Figures, norm and sparsity are those of the networks as evaluated, which are saved; the change since `lagged` is
+    that of the weights that are trained.
     """
     spec = cohort.spec
     parts = measure_parts(evaluated, data.watched, data.watched_ends)
     columns = {"train_loss": parts[:, 0, 0], f"train_{spec.metric.name}": parts[:, 0, 1]}
     if parts.shape[1] > 1:
         columns |= {"val_loss": parts[:, 1, 0], f"val_{spec.metric.name}": parts[:, 1, 1]}
-    columns |= measured.columns() | describe_weights(cohort, lagged)
+    columns |= measured.columns() | describe_weights(cohort, evaluated, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()
     empty = dict.fromkeys(spec.header[2:])
     return [{**empty, **dict(zip(columns, values, strict=True))} for values in table]
 
 
-def describe_weights(cohort: Cohort, lagged: Tensor | None) -> dict[str, Tensor]:
-    """Return the L2 norm of all parameters, their change since `lagged`, and the share of weights exactly zero."""
+def describe_weights(cohort: Cohort, evaluated: Networks, lagged: Tensor | None) -> dict[str, Tensor]:
+    """Return norm and sparsity of the networks as evaluated, and the change of the weights that are trained.
+
+    The norm is the L2 norm of all parameters, the sparsity the share of weights exactly zero, and the change that
+    since `lagged`.
+    """
     by_run = cohort.spec.by_run
-    flat = by_run(cohort.flat).flatten(1)
-    matrices = cohort.flat[:, : cohort.layout.weight_count]
+    flat = by_run(evaluated.flat).flatten(1)
+    matrices = evaluated.flat[:, : cohort.layout.weight_count]
     columns = {
         "weight_norm": torch.linalg.vector_norm(flat, dim=1),
         "sparsity": by_run((matrices == 0).to(torch.float32).mean(1)).mean(1),

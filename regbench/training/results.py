@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from regbench.metrics import LOSS
-from regbench.training.cohort import Networks
 from regbench.training.evaluation import measure_parts
+from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 from regbench.training.tracking import Ending, Track
 from regbench.training.training_set import TrainingSet

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from regbench.store.checkpoint import FRESH, CheckpointError, check_tensors
-from regbench.training.cohort import Cohort, Networks
+from regbench.training.cohort import Cohort
+from regbench.training.networks import Networks
 
 
 def save_run(cohort: Cohort, best: Networks, history: Sequence[Tensor], rows: slice) -> dict[str, Tensor]:

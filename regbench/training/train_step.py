@@ -41,7 +41,7 @@ def train_step(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> St
     flat, report = cohort.stack(gradients, report)  # [S, P]; each figure [S]
     alive = cohort.alive & finite(flat, report.objective)  # [S]; a network that is not keeps its values
     before = cohort.remember(alive)  # weights, buffers, states before the step
-    cohort.move(flat, lr)  # w ← (1 − decay) w + lr · step, [S, P]
+    cohort.move(flat, cohort.apart(run, moment), lr)  # w ← (1 − decay) w + lr · step, [S, P]
     cohort.buffers = report.buffers
     cohort.after_update(run, before, moment, lr)  # decay, shrink, project, freeze
     cohort.average(run, moment)  # averages of weights and norm statistics

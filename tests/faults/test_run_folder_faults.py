@@ -285,6 +285,9 @@ def test_other_surroundings_give_the_same_run(work: Path, reference: Mapping[str
         (["dataset.split.val=0"], "validation"),
         (["dataset=diabetes", "schedule.stop.monitor=val_accuracy"], "val_accuracy"),
         (["device=cuda:9"], "device"),
+        (["regularizer=[l1,gradient_clipping]"], "take regularizer.l1.method=subgradient"),
+        (["regularizer=[elastic_net,sam]"], "take regularizer.elastic_net.method=subgradient"),
+        (["regularizer=mixup", "schedule.batch_size=1"], "mixup: needs batches of at least 2 rows"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -294,6 +297,23 @@ def test_mistake_is_refused_in_one_line_before_a_folder_is_made(
     line = refused(work, "threads=1", *words, code=2)
     assert part in line
     assert not (work / "runs").exists()
+
+
+def test_descent_too_fast_for_correlated_columns_names_its_learning_rate(warm: None, work: Path) -> None:
+    work.mkdir()
+    generator = np.random.default_rng(0)
+    x = np.sqrt(0.1) * generator.standard_normal((80, 20)) + np.sqrt(0.9) * generator.standard_normal((80, 1))
+    np.savez(work / "correlated.npz", x=x, y=x.sum(1) + generator.standard_normal(80))
+    words = ("dataset=npz", "dataset.path=correlated.npz", "dataset.task=regression", "model=linear")
+    steps = ("schedule=full_batch", "schedule.epochs=600", "threads=1")
+    ended = command(work, *words, *steps).wait()
+    assert ended.code == 0, ended.err
+    result = fingerprint(run_folder(work))["result"]
+    assert result["status"] == "diverged"
+    assert result["stopping"]["reason"].endswith("; schedule.optimizer.lr=0.1 may be too high")
+    assert result["stopping"]["reason"] in " ".join(ended.out.split())
+    slower = command(work, *words, *steps, "schedule.optimizer.lr=0.01", "name=slower").wait()
+    assert (slower.code, "diverged" in slower.out) == (0, False)
 
 
 def test_run_that_diverges_is_complete_and_says_so(warm: None, work: Path) -> None:

@@ -129,9 +129,33 @@ ALONE: dict[str, tuple[str, ...]] = {
 }
 """The words of each run trained by itself, by name."""
 
+PROXIMAL = "proximal penalties act at the scale of each step, and through the momentum"
+MIXED = "the shares of mixup come from another generator, by logarithms"
+COUNTED = "Poisson numbers come from another generator"
+DROPPED = "kept values are scaled by the probability really drawn, a multiple of 1/65536"
+AVERAGED = "norm and sparsity are those of the averaged weights, which are saved"
+
 CHANGED = {
-    "l1+max_norm+weight_decay": "ranks: weight decay acts before the proximal step of l1; it acted after it",
+    "l1": PROXIMAL,
+    "elastic_net": PROXIMAL,
+    "number_l1": PROXIMAL,
+    "sgd_nesterov+l1": PROXIMAL,
+    "rmsprop+elastic_net": PROXIMAL,
+    "l1+max_norm+weight_decay": f"ranks: weight decay acts before the proximal step, no longer after it; {PROXIMAL}",
     "cutout+input_noise": "ranks: noise is added before cutout hides a part; before, it filled the hole",
+    "mixup": MIXED,
+    "mixup_batch": MIXED,
+    "bagging+batch_norm+mixup": MIXED,
+    "label_smoothing+mixup": MIXED,
+    "number_mixup+ema": f"{MIXED}; {AVERAGED}",
+    "input_noise_poisson": COUNTED,
+    "bagging_vote": COUNTED,
+    "dropout": DROPPED,
+    "dropout_layers": DROPPED,
+    "bfloat16": "drop_fraction only: its mean is taken in float32",
+    "ema": AVERAGED,
+    "float64": AVERAGED,
+    "batch_norm+dropout+ema": AVERAGED,
 }
 """Cases recorded after the protocol was rebuilt, because their result was meant to change, and what changed in them."""
 

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from regbench.randomness import Randomness, Stacked, draw_words, stack_seeds
+from regbench.randomness import Randomness, Stacked, _sample_one, draw_words, stack_seeds
 
 RANDOM = Randomness(7).at("a name")
 MANY = 1 << 18
@@ -139,6 +139,38 @@ def test_every_order_of_four_is_equally_likely() -> None:
     counts = [orders.count(order) for order in set(orders)]
     assert len(counts) == math.factorial(4)
     assert stats.chisquare(counts).pvalue > LEAST_P
+
+
+@pytest.mark.parametrize("a", [1e-5, 1e-3, 0.1, 0.4, 2.0, 50.0])
+def test_beta_numbers_have_their_mean_and_variance_at_every_concentration(a: float) -> None:
+    """Also where gamma variates underflow to zero, and the law is almost a fair coin."""
+    drawn = RANDOM.beta(a, (MANY,), torch.float64)
+    assert bool(((drawn >= 0.0) & (drawn <= 1.0)).all())
+    variance = 1 / (4 * (2 * a + 1))
+    assert abs(float(drawn.mean()) - 0.5) < 4.5 * math.sqrt(variance / MANY)
+    # The variance of (x − ½)² is (kurtosis + 2) · variance², of the excess kurtosis −6 / (2a + 3).
+    error = variance * math.sqrt((2 - 6 / (2 * a + 3)) / MANY)
+    assert abs(float((drawn - 0.5).square().mean()) - variance) < 4.5 * error
+    if a >= 0.1:  # below, much of the law lies nearer to 0 than the least number; near 1, numbers are coarse
+        lower = drawn[drawn < 0.5].numpy()
+        assert stats.kstest(lower, lambda x: 2 * stats.beta(a, a).cdf(x)).pvalue > LEAST_P
+
+
+@pytest.mark.parametrize("rate", [1e-3, 0.5, 12.0, 4e3, 1e8, 1e12])
+def test_poisson_numbers_have_their_rate_as_mean_and_variance(rate: float) -> None:
+    drawn = RANDOM.poisson(torch.full((MANY,), rate, dtype=torch.float64))
+    assert torch.equal(drawn, drawn.round()) or rate > 1e9
+    assert abs(float(drawn.mean()) - rate) < 4.5 * math.sqrt(rate / MANY)
+    assert abs(float(drawn.var()) - rate) < 4.5 * math.sqrt((rate + 2 * rate**2) / MANY)
+
+
+@pytest.mark.parametrize("distribution", ["beta", "poisson"])
+def test_keys_that_differ_in_their_upper_half_alone_draw_different_numbers(distribution: str) -> None:
+    """All 64 bits of a key count: a generator that takes 32 of them would draw the same each time here."""
+    count, parameter = 30_000, torch.full((4,), {"beta": 2.0, "poisson": 1e9}[distribution], dtype=torch.float64)
+    keys = [(number * 0x9E3779B1 & 0xFFFFFFFF) << 32 | 5 for number in range(count)]  # all over the upper half
+    drawn = {tuple(_sample_one(key, distribution, parameter).tolist()) for key in keys}
+    assert len(drawn) == count
 
 
 def test_a_single_number_has_no_axis() -> None:

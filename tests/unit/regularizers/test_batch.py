@@ -55,6 +55,21 @@ def test_mixup_draws_lambda_from_its_beta_law(alpha: float) -> None:
     assert stats.kstest(shares.numpy(), stats.beta(alpha, alpha).cdf).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("per", ["row", "batch"])
+@pytest.mark.parametrize("alpha", [1e-5, 1e-3, 0.1, 2.0])
+def test_the_mean_lambda_is_a_half_at_every_alpha(alpha: float, per: str) -> None:
+    steps, rows = (1, 40_000) if per == "row" else (4_000, 2)
+    notes: dict[str, Tensor] = {}
+    batch, means = make_rows(rows, 1), []
+    for step in range(steps):
+        Mixup(alpha=alpha, per=per).batch(batch, make_context(RANDOM.at(step), notes))
+        means.append(float(notes["lambda"]))
+    count = steps if per == "batch" else rows
+    error = math.sqrt(1 / (4 * (2 * alpha + 1)) / count)
+    assert 4 * error < 0.04
+    assert abs(sum(means) / steps - 0.5) < 4 * error
+
+
 def test_mixup_per_batch_has_one_lambda() -> None:
     x = torch.arange(64, dtype=torch.float64).remainder(2).unsqueeze(1)
     mixed = Mixup(alpha=1.0, per="batch").batch(Rows(x, x, torch.ones(64)), make_context(RANDOM))
@@ -241,6 +256,8 @@ REGRESSION: dict[str, Any] = {"task": "regression", "class_counts": ()}
         (ConfidencePenalty(), REGRESSION),
         (Mixup(), {"class_counts": (40,)}),
         (Mixup(), {"class_counts": (40, 0)}),
+        (Mixup(), {"batch_size": 1}),
+        (Mixup(), {**REGRESSION, "batch_size": 1}),
     ],
 )
 def test_unfit_data_are_refused_in_one_line(regularizer: Regularizer, facts: dict[str, Any]) -> None:

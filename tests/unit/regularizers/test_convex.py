@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -16,6 +16,9 @@ from regbench.regularizers.base import Params, Regularizer, Update
 from regbench.regularizers.elastic_net import ElasticNet
 from regbench.regularizers.l1 import L1
 from regbench.regularizers.l2 import L2
+from regbench.schedules.optimizers import SGD, Adam, Optimizer, RMSprop
+from regbench.training.layout import Layout
+from regbench.training.optimizer import StackedOptimizer
 from tests.unit.regularizers.stacked import make_context
 
 ROWS, COLUMNS = 60, 12
@@ -47,70 +50,57 @@ def logistic_loss(problem: Problem, weights: Params) -> Tensor:
     return torch.nn.functional.binary_cross_entropy_with_logits(logits, problem.y)
 
 
-Gains = Callable[[torch.optim.Optimizer, Tensor], Tensor]
-
-
-def sgd_gain(momentum: float) -> Gains:
-    return lambda optimizer, p: torch.full_like(p, 1.0 / (1.0 - momentum))
-
-
-def adam_gain(optimizer: torch.optim.Optimizer, p: Tensor) -> Tensor:
-    square: Tensor = optimizer.state[p]["exp_avg_sq"] / (1.0 - 0.999 ** float(optimizer.state[p]["step"]))
-    return 1.0 / (square.sqrt() + 1e-8)
-
-
-def rmsprop_gain(optimizer: torch.optim.Optimizer, p: Tensor) -> Tensor:
-    square: Tensor = optimizer.state[p]["square_avg"]
-    return 1.0 / (square.sqrt() + 1e-8)
-
-
 @dataclass(frozen=True)
 class Method:
-    """An optimizer with its gain, a rate at which it converges on these problems, and the steps that this takes."""
+    """An optimizer with a rate at which it converges on these problems, and the steps that this takes."""
 
-    make: Callable[[list[Tensor], float], torch.optim.Optimizer]
-    gain: Gains
-    rate: float
+    optimizer: Optimizer
     steps: int
 
 
 METHODS = {
-    "sgd": Method(lambda p, lr: torch.optim.SGD(p, lr), sgd_gain(0.0), 0.2, 1500),
-    "momentum": Method(lambda p, lr: torch.optim.SGD(p, lr, 0.9), sgd_gain(0.9), 0.05, 800),
-    "nesterov": Method(lambda p, lr: torch.optim.SGD(p, lr, 0.9, nesterov=True), sgd_gain(0.9), 0.05, 800),
-    "adam": Method(lambda p, lr: torch.optim.Adam(p, lr, eps=1e-8), adam_gain, 0.02, 1500),
-    "rmsprop": Method(lambda p, lr: torch.optim.RMSprop(p, lr, eps=1e-8), rmsprop_gain, 0.01, 1500),
+    "sgd": Method(SGD(lr=0.2), 1500),
+    "momentum": Method(SGD(lr=0.05, momentum=0.9), 800),
+    "nesterov": Method(SGD(lr=0.05, momentum=0.9, nesterov=True), 800),
+    "adam": Method(Adam(lr=0.02), 1500),
+    "rmsprop": Method(RMSprop(lr=0.01), 1500),
+    "rmsprop with momentum": Method(RMSprop(lr=0.005, momentum=0.6), 1500),
 }
 
 
 def minimise(
-    regularizer: Regularizer, loss: Callable[[Problem, Params], Tensor], problem: Problem, method: Method
+    regularizer: Regularizer,
+    loss: Callable[[Problem, Params], Tensor],
+    problem: Problem,
+    method: Method,
+    *,
+    absorbed: bool = True,
 ) -> Params:
-    """Train full batch, as the trainer does: penalty in the loss, the optimizer's step, then the stage after it.
+    """Train full batch: penalty in the loss, the optimizer's step, the stage after it, whose move is absorbed.
 
     The rate falls geometrically over the second half, by a factor of a thousand.
     """
     weights = {
-        "output.weight": torch.zeros(1, COLUMNS, dtype=torch.float64, requires_grad=True),
-        "output.bias": torch.zeros(1, dtype=torch.float64, requires_grad=True),
+        "output.weight": torch.zeros(1, COLUMNS, dtype=torch.float64),
+        "output.bias": torch.zeros(1, dtype=torch.float64),
     }
-    optimizer = method.make(list(weights.values()), method.rate)
+    layout = Layout(weights)
+    flat = layout.flatten(weights, stacked=False)
+    optimizer, top = StackedOptimizer(method.optimizer, flat), torch.tensor(method.optimizer.lr, dtype=torch.float64)
     for step in range(method.steps):
-        rate = method.rate * 1e-3 ** max(0.0, 2.0 * step / method.steps - 1.0)
-        optimizer.param_groups[0]["lr"] = rate
-        optimizer.zero_grad()
-        (loss(problem, weights) + regularizer.penalty(weights, make_context())).backward()
-        previous = {name: w.detach().clone() for name, w in weights.items()}
-        optimizer.step()
-        with torch.no_grad():
-            now = {name: w.detach() for name, w in weights.items()}
-            gain = {name: method.gain(optimizer, w) for name, w in weights.items()}
-            new, _ = regularizer.after_update(
-                Update(now, previous, torch.tensor(rate, dtype=torch.float64), gain), make_context()
-            )
-            for name, w in weights.items():
-                w.copy_(new[name])
-    return {name: w.detach() for name, w in weights.items()}
+        rate = top * 1e-3 ** max(0.0, 2.0 * step / method.steps - 1.0)
+        w = flat.clone().requires_grad_()
+        own = layout.views(w)
+        (gradient,) = torch.autograd.grad(loss(problem, own) + regularizer.penalty(own, make_context()), w)
+        slopes = regularizer.subgradient(weights, make_context())
+        apart = layout.flatten({n: slopes.get(n, torch.zeros_like(v)) for n, v in weights.items()}, stacked=False)
+        stepped = flat + rate * optimizer.step(gradient, apart if slopes else None)
+        update = Update(layout.views(stepped), weights, rate, layout.views(optimizer.gain()))
+        weights, _ = regularizer.after_update(update, make_context())
+        flat = layout.flatten(weights, stacked=False)
+        if absorbed:
+            optimizer.absorb((stepped - flat) / (rate * optimizer.gain()))
+    return weights
 
 
 def assert_same_solution(found: Params, coefficients: np.ndarray, intercept: float, sparse: bool) -> None:
@@ -162,10 +152,9 @@ def test_the_subgradient_has_no_exact_zeros_on_the_same_lasso() -> None:
     assert (found["output.weight"] == 0.0).sum() == 0
 
 
-def test_without_the_gain_momentum_would_solve_another_problem() -> None:
-    """What the regularizer is defended against: the threshold rate · strength under momentum 0.9."""
+def test_without_the_move_in_the_momentum_another_problem_would_be_solved() -> None:
+    """What proximal penalties are defended against: under momentum 0.9 their strength would be a tenth."""
     problem = draw_problem(0)
-    reference = Lasso(alpha=0.2, tol=1e-12, max_iter=100_000).fit(problem.x.numpy(), problem.y.numpy())
-    naive = replace(METHODS["momentum"], gain=sgd_gain(0.0))
-    w = minimise(L1(strength=0.4), squared_error, problem, naive)["output.weight"][0].numpy()
-    assert np.linalg.norm(w - reference.coef_) > 0.05 * np.linalg.norm(reference.coef_)
+    reference = Lasso(alpha=0.02, tol=1e-12, max_iter=100_000).fit(problem.x.numpy(), problem.y.numpy())
+    found = minimise(L1(strength=0.4), squared_error, problem, METHODS["momentum"], absorbed=False)
+    assert_same_solution(found, reference.coef_, float(reference.intercept_), sparse=False)

@@ -37,11 +37,31 @@ def test_weights_of_linear_layers_are_dropped_and_scaled_up(mask: str, rate: flo
     assert w.shape == ((64, 40, 30) if mask == "row" else (40, 30))
     dropped = w == 0
     assert abs(dropped.double().mean() - rate) < 4 * math.sqrt(rate * (1 - rate) / w.numel())
-    torch.testing.assert_close(w[~dropped], (clean["a.weight"] / (1 - rate)).expand_as(w)[~dropped])
+    kept = round((1 - rate) * 65536) / 65536  # the probability really drawn
+    torch.testing.assert_close(w[~dropped], (clean["a.weight"] / kept).expand_as(w)[~dropped])
     assert notes.keys() == set(DropConnect.effects)
     torch.testing.assert_close(notes["drop_fraction"], dropped.float().mean())
     for name in ("a.bias", "k.weight", "norm0.scale"):
         assert seen[name] is clean[name]
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1e-5, 0.3, 0.9999, 0.99999])
+def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
+    weights, blocks = {"a.weight": torch.ones(1 << 12, 1 << 11, dtype=torch.float64)}, 8
+    regularizer = DropConnect(rate=rate, mask="batch")
+    seen = (regularizer.forward_weights(weights, 1, make_context(RANDOM.at(k)))["a.weight"] for k in range(blocks))
+    mean = sum(float(w.mean()) for w in seen) / blocks
+    error = math.sqrt(max(rate, 1e-5) / max(1 - rate, 1e-5) / (blocks << 23))
+    assert abs(mean - 1.0) < 4.5 * error
+
+
+def test_the_measured_fraction_of_a_small_rate_is_no_zero_in_bfloat16() -> None:
+    notes: dict[str, Tensor] = {}
+    weights = {"a.weight": torch.ones(512, 512, dtype=torch.bfloat16)}
+    w = DropConnect(rate=0.00095, mask="batch").forward_weights(weights, 8, make_context(RANDOM, notes))["a.weight"]
+    dropped = float((w == 0).double().mean())
+    assert abs(dropped - 0.00095) < 4 * math.sqrt(0.00095) / 512
+    assert float(notes["drop_fraction"]) == pytest.approx(dropped, rel=1e-3)
 
 
 def test_each_row_has_a_mask_of_its_own() -> None:

@@ -32,7 +32,8 @@ def test_a_unit_is_dropped_with_its_rate_and_scaled_up_otherwise(rate: float) ->
     dropped = out == 0
     error = math.sqrt(rate * (1 - rate) / h.numel())
     assert abs(dropped.double().mean() - rate) < 4 * error
-    torch.testing.assert_close(out[~dropped], (h / (1 - rate))[~dropped])
+    kept = round((1 - rate) * 65536) / 65536  # the probability really drawn
+    torch.testing.assert_close(out[~dropped], (h / kept)[~dropped])
 
 
 def test_rows_units_and_sites_have_masks_of_their_own() -> None:
@@ -59,6 +60,40 @@ def test_training_has_the_mean_of_evaluation(scaling: str) -> None:
     # One value has the standard deviation h·√(p/(1−p)) times the mean's scale; 5 errors for the largest of 500.
     error = expected * math.sqrt(0.4 / 0.6) / math.sqrt(20_000)
     assert ((trained - expected).abs() < 5 * error).all()
+
+
+EXTREMES = (1e-6, 1e-5, 0.3, 0.9999, 0.99999)
+"""Near 0 and 1, where the mask's probability is rounded most; two of them lie beyond the last multiple of 1/65536."""
+BLOCKS, BLOCK = 8, 1 << 23
+
+
+@pytest.mark.parametrize("rate", EXTREMES)
+def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
+    h, regularizer = torch.ones(BLOCK, 1, dtype=torch.float64), Dropout(rate=rate)
+    means = [float(regularizer.activations(HIDDEN, h, make_context(RANDOM.at(k))).mean()) for k in range(BLOCKS)]
+    assert_mean_is_one(means, rate)
+
+
+@pytest.mark.parametrize("rate", EXTREMES)
+def test_the_original_scaling_evaluates_with_the_expectation_at_every_rate(rate: float) -> None:
+    h, regularizer = torch.ones(BLOCK, 1, dtype=torch.float64), Dropout(rate=rate, scaling="original")
+    evaluated = float(regularizer.evaluated_activations(HIDDEN, h[:1], make_context()))
+    means = [float(regularizer.activations(HIDDEN, h, make_context(RANDOM.at(k))).mean()) for k in range(BLOCKS)]
+    assert_mean_is_one([mean / evaluated for mean in means], rate)
+
+
+def assert_mean_is_one(means: list[float], rate: float) -> None:
+    error = math.sqrt(max(rate, 1e-5) / max(1 - rate, 1e-5) / (BLOCKS * BLOCK))
+    assert abs(sum(means) / BLOCKS - 1.0) < 4.5 * error
+
+
+def test_the_measured_fraction_of_a_small_rate_is_no_zero_in_bfloat16() -> None:
+    notes: dict[str, Tensor] = {}
+    h = torch.ones(512, 512, dtype=torch.bfloat16)
+    out = Dropout(rate=0.00095).activations(HIDDEN, h, make_context(RANDOM, notes))
+    dropped = float((out == 0).double().mean())
+    assert abs(dropped - 0.00095) < 4 * math.sqrt(0.00095) / 512
+    assert float(notes["drop_fraction"]) == pytest.approx(dropped, rel=1e-3)
 
 
 def test_evaluation_is_untouched_when_inverted() -> None:

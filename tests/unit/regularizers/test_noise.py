@@ -60,6 +60,25 @@ def test_poisson_noise_counts_quanta_of_the_squared_strength() -> None:
     assert abs(noisy.var() - variance) < 4 * error
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("strength", [1e-300, 1e-200, 1e-10, 1e-6, 1e-3, 0.1])
+def test_poisson_noise_keeps_the_mean_and_has_its_deviation_at_every_strength(
+    strength: float, dtype: torch.dtype
+) -> None:
+    """Near off is like off: a mean of x and a standard deviation of strength · √x, as far as x can hold them."""
+    value, count = 0.7, 40_000
+    x = torch.full((count, 1), value, dtype=dtype)
+    noise = (
+        InputNoise(strength=strength, distribution="poisson").batch(rows_of(x), make_context(RANDOM)).x - x
+    ).double()
+    deviation, rounding = strength * math.sqrt(value), torch.finfo(dtype).eps
+    assert abs(noise.mean()) < 4.5 * deviation / math.sqrt(count) + rounding
+    if deviation < rounding:
+        assert noise.abs().max() <= 8 * rounding
+    elif deviation > 100 * rounding:
+        assert noise.std() == pytest.approx(deviation, rel=5 / math.sqrt(2 * count))
+
+
 def test_salt_and_pepper_flips_with_its_probability_to_either_end() -> None:
     x = 0.25 + 0.5 * make_rows(2000, 50).x
     regularizer = InputNoise(strength=0.2, distribution="salt_and_pepper", low=0.0, high=1.0)
@@ -126,12 +145,19 @@ def test_gaussian_noise_adds_an_l2_penalty_to_a_linear_models_squared_loss() -> 
         (InputNoise(distribution="poisson"), {"nonnegative": False}, "poisson needs inputs >= 0"),
         (InputNoise(distribution="salt_and_pepper", strength=1.0), {}, r"probability in \[0, 1\)"),
         (InputNoise(distribution="salt_and_pepper", low=2.0, high=1.0), {}, "low=2 must lie below high=1"),
+        (InputNoise(distribution="salt_and_pepper"), {"batch_size": 1}, "batch_size=1 needs both low and high"),
+        (InputNoise(distribution="salt_and_pepper", low=0.0), {"batch_size": 1}, "batch_size=1 needs both"),
         (ActivationNoise(), {"sites": (Site("input", "input", (6,)),)}, "non-linearity"),
     ],
 )
 def test_unfit_settings_are_refused(regularizer: InputNoise, facts: dict[str, bool], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         regularizer.check(make_facts(**facts))
+
+
+def test_salt_and_pepper_of_single_rows_takes_ends_that_are_given() -> None:
+    InputNoise(distribution="salt_and_pepper", low=0.0, high=1.0).check(make_facts(batch_size=1))
+    InputNoise().check(make_facts(batch_size=1))
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTIONS)

@@ -80,10 +80,11 @@ def test_every_optimizer_is_at_work_here() -> None:
     assert {type(record) for record in RECORDS.values()} == set(OPTIMIZERS.values())
 
 
-@pytest.mark.parametrize("missing", ["memory", "step", "gain"])
+@pytest.mark.parametrize("missing", ["memory", "step", "gain", "absorb"])
 def test_an_optimizer_without_a_step_of_its_own_cannot_be_made(missing: str) -> None:
     """Otherwise it would train with another's, and nobody would notice."""
-    own: dict[str, Any] = {"name": "lazy", "memory": (), "step": lambda *_: None, "gain": lambda *_: None}
+    methods = dict.fromkeys(("step", "gain", "absorb"), lambda *_: None)
+    own: dict[str, Any] = {"name": "lazy", "memory": (), **methods}
     whole = type("Whole", (Optimizer,), {**own, "__doc__": "Complete."})
     assert whole(lr=0.1).lr == 0.1
     del own[missing]
@@ -105,19 +106,23 @@ def test_the_step_at_rate_one_is_torchs_step_by_step(name: str) -> None:
     for step in range(12):
         peer.grad = gradients_at(step)
         theirs.step()
-        ours = ours + work.step(gradients_at(step))
+        ours = ours + work.step(gradients_at(step), None)
         torch.testing.assert_close(ours, peer.detach(), rtol=1e-13, atol=1e-13)
     assert work.state()["step"].item() == (0 if isinstance(record, SGD) else 12)
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_the_gain_is_the_step_for_a_unit_of_constant_gradient(name: str) -> None:
-    """Once the memory has settled: a constant gradient then moves each weight by gradient times gain."""
-    gradient = gradients_at(0)
-    work = StackedOptimizer(RECORDS[name], gradient)
-    for _ in range(400):
-        step = work.step(gradient).clone()
-    torch.testing.assert_close(step, -gradient * work.gain(), rtol=1e-9, atol=0)
+def test_the_gain_is_how_far_a_change_of_the_gradient_moves_the_weights_in_the_same_step(name: str) -> None:
+    """With the divisor held: Adam and RMSprop divide by the size of the `apart` gradient too, which is changed back."""
+    change, moves, gains = gradients_at(20), [], []
+    for added in (torch.zeros(SHAPE, dtype=torch.float64), change):
+        work = StackedOptimizer(RECORDS[name], change)
+        for step in range(6):
+            work.step(gradients_at(step), None)
+        moves.append(work.step(gradients_at(6) + added, -added).clone())
+        gains.append(work.gain())
+    torch.testing.assert_close(moves[1] - moves[0], -change * gains[0], rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(gains[0], gains[1], rtol=1e-12, atol=0)
 
 
 def test_the_gain_follows_its_closed_form_after_changing_gradients() -> None:
@@ -127,19 +132,79 @@ def test_the_gain_follows_its_closed_form_after_changing_gradients() -> None:
         gradient = gradients_at(step)
         squares = {alpha: alpha * square + (1 - alpha) * gradient**2 for alpha, square in squares.items()}
         for optimizer in work.values():
-            optimizer.step(gradient)
+            optimizer.step(gradient, None)
     expected: dict[str, Tensor | float] = {
         "sgd": 1.0,
-        "momentum": 1 / 0.2,
-        "nesterov": 1 / 0.2,
-        "adam": 1 / ((squares[0.95] / (1 - 0.95**6)).sqrt() + 1e-3),
+        "momentum": 1.0,
+        "nesterov": 1.8,
+        "adam": 0.2 / (1 - 0.8**6) / ((squares[0.95] / (1 - 0.95**6)).sqrt() + 1e-3),
         "rmsprop": 1 / (squares[0.9].sqrt() + 1e-3),
-        "rmsprop with momentum": 1 / (squares[0.9].sqrt() + 1e-8) / 0.4,
+        "rmsprop with momentum": 1 / (squares[0.9].sqrt() + 1e-8),
     }
     for name, gain in expected.items():
         found = work[name].gain()
         assert found.shape == SHAPE
         torch.testing.assert_close(found, torch.as_tensor(gain, dtype=torch.float64).expand(SHAPE), rtol=1e-12, atol=0)
+
+
+# -- penalties that act after the step -------------------------------------------------------------------------------
+
+
+def apart_at(step: int) -> Tensor:
+    return 0.3 * Randomness(8).at(step).normal(SHAPE, torch.float64).sign()
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_adam_divides_by_the_size_of_the_whole_gradient_and_moves_along_its_own_part(name: str) -> None:
+    record = RECORDS[name]
+    assert isinstance(record, Adam)
+    work, m, v = StackedOptimizer(record, gradients_at(0)), torch.zeros(()), torch.zeros(())
+    for step in range(8):
+        g, p = gradients_at(step), apart_at(step)
+        m = record.beta1 * m + (1 - record.beta1) * g
+        v = record.beta2 * v + (1 - record.beta2) * (g + p) ** 2
+        m_hat, v_hat = m / (1 - record.beta1 ** (step + 1)), v / (1 - record.beta2 ** (step + 1))
+        torch.testing.assert_close(work.step(g, p), -m_hat / (v_hat.sqrt() + record.eps), rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["rmsprop", "rmsprop with momentum"])
+def test_rmsprop_divides_by_the_size_of_the_whole_gradient_and_moves_along_its_own_part(name: str) -> None:
+    record = RECORDS[name]
+    assert isinstance(record, RMSprop)
+    work, b, v = StackedOptimizer(record, gradients_at(0)), torch.zeros(()), torch.zeros(())
+    for step in range(8):
+        g, p = gradients_at(step), apart_at(step)
+        v = record.alpha * v + (1 - record.alpha) * (g + p) ** 2
+        b = record.momentum * b + g / (v.sqrt() + record.eps)
+        torch.testing.assert_close(work.step(g, p), -b, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov"])
+def test_sgd_does_not_look_at_what_acts_apart(name: str) -> None:
+    ours, alone = (StackedOptimizer(RECORDS[name], gradients_at(0)) for _ in range(2))
+    for step in range(3):
+        expected = alone.step(gradients_at(step), None)
+        torch.testing.assert_close(ours.step(gradients_at(step), apart_at(step)), expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_a_penalty_of_zero_apart_changes_no_bit(name: str) -> None:
+    ours, alone = (StackedOptimizer(RECORDS[name], gradients_at(0)) for _ in range(2))
+    for step in range(5):
+        g = gradients_at(step)
+        assert torch.equal(ours.step(g, torch.zeros_like(g)), alone.step(g, None))
+        assert torch.equal(ours.gain(), alone.gain())
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_what_is_absorbed_acts_as_if_it_had_been_in_the_gradient_from_the_beginning(name: str) -> None:
+    """The step along g, its penalty p at the scale of the gain, and p absorbed: together the steps along g + p."""
+    ours, whole = (StackedOptimizer(RECORDS[name], gradients_at(0)) for _ in range(2))
+    for step in range(8):
+        g, p = gradients_at(step), apart_at(step)
+        moved = ours.step(g, p) - ours.gain() * p
+        ours.absorb(p)
+        torch.testing.assert_close(moved, whole.step(g + p, None), rtol=1e-10, atol=1e-12)
 
 
 def test_only_adamw_shrinks_the_weights_each_run_by_its_own_rate_and_decay() -> None:
@@ -156,12 +221,12 @@ def test_only_adamw_shrinks_the_weights_each_run_by_its_own_rate_and_decay() -> 
 def test_runs_that_leave_the_stack_and_a_loaded_memory_change_nothing_for_the_others(name: str) -> None:
     whole = StackedOptimizer(RECORDS[name], gradients_at(0))
     for step in range(3):
-        whole.step(gradients_at(step))
+        whole.step(gradients_at(step), None)
     resumed = StackedOptimizer(RECORDS[name], gradients_at(0))
     resumed.load(whole.state())
     rows = torch.tensor([2, 0])
     resumed.keep(rows)
     for step in range(3, 6):
-        expected = whole.step(gradients_at(step))[rows]
-        torch.testing.assert_close(resumed.step(gradients_at(step)[rows]), expected, rtol=1e-13, atol=1e-13)
+        expected = whole.step(gradients_at(step), None)[rows]
+        torch.testing.assert_close(resumed.step(gradients_at(step)[rows], None), expected, rtol=1e-13, atol=1e-13)
         torch.testing.assert_close(resumed.gain(), whole.gain()[rows], rtol=1e-13, atol=0)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 
-from tests.unit.training.small_runs import draw_classes, make_setting, make_split, train_alone
+from tests.unit.training.small_runs import NONE, draw_classes, make_setting, make_split, train_alone
 
 SEEDS = (1, 2, 3)
 NESTEROV = {"name": "sgd", "lr": 0.1, "momentum": 0.9, "nesterov": True}
@@ -89,17 +89,46 @@ def test_l1_beside_l2_is_an_elastic_net(seed: int) -> None:
     [
         {"name": "sgd", "lr": 0.1},
         {"name": "sgd", "lr": 0.02, "momentum": 0.9},
+        NESTEROV,
         {"name": "adam", "lr": 0.02},
+        {"name": "adamw", "lr": 0.02, "weight_decay": 0.0},
         {"name": "rmsprop", "lr": 0.01},
+        {"name": "rmsprop", "lr": 0.005, "momentum": 0.6},
     ],
-    ids=["sgd", "momentum", "adam", "rmsprop"],
+    ids=["sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "rmsprop with momentum"],
 )
-def test_the_lasso_does_not_depend_on_the_optimizer(optimizer: dict[str, Any]) -> None:
+@pytest.mark.parametrize("l1_ratio", [1.0, 0.6], ids=["l1", "elastic_net"])
+def test_the_sparse_optimum_does_not_depend_on_the_optimizer(l1_ratio: float, optimizer: dict[str, Any]) -> None:
     """Each settles where the penalised loss is least, the adaptive ones too, at a constant rate."""
     x, y = draw_regression(4)
-    reference = Lasso(alpha=0.3, tol=1e-12, max_iter=100_000).fit(x[:ROWS], y[:ROWS])
-    found = solve(x, y, {"l1": {"strength": 2 * 0.3}}, optimizer=optimizer)
-    assert_close(found, reference.coef_, reference.intercept_)
+    reference = ElasticNet(alpha=0.3, l1_ratio=l1_ratio, tol=1e-12, max_iter=100_000).fit(x[:ROWS], y[:ROWS])
+    settings = {"strength": 2 * 0.3}
+    own = {"l1": settings} if l1_ratio == 1.0 else {"elastic_net": {**settings, "l1_ratio": l1_ratio}}
+    assert_close(solve(x, y, own, optimizer=optimizer), reference.coef_, reference.intercept_)
+
+
+@pytest.mark.parametrize("limit", [0.5, 1.0])
+def test_the_lasso_by_subgradients_does_not_depend_on_the_clipping_of_gradients(limit: float) -> None:
+    """The whole gradient is clipped, of loss and penalty: it only shortens the way."""
+    x, y = draw_regression(6)
+    alpha = 0.25
+    reference = Lasso(alpha=alpha, tol=1e-12, max_iter=100_000).fit(x[:ROWS], y[:ROWS])
+    own = {"l1": {"strength": 2 * alpha, "method": "subgradient"}, "gradient_clipping": {"limit": limit}}
+    setting = make_setting(
+        make_split(x, y),
+        {"name": "linear"},
+        own,
+        **{**SCHEDULE, "optimizer": {"name": "sgd", "lr": 0.05}, "curve": {"name": "cosine"}, "stop": NONE},
+    )
+    sink = train_alone(setting)
+    assert 0.0 < sink.rows[0]["gradient_clipping.clipped_fraction"] <= 1.0
+
+    def objective(w: NDArray[np.float64], b: NDArray[np.float64] | float) -> float:
+        return float(np.mean((x[:ROWS] @ w + b - y[:ROWS]) ** 2) + 2 * alpha * np.abs(w).sum())
+
+    least = objective(reference.coef_, reference.intercept_)
+    found = objective(sink.best["linear.weight"].numpy()[0], sink.best["linear.bias"].numpy())
+    assert least <= found < 1.001 * least
 
 
 def center(found: Solution) -> Solution:

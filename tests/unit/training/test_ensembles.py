@@ -45,8 +45,13 @@ def test_a_cohort_holds_the_networks_of_each_run_one_after_the_other() -> None:
 
 @pytest.mark.parametrize(
     "others",
-    [{}, {"batch_norm": {}, "ema": {"decay": 0.5}, "dropout": {"rate": 0.3}}, {"l1": {}, "mixup": {}, "sam": {}}],
-    ids=["bagging", "stateful", "objective"],
+    [
+        {},
+        {"batch_norm": {}, "ema": {"decay": 0.5}, "dropout": {"rate": 0.3}},
+        {"l1": {"method": "subgradient"}, "mixup": {}, "sam": {}},
+        {"l1": {}},
+    ],
+    ids=["bagging", "stateful", "objective", "proximal"],
 )
 def test_three_bagged_runs_in_a_cohort_equal_them_alone(others: dict[str, Any]) -> None:
     # A large eps: Adam turns gradients that are rounding noise around zero into full steps.

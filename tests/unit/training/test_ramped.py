@@ -135,7 +135,8 @@ def test_each_epoch_is_evaluated_with_the_rate_at_its_end() -> None:
     x, y = (part[setting.data.watched_ends[0] :] for part in setting.data.watched[:2])
     sink = train_alone(setting)
     rises = [min(max((epoch / 8 - 0.25) / 0.5, 0.0), 1.0) for epoch in range(1, 9)]
-    expected = [loss_with(weights, x, y, 0.6 * rise) for rise in rises]
+    rates = [round(0.6 * rise * 65536) / 65536 for rise in rises]  # that with which units are really dropped
+    expected = [loss_with(weights, x, y, rate) for rate in rates]
     assert len({round(loss, 6) for loss in expected}) == 5
     assert [row["val_loss"] for row in sink.rows] == pytest.approx(expected, rel=1e-12)
     assert sink.result["last"]["val"]["loss"] == pytest.approx(expected[-1], rel=1e-12)

@@ -226,8 +226,8 @@ def test_ema_equals_averaged_model(normed: bool, precision: str, steps: list[Wei
     assert_same_steps(steps, train_torch(setting, 10, net, make_optimizer, averaged=averaged), precision)
     losses = evaluate(average.module, setting)
     assert sink.rows[-1]["val_loss"] == pytest.approx(losses["val"], rel=10 * TOLERANCE[precision])
-    trained = torch.cat([p.detach().flatten() for p in net.parameters()])
-    assert sink.rows[-1]["weight_norm"] == pytest.approx(trained.norm().item(), rel=10 * TOLERANCE[precision])
+    saved = torch.cat([p.detach().flatten() for p in average.module.parameters()])
+    assert sink.rows[-1]["weight_norm"] == pytest.approx(saved.norm().item(), rel=10 * TOLERANCE[precision])
 
 
 def test_figures_equal_torchs_evaluation(steps: list[Weights]) -> None:
