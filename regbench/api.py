@@ -80,10 +80,8 @@ def sweep(
         RegbenchError: the sweep cannot be executed: a full disk, or a cluster that has gone.
     """
     words = _list_overrides(overrides, settings)
-    if isinstance(parts, str) or not isinstance(parts, Sequence):
-        raise ConfigError(f"parts={parts!r} is not allowed; it takes a list of lists of overrides")
     with _open_loader(words) as loader:
-        configs = compose_sweep(loader, PRIMARY, [words, *(_list_overrides(part, {}) for part in parts)])
+        configs = compose_sweep(loader, PRIMARY, [words, *_list_parts(parts)])
     if progress:
         from regbench.display.sweep_progress import open_sweep_view
 
@@ -102,6 +100,17 @@ def _open_loader(words: list[str]) -> Iterator[CheckedLoader]:
         for line in shadowed(loader, PRIMARY, words):
             LOGGER.warning(line)
         yield loader
+
+
+def _list_parts(parts: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return the overrides of each part.
+
+    Raises:
+        ConfigError: they are not a list of lists of texts.
+    """
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise ConfigError(f"parts={parts!r} is not allowed; it takes a list of lists of overrides")
+    return [_list_overrides(part, {}) for part in parts]
 
 
 def _list_overrides(overrides: Sequence[str], settings: dict[str, object]) -> list[str]:
