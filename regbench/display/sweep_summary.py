@@ -16,7 +16,7 @@ from regbench.formatting import format_figure, format_seconds
 from regbench.statuses import ENDED, RunState
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
 from regbench.sweeps.origins import list_differences
-from regbench.sweeps.ranking import MIXED_DATA, NO_VALIDATION, Score, SeedGroup, best, rank
+from regbench.sweeps.ranking import COMMON_SEEDS, MIXED_DATA, NO_VALIDATION, Score, SeedGroup, best, rank
 from regbench.sweeps.result import SweepResult
 from regbench.sweeps.run_status import RunStatus
 from regbench.sweeps.table import FILE
@@ -80,6 +80,8 @@ def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -
     yield from (Text(line, "dim") for line in _more(hidden))
     if any(group.checksum is not None for group in groups):
         yield Text(MIXED_DATA, "yellow")
+    for count in sorted({group.compared for group in groups if group.compared is not None}):
+        yield Text(COMMON_SEEDS.format(count=count), "dim")
     if any(not group.has_validation for group in groups):
         yield Text(NO_VALIDATION, "yellow")
 
@@ -112,9 +114,11 @@ def _table(rows: Sequence[tuple[str, SeedGroup]], *, narrow: bool) -> Renderable
     table.add_column("runs", justify="right", no_wrap=True)
     for part in ("val",) if narrow else ("val", "test"):
         table.add_column(f"{part} {metric}".rstrip(), justify="right", no_wrap=True)
+    if not narrow:
+        table.add_column("at last epoch", justify="right", no_wrap=True)
     for label, group in rows:
-        scores = [format_score(group.validation), format_score(group.test)]
-        table.add_row(Text(label), "\n".join(_count(group)), *scores[: 1 if narrow else 2])
+        scores = [format_score(score) for score in (group.validation, group.test, group.last)]
+        table.add_row(Text(label), "\n".join(_count(group)), *scores[: 1 if narrow else 3])
     return table
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from regbench.metrics import METRICS
 from regbench.statuses import RunState
@@ -26,6 +26,7 @@ MIXED_DATA = (
     "runs of the same settings were trained on different data (first digits of its checksum); "
     "their figures are neither averaged nor compared"
 )
+COMMON_SEEDS = "groups are compared on the {count} seed(s) that all of them have; their means are over their own"
 NO_VALIDATION = "no validation part, so the groups are in the order of the plan and none is called best"
 
 
@@ -57,6 +58,12 @@ class SeedGroup:
     test: Score | None
     loss: Score | None
     has_validation: bool
+    last: Score | None = None
+    """Test metric at the last epoch."""
+    by_seed: Mapping[object, float | None] = field(default_factory=dict)
+    """Validation metric of each seed whose run has come to an end; None where it diverged or failed."""
+    compared: int | None = None
+    """Number of seeds on which the groups of these data are compared, where it is not all that this group has."""
     checksum: str | None = None
 
     @property
@@ -77,17 +84,29 @@ class SeedGroup:
 
 
 def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
-    """Return the groups, data set by data set in the order of the plan, the best validation metric first.
+    """Return the groups, data set by data set in the order of the plan, the best first.
 
-    Groups of equal metric are ordered by validation loss; those without a figure keep the order of the plan, last.
+    Groups of the same data are compared on the seeds that all of them have: first by how many of these they lost (to
+    divergence or failure), then by the mean validation metric, then by validation loss. Groups without a figure keep
+    the order of the plan, last.
     """
     keys = [key for key in varying([status.run for status in statuses]) if key != "seed"]
     by_values: dict[tuple[str | None, ...], list[RunStatus]] = {}
     for status, checksum in zip(statuses, mark_data(statuses, keys), strict=True):
         by_values.setdefault((checksum, *_pick(status, keys)), []).append(status)
     groups = [replace(_score(runs, tuple(keys)), checksum=known[0]) for known, runs in by_values.items()]
-    places = {data: place for place, data in enumerate(dict.fromkeys(group.data for group in groups))}
-    return sorted(groups, key=lambda group: (places[group.data], *_merit(group)))
+    by_data: dict[tuple[tuple[str, str], ...], list[SeedGroup]] = {}
+    for group in groups:
+        by_data.setdefault(group.data, []).append(group)
+    return [group for members in by_data.values() for group in _compare(members)]
+
+
+def _compare(groups: Sequence[SeedGroup]) -> list[SeedGroup]:
+    """Return groups of the same data, the best first, each with the number of seeds that it is compared on."""
+    known = [set(group.by_seed) for group in groups if group.by_seed]
+    common = set.intersection(*known) if known else set()
+    told = [replace(g, compared=len(common) if common and set(g.by_seed) != common else None) for g in groups]
+    return sorted(told, key=lambda group: _merit(group, common))
 
 
 def best(groups: Sequence[SeedGroup]) -> list[SeedGroup]:
@@ -171,7 +190,20 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
         test=scores.get(("test", metric)) if metric else None,
         loss=scores.get(("val", "loss")),
         has_validation=part == "val" or not ended,
+        last=_mean([run.figures("test", "last")[metric] for run in sound if metric in run.figures("test", "last")])
+        if metric
+        else None,
+        by_seed={run.run.values.get("seed"): _judge(run, sound, metric) for run in runs if _has_ended(run)},
     )
+
+
+def _has_ended(run: RunStatus) -> bool:
+    return run.state.ended or run.state is RunState.FAILED
+
+
+def _judge(run: RunStatus, sound: Sequence[RunStatus], metric: str | None) -> float | None:
+    """Return the validation metric of a run; None where the run was lost."""
+    return run.figures("val").get(metric or "") if any(run is other for other in sound) else None
 
 
 def _mean(figures: Sequence[float]) -> Score | None:
@@ -186,11 +218,20 @@ def _mean(figures: Sequence[float]) -> Score | None:
     return Score(mean, spread / math.sqrt((count - 1) * count))
 
 
-def _merit(group: SeedGroup) -> tuple[bool, float, float]:
-    """Return what sorts groups of one data set, the best first."""
+def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, float]:
+    """Return what sorts groups of the same data, the best first.
+
+    Args:
+        group: the group.
+        common: the seeds that all groups have; without any, each is judged by its own.
+    """
     if group.validation is None:
-        return True, 0.0, 0.0
-    mean = group.validation.mean
+        return True, 0, 0.0, 0.0
+    seeds = common or set(group.by_seed)
+    figures = [figure for seed, figure in group.by_seed.items() if seed in seeds and figure is not None]
+    lost = sum(figure is None for seed, figure in group.by_seed.items() if seed in seeds)
+    compared = _mean(figures) or group.validation
     loss = group.loss.mean if group.loss else math.inf
     metric = METRICS.get(group.metric or "")
-    return False, mean if metric is not None and not metric.higher_is_better else -mean, loss
+    lower = metric is not None and not metric.higher_is_better
+    return False, lost, compared.mean if lower else -compared.mean, loss

@@ -31,23 +31,23 @@ class RunStatus:
     origin: Origin = field(default_factory=Origin)
     """Data and code that made the result; nothing is known of them where there is no result."""
 
-    def figures(self, part: str) -> Mapping[str, float]:
-        """Return the finite figures of a part (train, val, test) at the best epoch; none where the part is missing."""
-        named = self._at_best(part)
+    def figures(self, part: str, at: str = "best") -> Mapping[str, float]:
+        """Return the finite figures of a part (train, val, test) at the `best` or `last` epoch, if the data have it."""
+        named = self._figures(part, at)
         return {} if named is None else {name: float(value) for name, value in named.items() if _is_figure(value)}
 
     def has_part(self, part: str) -> bool:
         """Tell whether the run's data have this part."""
-        return self._at_best(part) is not None
+        return self._figures(part, "best") is not None
 
     def number(self, name: str) -> float | int | None:
         """Return a number of the result, such as `epochs` or `seconds`."""
         value = (self.result or {}).get(name)
         return value if _is_figure(value) else None
 
-    def _at_best(self, part: str) -> Mapping[str, float] | None:
-        best = (self.result or {}).get("best")
-        named = best.get(part) if isinstance(best, dict) else None
+    def _figures(self, part: str, at: str) -> Mapping[str, float] | None:
+        found = (self.result or {}).get(at)
+        named = found.get(part) if isinstance(found, dict) else None
         return named if isinstance(named, dict) else None
 
 

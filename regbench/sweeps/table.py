@@ -28,7 +28,8 @@ NUMBERS = ("best_epoch", "epochs")
 def write_csv(folder: Path, statuses: Sequence[RunStatus]) -> Path:
     """Write `sweep.csv`, one row a run whatever its state, and return its path.
 
-    Figures are those at each run's best epoch. A missing setting or figure is an empty cell.
+    Figures are those at each run's best epoch, and of the test rows those at the last epoch too. A
+    missing setting or figure is an empty cell.
 
     Raises:
         ConfigError: the folder cannot be written.
@@ -74,6 +75,9 @@ def tabulate(statuses: Sequence[RunStatus]) -> dict[str, list[object]]:
     for part in PARTS:
         for name in metrics:
             columns[f"{part}_{name}"] = [own[part].get(name, ABSENT) for own in figures]
+    last = [status.figures("test", "last") for status in statuses]
+    for name in metrics:
+        columns[f"last_test_{name}"] = [own.get(name, ABSENT) for own in last]
     columns["seconds"] = [_or_absent(status.number("seconds")) for status in statuses]
     columns["error"] = [status.error or ABSENT for status in statuses]
     return columns

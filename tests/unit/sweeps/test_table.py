@@ -28,12 +28,13 @@ def test_every_run_has_a_row_whatever_became_of_it(tmp_path: Path) -> None:
     rows = rows_of(path)
     assert list(rows[0]) == [
         "run_id", "regularizer", "regularizer.l2.strength", "seed", "status", "best_epoch", "epochs",
-        "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "seconds", "error",
+        "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy",
+        "last_test_loss", "last_test_accuracy", "seconds", "error",
     ]  # fmt: skip
     assert [row["run_id"] for row in rows] == [run.run_id for run in runs]
     assert [row["status"] for row in rows] == ["complete", "complete", "diverged", "failed", "missing", "missing"]
     assert list(rows[0].values())[1:] == [
-        "none", "", "0", "complete", "7", "9", "0.1", "0.95", "0.5", "0.9", "0.6", "0.8", "1.5", "",
+        "none", "", "0", "complete", "7", "9", "0.1", "0.95", "0.5", "0.9", "0.6", "0.8", "0.6", "0.8", "1.5", "",
     ]  # fmt: skip
     assert (rows[3]["error"], rows[3]["val_accuracy"], rows[3]["regularizer.l2.strength"]) == ("no\\nmore", "", "0.1")
 
