@@ -28,7 +28,7 @@ def names(groups: Sequence[SeedGroup]) -> list[object]:
 
 def test_a_group_that_lost_seeds_comes_behind_those_that_lost_none() -> None:
     survivor = runs("l1", {seed: 0.95 if seed == 0 else None for seed in range(8)})
-    whole = runs("l2", {seed: 0.90 for seed in range(8)})
+    whole = runs("l2", dict.fromkeys(range(8), 0.9))
     groups = rank([*survivor, *whole])
     assert names(groups) == ["l2", "l1"]
     assert names(best(groups)) == ["l2"]
