@@ -225,14 +225,14 @@ def unlock(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def lock_owner(path: Path) -> str:
-    """Say who has a lock that was refused: `process 4711 on host`."""
+def lock_owner(path: Path) -> str | None:
+    """Say who has a lock that was refused: `process 4711 on host`; None where nobody does any more."""
     for _ in range(50):  # the owner writes its name microseconds after it takes the lock
         words = path.read_text("utf-8", "replace").split()
         if len(words) == 2:
             return f"process {words[0]} on {words[1]}"
         time.sleep(0.01)
-    return "another process"
+    return None
 
 
 def _write_new(path: Path, parts: Iterable[Data], *, durable: bool = True) -> None:

@@ -45,6 +45,20 @@ def take_lock(path: Path) -> int | None:
     return None
 
 
+def take_lock_or_name_owner(path: Path) -> tuple[int | None, str]:
+    """Take the exclusive lock of a file; where another process has it, return None and who that is.
+
+    Raises:
+        OSError: the file cannot be opened or written, or the file system has no locks.
+    """
+    lock = take_lock(path)
+    if lock is not None:
+        return lock, ""
+    owner = durable.lock_owner(path)
+    # Nobody's name stands there any more: the owner has ended since.
+    return (None, owner) if owner is not None else (take_lock(path), "another process")
+
+
 def lock_is_taken(path: Path) -> bool:
     """Tell whether a living process has the exclusive lock of a file; a file that is not there has none.
 

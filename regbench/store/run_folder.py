@@ -29,7 +29,7 @@ from regbench.store.checkpoint import (
     write_checkpoint,
 )
 from regbench.store.durable import StorageError
-from regbench.store.locks import take_lock
+from regbench.store.locks import take_lock_or_name_owner
 from regbench.store.metrics_csv import Table
 from regbench.store.run_files import format_json, format_result, read_optional, read_result, read_run
 
@@ -70,9 +70,8 @@ class RunFolder:
         """
         try:
             durable.make_folder(path / "checkpoint")
-            lock = take_lock(path / ".lock")
+            lock, owner = take_lock_or_name_owner(path / ".lock")
             if lock is None:
-                owner = durable.lock_owner(path / ".lock")
                 raise FolderInUse(f"{path} is in use by {owner}; wait until it ends, or stop it")
         except OSError as error:
             kind = StorageError if error.errno in DISK_FAULTS else ConfigError
