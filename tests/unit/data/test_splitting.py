@@ -230,7 +230,8 @@ def test_every_stratified_cut_is_made_or_refused_in_our_words() -> None:
         ((0, 1, 2) * 5, (0,) * 12 + (1,) * 4, (0, 1, 2, 3, 4) * 3), np.linspace(0.05, 0.95, 19), (0.0, 0.1, 0.3, 0.6)
     ):
         with contextlib.suppress(ConfigError):
-            cut(labels, SplitRule(test=float(test), val=val))
+            parts = cut(labels, SplitRule(test=float(test), val=val))
+            assert len(parts.train.y) + len(parts.val.y) + len(parts.test.y) == len(labels)
 
 
 def test_the_checksum_depends_on_every_array_and_name() -> None:

@@ -50,7 +50,8 @@ def test_every_kind_ships_one_file_with_its_own_defaults(group: str) -> None:
 def test_every_shipped_option_composes_and_builds() -> None:
     for group in KINDS:
         for file in sorted((CONFIGS / "schedule" / group).glob("*.yaml")):
-            build_schedule(compose_schedule(f"schedule/{group}={file.stem}"))
+            built = build_schedule(compose_schedule(f"schedule/{group}={file.stem}"))
+            assert type(getattr(built, group)) in KINDS[group].values()
     for file in sorted((CONFIGS / "schedule").glob("*.yaml")):
         build_schedule(compose_schedule(f"schedule={file.stem}"))
 
