@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from regbench.config.fields import choice, flag, nested, text
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
-from regbench.data.records import Raw
+from regbench.data.records import Raw, last_rows_are_test
 from regbench.errors import ConfigError
 
 UNSIGNED_BYTE = 0x08
@@ -64,7 +64,7 @@ class Idx(Dataset):
             y=numbers.astype(np.int64),
             classes=tuple(str(label) for label in found),
             features=tuple(f"pixel_{place}" for place in range(shape[1])) if self.layout == "table" else (),
-            test_rows=tests,
+            roles=last_rows_are_test(len(numbers), tests),
         )
 
 

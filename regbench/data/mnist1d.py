@@ -8,7 +8,7 @@ import numpy as np
 
 from regbench.config.fields import flag, integer, nested
 from regbench.data.dataset import Computed, SplitRule
-from regbench.data.records import Floats, Raw
+from regbench.data.records import Floats, Raw, last_rows_are_test
 
 ROWS, TEST_ROWS, LENGTH = 5000, 1000, 40
 MIN_PADDING, MAX_PADDING, MAX_SHIFT = 36, 60, 48
@@ -54,7 +54,7 @@ class Mnist1d(Computed):
             x=x[:, None, :],
             y=y,
             classes=tuple(str(digit) for digit in range(10)),
-            test_rows=TEST_ROWS,
+            roles=last_rows_are_test(len(y), TEST_ROWS),
         )
 
 

@@ -14,7 +14,7 @@ from regbench.config.fields import choice, flag, nested, text
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
 from regbench.data.preparing import refuse_not_finite
-from regbench.data.records import Raw
+from regbench.data.records import Raw, last_rows_are_test
 from regbench.data.targets import TASKS, encode_target
 from regbench.errors import ConfigError
 
@@ -64,7 +64,7 @@ class Npz(Dataset):
             y=y,
             classes=classes,
             features=tuple(f"x{column + 1}" for column in range(x.shape[1])) if x.ndim == 2 else (),
-            test_rows=len(xs[1]) if names is PARTS else 0,
+            roles=last_rows_are_test(len(y), len(xs[1]) if names is PARTS else 0),
             standardize_target=self.standardize_target and task == "regression",
         )
 

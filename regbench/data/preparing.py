@@ -111,7 +111,7 @@ def fit_preprocessing(raw: Raw, train: Rows, *, standardize: bool) -> Preprocess
         shape=seen.shape[1:],
         classes=raw.classes,
         columns=columns,
-        ignored=raw.ignored,
+        ignored=tuple(raw.left_out),
     )
     if standardize:
         mean, deviation = measure_spread(seen, fitted.features, raw.origin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -19,16 +19,22 @@ Labels: TypeAlias = NDArray[Any]
 """Class numbers (int64 `[N]`) for classification, targets (float64 `[N]`) for regression."""
 
 
+FREE, VAL, TEST = 0, 1, 2
+"""Roles that a source may give its rows; free ones are cut by the split."""
+
+
 @dataclass(frozen=True)
 class Numeric:
     """A column of numbers: float64 `[N]`, NaN where the value is missing.
 
-    `kind` tells what the cells were: number, truth, date or duration.
+    `kind` tells what the cells were: number, truth, date or duration. `read_as` says in words how texts became numbers
+    (`dollars`, `percent`, `dates, day first`); empty where the source held numbers.
     """
 
     name: str
     values: Floats
     kind: str = "number"
+    read_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,13 @@ class Raw:
     `origin` is what messages call the source: its name or its path.
     `x` is float64 `[N, D]` (table), `[N, C, L]` (series), `[N, C, H, W]` (image), or the columns of a table that are
     encoded once the training rows are known.
-    `test_rows` is the number of last rows that are the published test part; 0: the source has none.
+    `roles` holds for each row the part that the source gives it: FREE (to be cut by the split), VAL or TEST; None: all
+    are free. `weights` are the rows' weights, not negative; None: all equal.
+    `groups` numbers the rows that must not be torn apart, `times` orders them; None: the source says neither.
+    `outputs` names the targets where there are several: y is then `[N, K]`.
     `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
-    `ignored` are columns of the source's table that are not features: the target and the dropped ones.
+    `left_out` are columns of the source's table that are not features, with the reason: the target, dropped ones.
+    `notes` are sentences on what was guessed while reading, for the person to check.
     """
 
     origin: str
@@ -62,17 +72,33 @@ class Raw:
     y: Labels
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
-    test_rows: int = 0
+    roles: NDArray[np.int8] | None = None
+    weights: Floats | None = None
+    groups: NDArray[np.int64] | None = None
+    times: Floats | None = None
+    outputs: tuple[str, ...] = ()
     standardize_target: bool = False
-    ignored: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one role: `x` float64 `[N, *shape]`, `y` `[N]`. N may be 0 for validation only."""
+    """Rows of one role: `x` float64 `[N, *shape]`, `y` `[N]` or `[N, K]`. N may be 0 for validation only.
+
+    `weights` `[N]` say how much each row counts; None: all count 1.
+    """
 
     x: Floats
     y: Labels
+    weights: Floats | None = None
+
+
+def last_rows_are_test(rows: int, tests: int) -> NDArray[np.int8] | None:
+    """Return the roles of a source whose last `tests` rows are its published test part; None where there is none."""
+    if tests == 0:
+        return None
+    return np.repeat(np.array([FREE, TEST], dtype=np.int8), [rows - tests, tests])
 
 
 @dataclass(frozen=True)
@@ -107,7 +133,7 @@ def compute_checksum(parts: tuple[Part, Part, Part], preprocessing: Mapping[str,
     """
     digest = hashlib.sha256(json.dumps(preprocessing, sort_keys=True).encode())
     for part in parts:
-        for array in (part.x, part.y):
+        for array in (part.x, part.y, *([] if part.weights is None else [part.weights])):
             plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
             digest.update(f"{plain.dtype.str}{plain.shape}".encode())
             digest.update(plain.data)

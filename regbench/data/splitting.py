@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.data.dataset import SplitRule
-from regbench.data.records import Labels, Raw
+from regbench.data.records import FREE, TEST, Labels, Raw
 from regbench.errors import ConfigError
 
 Rows = NDArray[np.int64]
@@ -28,10 +28,9 @@ def split_rows(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
             training, a stratified part has fewer rows than there are classes, or the source has its own test part and
             a fraction for it is given as well.
     """
-    count = len(raw.y)
-    free = count - raw.test_rows
-    rows, test = np.arange(free), np.arange(free, count)
-    tests = _count_test(raw, rule)
+    roles = np.zeros(len(raw.y), dtype=np.int8) if raw.roles is None else raw.roles
+    rows, test = np.flatnonzero(roles == FREE), np.flatnonzero(roles == TEST)
+    free, tests = len(rows), _count_test(raw, len(test), rule)
     validations = count_rows(rule.val, free)
     if free - tests - validations < 1:
         raise ConfigError(
@@ -40,7 +39,7 @@ def split_rows(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
         )
     stratify = rule.stratify and raw.task == "classification"
     if stratify:
-        _refuse_small_classes(raw, free, 1 + (tests > 0) + (validations > 0))
+        _refuse_small_classes(raw, rows, 1 + (tests > 0) + (validations > 0))
     if tests:
         rows, test = _cut(raw, rows, tests, rule, "test")
     rows, val = _cut(raw, rows, validations, rule, "val") if validations else (rows, rows[:0])
@@ -93,14 +92,14 @@ def disturb_labels(labels: Labels, classes: int, fraction: float, seed: int) -> 
     return noisy
 
 
-def _count_test(raw: Raw, rule: SplitRule) -> int:
-    """Return how many rows the test part is to be cut from the free rows."""
-    if raw.test_rows == 0:
+def _count_test(raw: Raw, given: int, rule: SplitRule) -> int:
+    """Return how many of the free rows are to be cut for the test, where the source gives `given` test rows."""
+    if given == 0:
         return count_rows(TEST_FRACTION if rule.test is None else rule.test, len(raw.y))
     if rule.test is not None:
         raise ConfigError(
             f"dataset.split.test={rule.test:g} is not allowed; {raw.origin} has a test part of its own "
-            f"({raw.test_rows} rows), which dataset.split.test=null keeps"
+            f"({given} rows), which dataset.split.test=null keeps"
         )
     return 0
 
@@ -137,8 +136,8 @@ def _refuse_small_part(raw: Raw, groups: Labels, held_out: int, part: str) -> No
         )
 
 
-def _refuse_small_classes(raw: Raw, free: int, parts: int) -> None:
-    counts = np.bincount(raw.y[:free], minlength=len(raw.classes))
+def _refuse_small_classes(raw: Raw, rows: Rows, parts: int) -> None:
+    counts = np.bincount(raw.y[rows], minlength=len(raw.classes))
     for number in np.flatnonzero((counts < parts) & (counts > 0)):
         raise ConfigError(
             f"{raw.origin}: class {raw.classes[number]!r} has {counts[number]} row(s), too few for a stratified split, "

@@ -75,7 +75,7 @@ class Table(Dataset):
             y=y,
             classes=classes,
             standardize_target=self.standardize_target and task == "regression",
-            ignored=(self.target, *self.drop),
+            left_out={self.target: "target", **dict.fromkeys(self.drop, "dataset.drop")},
         )
 
 

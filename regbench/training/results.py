@@ -44,12 +44,7 @@ def measure_all(networks: Networks, data: TrainingSet) -> Tensor:
     Each part is measured by itself, as whoever has only the rows of one part will: a product with other rows beside
     them may be rounded otherwise.
     """
-    starts = [0, *data.full_ends[:-1]]
-    parts = [
-        data.full._replace(x=data.full.x[start:end], y=data.full.y[start:end])
-        for start, end in zip(starts, data.full_ends, strict=True)
-    ]
-    return torch.cat([measure_parts(networks, part, [len(part.x)]) for part in parts], 1)
+    return torch.cat([measure_parts(networks, part, [len(part.x)]) for part in data.parts], 1)
 
 
 def _figures(spec: TrainingSpec, parts: Tensor) -> dict[str, dict[str, float] | None]:

@@ -26,11 +26,15 @@ START = Moment(epoch=0, step=0, update=0, last_of_epoch=False, updates=1)
 
 
 class Labelled(NamedTuple):
-    """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, and how one unit of target error squared counts."""
+    """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, weights `[N]` of the rows.
+
+    `error_scale` `[C]` is what one unit of squared error of each output counts in the target's own unit.
+    """
 
     x: Tensor
     y: Tensor
-    error_scale: float
+    weight: Tensor
+    error_scale: Tensor
 
 
 @dataclass(frozen=True)
@@ -41,9 +45,8 @@ class TrainingSet:
     watched: Labelled
     """Measured every epoch: a fixed subset of the training rows, at most as many as validation has, then validation."""
     watched_ends: list[int]
-    full: Labelled
-    """Measured at the end: all of train, validation and test, one after the other."""
-    full_ends: list[int]
+    parts: tuple[Labelled, ...]
+    """Measured at the end, each by itself: all rows of train, of validation if there are any, and of test."""
 
 
 @dataclass(frozen=True)
@@ -85,24 +88,16 @@ class StackedRows:
 
 def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
     """Turn a split into tensors of one type."""
-    train, val, test = (_rows(part, split, dtype) for part in (split.train, split.val, split.test))
-    count = min(len(train[0]), len(val[0])) or len(train[0])
-    subset = Randomness(0).at("watched training rows").permutation(len(train[0]))[:count].sort().values
-    scale = split.target_scale**2
-
-    def joined(parts: Sequence[tuple[Tensor, Tensor]]) -> Labelled:
-        return Labelled(torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts]), scale)
-
-    has_validation = len(val[0]) > 0
-    watched = [(train[0][subset], train[1][subset]), *([val] if has_validation else [])]
-    full = [train, *([val] if has_validation else []), test]
-    everything, count = joined(full), len(train[0])
+    train, val, test = (_label(part, split, dtype) for part in (split.train, split.val, split.test))
+    validation = [val] if len(val.x) > 0 else []
+    count = min(len(train.x), len(val.x)) or len(train.x)
+    subset = Randomness(0).at("watched training rows").permutation(len(train.x))[:count].sort().values
+    watched = [train._replace(x=train.x[subset], y=train.y[subset], weight=train.weight[subset]), *validation]
     return TrainingSet(
-        rows=Rows(everything.x[:count], everything.y[:count], torch.ones(count, dtype=dtype)),
-        watched=joined(watched),
-        watched_ends=_ends(watched),
-        full=everything,
-        full_ends=_ends(full),
+        rows=Rows(train.x, train.y, train.weight),
+        watched=_join(watched),
+        watched_ends=torch.tensor([len(part.x) for part in watched]).cumsum(0).tolist(),
+        parts=(train, *validation, test),
     )
 
 
@@ -187,13 +182,18 @@ def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:
     return part.index_select(0, numbers.flatten()).view(*chosen.shape, *part.shape[1:])
 
 
-def _rows(part: Part, split: Split, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+def _label(part: Part, split: Split, dtype: torch.dtype) -> Labelled:
+    """Return the rows of a part as tensors, classes as rows of 0 and 1."""
     x = torch.from_numpy(np.ascontiguousarray(part.x)).to(dtype)
+    weight = torch.ones(len(x), dtype=dtype) if part.weights is None else torch.from_numpy(part.weights).to(dtype)
     if split.task == Task.REGRESSION:
-        return x, torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype).unsqueeze(1)
-    labels = torch.from_numpy(np.ascontiguousarray(part.y, dtype=np.int64))
-    return x, torch.nn.functional.one_hot(labels, len(split.classes)).to(dtype)
+        y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype).unsqueeze(1)
+    else:
+        labels = torch.from_numpy(np.ascontiguousarray(part.y, dtype=np.int64))
+        y = torch.nn.functional.one_hot(labels, len(split.classes)).to(dtype)
+    return Labelled(x, y, weight, torch.full((y.shape[1],), split.target_scale**2, dtype=dtype))
 
 
-def _ends(parts: Sequence[tuple[Tensor, Tensor]]) -> list[int]:
-    return torch.tensor([len(x) for x, _ in parts]).cumsum(0).tolist()
+def _join(parts: Sequence[Labelled]) -> Labelled:
+    x, y, weight = (torch.cat([part[axis] for part in parts]) for axis in range(3))
+    return Labelled(x, y, weight, parts[0].error_scale)

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from regbench.data import load
 from regbench.data.dataset import Dataset, SplitRule
 from regbench.data.preparing import prepare
-from regbench.data.records import Raw, Split
+from regbench.data.records import Raw, Split, last_rows_are_test
 from regbench.data.splitting import disturb_labels
 from regbench.errors import ConfigError
 
@@ -40,7 +40,7 @@ class Given(Dataset):
             y=y,
             classes=tuple("abcdefgh"[: y.max() + 1]),
             features=("row",),
-            test_rows=self.test_rows,
+            roles=last_rows_are_test(len(y), self.test_rows),
         )
 
 
