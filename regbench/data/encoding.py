@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Categorical, Columns, Floats, Numeric
+from regbench.data.records import Categorical, Column, Columns, Floats, Numeric
 from regbench.data.splitting import Rows
 from regbench.errors import ConfigError
 
@@ -86,15 +86,16 @@ def fit_encodings(columns: Columns, train: Rows, origin: str) -> Encodings:
 
 def encode(encodings: Encodings, columns: Columns) -> Floats:
     """Return columns, given in the order of their encodings, as numbers `[N, D]`."""
-    blocks: list[Floats] = []
-    for encoding, column in zip(encodings, columns, strict=True):
-        if isinstance(encoding, NumberColumn):
-            assert isinstance(column, Numeric)
-            blocks.append(encoding.encode(column))
-        else:
-            assert isinstance(column, Categorical)
-            blocks.append(encoding.encode(column))
-    return np.concatenate(blocks, axis=1)
+    return np.concatenate([encode_column(*pair) for pair in zip(encodings, columns, strict=True)], axis=1)
+
+
+def encode_column(encoding: NumberColumn | CategoryColumn, column: Column) -> Floats:
+    """Return one column as numbers `[N, columns]`."""
+    if isinstance(encoding, NumberColumn):
+        assert isinstance(column, Numeric)
+        return encoding.encode(column)
+    assert isinstance(column, Categorical)
+    return encoding.encode(column)
 
 
 def _fit_number(column: Numeric, train: Rows, origin: str) -> NumberColumn:

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     from regbench.data.dataset import Dataset
-    from regbench.data.records import Raw
+
+Rows = TypeVar("Rows")
 
 RACY_NS = 2 * 10**9
 """Nanoseconds: the coarsest clock of a file system. A file that was younger than this when it was recorded may have
@@ -77,23 +78,27 @@ def read_file_record(facts: object) -> FileRecord | None:
     return FileRecord(**facts) if sound else None
 
 
-def read_recorded(dataset: Dataset) -> tuple[Raw, tuple[FileRecord, ...] | None]:
+def read_recorded(dataset: Dataset, read: Callable[[], Rows]) -> tuple[Rows, tuple[FileRecord, ...] | None]:
     """Read a data set and record the files that it is read from.
 
+    Args:
+        dataset: the data set.
+        read: reads it.
+
     Returns:
-        All rows, and the files: none at all for a data set that settings and installed packages decide; None where it
-        is not known what the rows were read from, or where that can be read only once (a pipe).
+        What `read` returns, and the files: none at all for a data set that settings and installed packages decide; None
+        where it is not known what the rows were read from, or where that can be read only once (a pipe).
 
     Raises:
         ConfigError: the data set cannot be read, or a file changed while it was read.
     """
     before = _record_all(dataset.files())
-    raw = dataset.read()
+    rows = read()
     for record in before or ():
         facts = os.stat(record.path)
         if (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns) != (record.size, record.mtime_ns, record.ctime_ns):
             raise ConfigError(f"{escape(record.given)} changed while it was read; give the command again")
-    return raw, before
+    return rows, before
 
 
 def locate(given: str) -> Path:

@@ -8,20 +8,34 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from regbench.data.blocks import (
+    Divided,
+    Encoded,
+    ReadRows,
+    measure_spread,
+    prepare_array,
+    prepare_columns,
+    refuse_too_large,
+)
 from regbench.data.dataset import Dataset
-from regbench.data.encoding import Encodings, NumberColumn, encode, fit_encodings
+from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.errors import ConfigError
 
 FEWEST_ROWS = 10
-LARGEST = float(np.finfo(np.float32).max)
 
 
-def prepare(dataset: Dataset, raw: Raw) -> Split:
+def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     """Return the split that the settings of a data set ask for.
+
+    Args:
+        dataset: the settings.
+        raw: all rows of the source. Whoever keeps no other hold on them has large data in memory about twice at most.
+        dtype: type of the prepared inputs.
 
     Raises:
         ConfigError: the rows are too few or not finite, there is one class only, or a setting does not fit them.
@@ -30,15 +44,23 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
     rule = dataset.split
     train, val, test = split_rows(raw, rule)
     train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
-    preprocessing = fit_preprocessing(raw, train, standardize=dataset.standardize)
-    x, y, features = preprocessing.apply(raw.x), preprocessing.scale_target(raw.y), preprocessing.features
-    refuse_too_large(x, features, raw.origin)
+    fitted = fit_preprocessing(raw, train, standardize=dataset.standardize)
+    y = fitted.scale_target(raw.y)
     if raw.task == "regression":
         refuse_too_large(y, (), f"{raw.origin}: target")
-    parts = Part(x[train], y[train]), Part(x[val], y[val]), Part(x[test], y[test])
+    labels = [y[train], y[val], y[test]]
     if dataset.label_noise:
-        noisy = disturb_labels(parts[0].y, len(raw.classes), dataset.label_noise, rule.seed)
-        parts = (dataclasses.replace(parts[0], y=noisy), *parts[1:])
+        labels[0] = disturb_labels(labels[0], len(raw.classes), dataset.label_noise, rule.seed)
+    rows = (train, val, test)
+    checksum = compute_checksum(raw, [*rows, *labels], fitted.to_json())
+    x, raw = raw.x, dataclasses.replace(raw, x=())
+    if isinstance(x, np.ndarray):
+        arrays = [prepare_array(Divided(x, raw.divisor), fitted, part, dtype, raw.origin) for part in rows]
+    else:
+        columns = list(x)
+        del x
+        arrays = prepare_columns(columns, fitted, rows, dtype, raw.origin)
+    parts = [Part(x, own) for x, own in zip(arrays, labels, strict=True)]
     return Split(
         task=raw.task,
         layout=raw.layout,
@@ -46,11 +68,11 @@ def prepare(dataset: Dataset, raw: Raw) -> Split:
         val=parts[1],
         test=parts[2],
         classes=raw.classes,
-        features=features,
-        target_scale=preprocessing.target_scale,
-        target_mean=preprocessing.target_mean,
-        checksum=compute_checksum(parts, preprocessing.to_json()),
-        preprocessing=preprocessing,
+        features=fitted.features,
+        target_scale=fitted.target_scale,
+        target_mean=fitted.target_mean,
+        checksum=checksum,
+        preprocessing=fitted,
     )
 
 
@@ -81,65 +103,43 @@ def refuse_not_finite(array: Floats, what: str) -> None:
         raise ConfigError(f"{what}[{where}] is {array[place]}; every value must be a finite number")
 
 
-def refuse_too_large(values: Floats, features: tuple[str, ...], what: str) -> None:
-    """Refuse prepared values beyond the range of float32, naming the row (counted from 1) and the column, if any."""
-    if max(values.max(), -values.min()) <= LARGEST:
-        return
-    place = tuple(int(axis) for axis in np.argwhere(~(np.abs(values) <= LARGEST))[0])
-    column = f", column {features[place[1]]!r}" if features else "".join(f", {axis}" for axis in place[1:])
-    raise ConfigError(
-        f"{what}, row {place[0] + 1}{column}: {values[place]:.3g} is too large; "
-        f"once prepared, a value may be {LARGEST:.2g} at most: rescale it"
-    )
-
-
 def fit_preprocessing(raw: Raw, train: Rows, *, standardize: bool) -> Preprocessing:
     """Fit everything that is fitted on the training rows.
 
     Raises:
         ConfigError: a column has no value in the training rows, or a variance overflows or is 0 where it must not.
     """
+    read: ReadRows
     if isinstance(raw.x, np.ndarray):
         columns: Encodings = tuple(NumberColumn(name, "number", None) for name in raw.features)
-        seen = raw.x[train]
+        shape, read = raw.x.shape[1:], Divided(raw.x, raw.divisor).take
     else:
         columns = fit_encodings(raw.x, train, raw.origin)
-        seen = encode(columns, raw.x)[train]
+        shape, read = (sum(len(column.features) for column in columns),), Encoded(raw.x, columns).take
     fitted = Preprocessing(
         task=raw.task,
         layout=raw.layout,
-        shape=seen.shape[1:],
+        shape=shape,
         classes=raw.classes,
         columns=columns,
         ignored=tuple(raw.left_out),
     )
     if standardize:
-        mean, deviation = measure_spread(seen, fitted.features, raw.origin)
-        fitted = dataclasses.replace(fitted, mean=mean, deviation=deviation)
+        mean, deviation = measure_spread(read, train, shape)
+        _refuse_overflow(deviation, fitted.features, raw.origin)
+        fitted = dataclasses.replace(fitted, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
     if raw.standardize_target:
         centre, scale = measure_target(raw, train)
         fitted = dataclasses.replace(fitted, target_mean=centre, target_scale=scale)
     return fitted
 
 
-def measure_spread(seen: Floats, features: tuple[str, ...], origin: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and deviation of each column `[N, D]` or channel `[N, C, ...]` over the training rows.
-
-    The deviation is the population's (divisor N), and 0 for what is constant.
-
-    Raises:
-        ConfigError: the values of a column are so large that their variance overflows.
-    """
-    axes = (0, *range(2, seen.ndim))
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = seen.mean(axes), seen.std(axes)
+def _refuse_overflow(deviation: Floats, features: tuple[str, ...], origin: str) -> None:
+    """Refuse columns or channels whose variance does not fit a float64."""
     if not np.isfinite(deviation).all():
         number = int(np.flatnonzero(~np.isfinite(deviation))[0])
         name = features[number] if features else str(number)
         raise ConfigError(f"{origin}: the values of {name!r} are too large to standardise; rescale or drop it")
-    # The rounded mean of equal values may differ from them, so that their computed deviation need not be 0.
-    deviation = np.where(seen.max(axes) == seen.min(axes), 0.0, deviation)
-    return tuple(mean.tolist()), tuple(deviation.tolist())
 
 
 def measure_target(raw: Raw, train: Rows) -> tuple[float, float]:

@@ -49,11 +49,14 @@ class Preprocessing:
 
     def apply(self, x: Floats | Columns) -> Floats:
         """Return prepared rows `[N, *shape]` from arrays, or from columns in the order of `columns`."""
-        x = x if isinstance(x, np.ndarray) else encode(self.columns, x)
+        return self.standardise(x if isinstance(x, np.ndarray) else encode(self.columns, x))
+
+    def standardise(self, x: Floats, own: slice = slice(None)) -> Floats:
+        """Return encoded rows with mean 0 and deviation 1 over the training rows; `own` says which columns they are."""
         if not self.mean:
             return x
         along = (1, -1, *(1,) * (x.ndim - 2))
-        mean, deviation = (np.array(values).reshape(along) for values in (self.mean, self.deviation))
+        mean, deviation = (np.array(values[own]).reshape(along) for values in (self.mean, self.deviation))
         constant = deviation == 0.0
         with np.errstate(over="ignore"):  # what is too large is refused afterwards
             return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, deviation))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from regbench.data.preprocessing import Preprocessing
 
 Floats: TypeAlias = NDArray[np.float64]
+Numbers: TypeAlias = NDArray[Any]
+"""Numbers in whatever type a source has them: bytes of an image stay bytes until they are prepared."""
+
 Labels: TypeAlias = NDArray[Any]
 """Class numbers (int64 `[N]`) for classification, targets (float64 `[N]`) for regression."""
 
@@ -36,6 +39,14 @@ class Numeric:
     kind: str = "number"
     read_as: str = ""
 
+    def take(self, rows: NDArray[np.int64]) -> Numeric:
+        """Return some rows of the column."""
+        return replace(self, values=self.values[rows])
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all that the column says, for its checksum."""
+        return (self.values,)
+
 
 @dataclass(frozen=True)
 class Categorical:
@@ -45,8 +56,17 @@ class Categorical:
     codes: NDArray[np.int64]
     levels: tuple[str, ...]
 
+    def take(self, rows: NDArray[np.int64]) -> Categorical:
+        """Return some rows of the column, with all its levels."""
+        return replace(self, codes=self.codes[rows])
 
-Columns: TypeAlias = tuple[Numeric | Categorical, ...]
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all that the column says, for its checksum."""
+        return self.codes, np.frombuffer(json.dumps(self.levels).encode(), dtype=np.uint8)
+
+
+Column: TypeAlias = Numeric | Categorical
+Columns: TypeAlias = Sequence[Column]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +74,9 @@ class Raw:
     """All rows of one source, before anything random or fitted happens to them.
 
     `origin` is what messages call the source: its name or its path.
-    `x` is float64 `[N, D]` (table), `[N, C, L]` (series), `[N, C, H, W]` (image), or the columns of a table that are
-    encoded once the training rows are known.
+    `x` is numbers of any type, `[N, D]` (table), `[N, C, L]` (series) or `[N, C, H, W]` (image), to be divided by
+    `divisor` (255 for bytes that are brightnesses), or the columns of a table that are encoded once the training rows
+    are known.
     `roles` holds for each row the part that the source gives it: FREE (to be cut by the split), VAL or TEST; None: all
     are free. `weights` are the rows' weights, not negative; None: all equal.
     `groups` numbers the rows that must not be torn apart, `times` orders them; None: the source says neither.
@@ -68,8 +89,9 @@ class Raw:
     origin: str
     task: str
     layout: str
-    x: Floats | Columns
+    x: Numbers | Columns
     y: Labels
+    divisor: float = 1.0
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     roles: NDArray[np.int8] | None = None
@@ -84,7 +106,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one role: `x` float64 `[N, *shape]`, `y` `[N]` or `[N, K]`. N may be 0 for validation only.
+    """Rows of one role: `x` float32 or float64 `[N, *shape]`, `y` `[N]` or `[N, K]`. N may be 0 for validation only.
 
     `weights` `[N]` say how much each row counts; None: all count 1.
     """
@@ -126,15 +148,16 @@ class Split:
     preprocessing: Preprocessing
 
 
-def compute_checksum(parts: tuple[Part, Part, Part], preprocessing: Mapping[str, object]) -> str:
-    """Return the sha256 of the arrays (type, shape and bytes, in little-endian order) and of how they came about.
+def compute_checksum(raw: Raw, parts: Sequence[NDArray[Any]], preprocessing: Mapping[str, object]) -> str:
+    """Return the sha256, in hex, of a source's rows, of the parts' row numbers and labels, and of what was fitted.
 
-    Rows in another unit give the same arrays once they are standardised, but not the same means.
+    It does not depend on the type in which a run keeps its rows. Rows in another unit may be the same once they are
+    standardised, but they are other data.
     """
-    digest = hashlib.sha256(json.dumps(preprocessing, sort_keys=True).encode())
-    for part in parts:
-        for array in (part.x, part.y, *([] if part.weights is None else [part.weights])):
-            plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            digest.update(f"{plain.dtype.str}{plain.shape}".encode())
-            digest.update(plain.data)
+    columns = [raw.x] if isinstance(raw.x, np.ndarray) else [array for column in raw.x for array in column.arrays()]
+    digest = hashlib.sha256(json.dumps([raw.divisor, preprocessing], sort_keys=True).encode())
+    for array in (*columns, *parts, *([] if raw.weights is None else [raw.weights])):
+        plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        digest.update(f"{plain.dtype.str}{plain.shape}".encode())
+        digest.update(plain.data)
     return digest.hexdigest()

@@ -77,6 +77,8 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     Raises:
         ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
     """
+    import numpy as np
+
     from regbench.data.fingerprint import read_recorded
     from regbench.data.loading import build_dataset
     from regbench.data.preparing import prepare as prepare_split
@@ -87,8 +89,10 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     from regbench.training.training_set import collect_facts, prepare
 
     dataset = build_dataset(config.dataset)
-    raw, data_files = read_recorded(dataset)
-    split = prepare_split(dataset, raw)
+    # A model that is fitted to the inputs gets them whole; others train in float32 on what is stored in float32.
+    whole = records.model.reads_inputs or records.schedule.precision == "float64"
+    dtype = np.float64 if whole else np.float32
+    split, data_files = read_recorded(dataset, lambda: prepare_split(dataset, dataset.read(), dtype))
     stop = records.schedule.stop
     if needs_validation(stop) and len(split.val.y) == 0:
         raise ConfigError(

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from regbench.data.preparing import refuse_too_large
+from regbench.data.blocks import refuse_too_large
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.raw_rows import list_unseen, read_array, read_frame
 from regbench.data.records import Columns, Floats

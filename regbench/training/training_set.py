@@ -121,7 +121,7 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         layout=split.layout,
         shape=split.train.x.shape[1:],
         class_counts=tuple(counts),
-        nonnegative=bool((split.train.x >= 0).all()),
+        nonnegative=bool(split.train.x.min() >= 0),
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,

@@ -25,7 +25,8 @@ def refuse_to_hash(path: Path) -> str:
 
 def record(path: Path) -> FileRecord:
     """Return the record of a CSV file, as if it had been written long before it was read."""
-    _, files = read_recorded(build_dataset({"name": "csv", "path": str(path), "target": "y"}))
+    dataset = build_dataset({"name": "csv", "path": str(path), "target": "y"})
+    _, files = read_recorded(dataset, dataset.read)
     assert files is not None
     (found,) = files
     return replace(found, recorded_ns=found.recorded_ns + 10**10)
@@ -104,14 +105,15 @@ def test_a_file_that_changes_while_it_is_read_is_refused(rows: Path, monkeypatch
 
     monkeypatch.setattr(type(dataset), "read", read_late)
     with pytest.raises(ConfigError, match=r"rows\.csv changed while it was read"):
-        read_recorded(dataset)
+        read_recorded(dataset, dataset.read)
 
 
 def test_what_can_be_read_only_once_is_read_once_and_not_recorded(tmp_path: Path) -> None:
     ends = os.pipe()
     os.write(ends[1], ROWS.encode())
     os.close(ends[1])
-    raw, files = read_recorded(build_dataset({"name": "csv", "path": f"/dev/fd/{ends[0]}", "target": "y"}))
+    dataset = build_dataset({"name": "csv", "path": f"/dev/fd/{ends[0]}", "target": "y"})
+    raw, files = read_recorded(dataset, dataset.read)
     os.close(ends[0])
     assert (len(raw.y), files) == (30, None)
 
