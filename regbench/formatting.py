@@ -36,6 +36,17 @@ def format_seconds(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def count_noun(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    >>> [count_noun(count, noun) for count, noun in ((1, "row"), (3, "row"), (2, "category"))]
+    ['1 row', '3 rows', '2 categories']
+    """
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
 def join_words(words: Sequence[str]) -> str:
     """Write a list as a sentence does.
 

@@ -13,6 +13,7 @@ regbench: which regularization does this network need, on this data, and how muc
 usage:
   regbench run [flags] [overrides]   train one network, or with -m one for each combination
   regbench status FOLDER             a sweep, running or not: how many runs are complete, failed, missing, and the best
+  regbench data FILE                 how a file is read: columns, target, suspicions; nothing is trained
   regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
   regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
   regbench list [group]              what there is: regularizers, data sets, models, schedules
@@ -104,6 +105,10 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.completion import answer
 
         return answer(rest)
+    if command == "data":
+        from regbench.cli.data import show_data
+
+        return show_data(rest)
     if command == "predict":
         from regbench.cli.predict import predict
 
@@ -116,7 +121,7 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         return _report(command, rest)
     from regbench.errors import ConfigError, suggest
 
-    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'predict', 'export', *USAGE))}")
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'data', 'predict', 'export', *USAGE))}")
 
 
 def _report(command: str, rest: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ from regbench.data.blocks import (
 from regbench.data.dataset import Dataset
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import describe_reading
 from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.errors import ConfigError
@@ -53,6 +54,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         labels[0] = disturb_labels(labels[0], len(raw.classes), dataset.label_noise, rule.seed)
     rows = (train, val, test)
     checksum = compute_checksum(raw, [*rows, *labels], fitted.to_json())
+    reading = describe_reading(raw, fitted, [len(part) for part in rows])
     x, raw = raw.x, dataclasses.replace(raw, x=())
     if isinstance(x, np.ndarray):
         arrays = [prepare_array(Divided(x, raw.divisor), fitted, part, dtype, raw.origin) for part in rows]
@@ -73,6 +75,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         target_mean=fitted.target_mean,
         checksum=checksum,
         preprocessing=fitted,
+        reading=reading,
     )
 
 

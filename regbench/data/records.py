@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from regbench.data.preprocessing import Preprocessing
+    from regbench.data.reading import Reading
 
 Floats: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = NDArray[Any]
@@ -132,7 +133,7 @@ class Split:
     `classes` names the class numbers and is empty for regression; `features` names the columns of a table.
     `target_mean` and `target_scale` undo a standardised target: raw = y * scale + mean; 0 and 1 where it is untouched.
     `checksum` is the sha256 of everything above, in hex: equal sums are equal data.
-    `preprocessing` made the arrays from the source's rows.
+    `preprocessing` made the arrays from the source's rows, and `reading` says how these were read.
     """
 
     task: str
@@ -146,6 +147,7 @@ class Split:
     target_mean: float
     checksum: str
     preprocessing: Preprocessing
+    reading: Reading
 
 
 def compute_checksum(raw: Raw, parts: Sequence[NDArray[Any]], preprocessing: Mapping[str, object]) -> str:

@@ -133,10 +133,10 @@ class PlainLines:
         self.first = self.step = 1
 
     def start(self, start: RunStart) -> None:
-        """Print the run's name and the headings."""
+        """Print how the data were read, the run's name and the headings."""
         self.first = start.first_epoch
         self.step = max(1, -(-(start.epochs - self.first + 1) // PLAIN_LINES))
-        self._print(start.run_id, *start.order, *headings(start.metric))
+        self._print(*start.data, start.run_id, *start.order, *headings(start.metric))
 
     def due(self, epoch: int) -> bool:
         """Tell whether the epoch is the first or ends a twentieth of the run."""
@@ -164,13 +164,16 @@ class LiveTable:
         self.next_frame = 0.0
 
     def start(self, start: RunStart) -> None:
-        """Put up the headings and an empty row."""
+        """Print how the data were read, and put up the headings and an empty row."""
         from rich.console import Console
         from rich.live import Live
+        from rich.text import Text
 
         self.heading, self.epochs = (start.run_id, *start.order, *headings(start.metric)), start.epochs
         empty = (f"{start.first_epoch - 1}/{start.epochs}", *("-" for _ in WIDTHS[1:]))
-        console = Console(file=self.stream, highlight=False)
+        console = Console(file=self.stream, highlight=False, markup=False, emoji=False)
+        for line in start.data:
+            console.print(Text(line, "dim"), soft_wrap=True)
         # auto_refresh would draw from a second thread, in competition with the training.
         self.live = Live(self._picture(empty, start.first_epoch - 1), console=console, auto_refresh=False)
         self.live.start(refresh=True)

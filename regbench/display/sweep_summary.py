@@ -7,7 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from regbench.statuses import ENDED, RunState
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
 from regbench.sweeps.origins import list_differences
 from regbench.sweeps.ranking import COMMON_SEEDS, MIXED_DATA, NO_VALIDATION, Score, SeedGroup, best, rank
+from regbench.sweeps.readings import read_readings
 from regbench.sweeps.result import SweepResult
 from regbench.sweeps.run_status import RunStatus
 from regbench.sweeps.table import FILE
@@ -29,6 +30,7 @@ LEFT = (RunState.RUNNING, RunState.INTERRUPTED, RunState.MISSING)
 
 MOST_GROUPS = 20
 MOST_LISTED = 10
+MOST_SOURCES = 3
 NARROW = 60
 """Characters of a terminal below which the table has no test figures."""
 
@@ -41,6 +43,9 @@ def print_sweep(statuses: Sequence[RunStatus], folder: Path) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     groups = rank(statuses)
     console.print()
+    for reading in islice(read_readings(statuses, folder), MOST_SOURCES):
+        for line in (*reading.lines(), *(f"note: {note}" for note in reading.notes)):
+            console.print(Text(line, "dim"), soft_wrap=True)
     for part in make_leaderboard(groups, console, MOST_GROUPS):
         console.print(part)
     for line in list_differences(statuses):

@@ -133,7 +133,9 @@ def _describe_start(config: RunConfig, prepared: PreparedRun, first_epoch: int) 
 
     spec = prepared.spec
     order = describe_shared(spec.stages)
-    return RunStart(config.run_id(), spec.schedule.epochs, first_epoch, spec.metric.name, order)
+    reading = prepared.reading
+    data = () if prepared.data_files == () else (*reading.lines(), *(f"note: {note}" for note in reading.notes))
+    return RunStart(config.run_id(), spec.schedule.epochs, first_epoch, spec.metric.name, data, order)
 
 
 def _fit(

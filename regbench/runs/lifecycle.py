@@ -101,6 +101,10 @@ def begin_run(
         versions=environment["versions"],
     )
     folder.write_config(config.to_yaml())
-    own = {"overrides": list(config.overrides), "stages": describe_order(prepared.spec.stages)}
+    own = {
+        "overrides": list(config.overrides),
+        "stages": describe_order(prepared.spec.stages),
+        "data": prepared.reading.to_json(),
+    }
     folder.write_run({**environment, **origin.to_json(), **own})
     folder.log("training")

@@ -20,6 +20,8 @@ class RunStart:
     first_epoch: int
     metric: str
     """Name of the figure besides the loss, as in `train_<metric>`."""
+    data: tuple[str, ...] = ()
+    """How the data were read, in lines, and what was guessed; nothing of data sets that are not a person's own."""
     order: tuple[str, ...] = ()
     """Stages at which several regularizers act and order matters, each with it: `batch: mixup, cutout`."""
 

@@ -11,6 +11,7 @@ from regbench.errors import ConfigError
 
 if TYPE_CHECKING:
     from regbench.data.fingerprint import FileRecord
+    from regbench.data.reading import Reading
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
     from regbench.runs.fitted import Fitted
@@ -47,6 +48,8 @@ class PreparedRun:
     """Files that the data were read from; None where they are not known."""
     facts: Facts
     fitted: Fitted
+    reading: Reading
+    """How the data were read."""
 
     def commit_record(self, threads: int) -> dict[str, Any]:
         """Return what every commit holds besides the state of training, for whoever resumes it."""
@@ -105,7 +108,7 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     spec = make_spec(network, records.regularizers, records.schedule, facts)
     check_monitor(stop, spec.header)
     fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
-    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, data_files, facts, fitted)
+    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, data_files, facts, fitted, split.reading)
 
 
 def build_all(configs: Sequence[RunConfig]) -> list[Records]:

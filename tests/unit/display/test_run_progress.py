@@ -178,5 +178,5 @@ def test_headings_stand_over_their_columns(metric: str) -> None:
 
 def test_the_order_of_regularizers_stands_under_the_runs_name() -> None:
     stream = io.StringIO()
-    open_progress(stream).begin(RunStart("run", 10, 1, "accuracy", ("batch: mixup, cutout",)))
+    open_progress(stream).begin(RunStart("run", 10, 1, "accuracy", order=("batch: mixup, cutout",)))
     assert stream.getvalue().splitlines()[:2] == ["run", "batch: mixup, cutout"]

@@ -1,0 +1,192 @@
+"""What a person should know of their data before anything is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regbench.data.dataset import Dataset
+from regbench.data.preparing import prepare
+from regbench.data.reading import Reading
+from regbench.data.records import Categorical, Column, Floats, Labels, Numeric, Part, Raw
+from regbench.data.splitting import Rows, split_rows
+
+BINS = 10
+TELLS_ALL = 0.99
+"""Share of held-out rows (classes) or of the variance (numbers) above which one column alone is suspected of a leak."""
+
+MOST_ROWS = 20_000
+"""Training rows that the search for leaks looks at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnProfile:
+    """One column of the source.
+
+    `histogram` counts the values in equal bins from `low` to `high`; of a category, the rows of its most frequent
+    levels, from the most frequent. `alone` is how well the column alone tells the target of held-out rows: the share of
+    right classes, or R² of numbers; None where that was not asked.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+    low: float | str
+    high: float | str
+    histogram: tuple[int, ...]
+    alone: float | None = None
+    leaks: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """The data of a run, as its settings read and split them.
+
+    `target` is the target's own column; `classes` counts the rows of each class, by name. `duplicates` counts the
+    held-out rows that are equal to a training row in every input, `contradictions` those of them with another target.
+    """
+
+    reading: Reading
+    columns: tuple[ColumnProfile, ...]
+    target: ColumnProfile | None
+    classes: tuple[tuple[str, int], ...]
+    duplicates: int
+    contradictions: int
+    held_out: int
+
+
+def profile(dataset: Dataset) -> Profile:
+    """Read a data set and describe it.
+
+    Raises:
+        ConfigError: it cannot be read or split as its settings say.
+    """
+    raw = dataset.read()
+    train, val, test = split_rows(raw, dataset.split)
+    held_out = np.concatenate([val, test])
+    split = prepare(dataset, raw)
+    outside = [split.val, split.test]
+    duplicates, contradictions = count_duplicates(split.train, outside)
+    return Profile(
+        reading=split.reading,
+        columns=tuple(_mark_leak(_describe(column), column, raw, train, held_out) for column in list_columns(raw)),
+        target=_describe(Numeric("target", raw.y)) if raw.task == "regression" and raw.y.ndim == 1 else None,
+        classes=count_classes(raw),
+        duplicates=duplicates,
+        contradictions=contradictions,
+        held_out=len(held_out),
+    )
+
+
+def list_columns(raw: Raw) -> Sequence[Column]:
+    """Return the columns of a table; none of series and images."""
+    if not isinstance(raw.x, np.ndarray):
+        return raw.x
+    if raw.layout != "table":
+        return ()
+    return [Numeric(name, raw.x[:, place].astype(np.float64)) for place, name in enumerate(raw.features)]
+
+
+def count_classes(raw: Raw) -> tuple[tuple[str, int], ...]:
+    """Return the rows of each class, by name; none for numbers."""
+    if raw.task != "classification":
+        return ()
+    counts = np.bincount(raw.y, minlength=len(raw.classes))
+    return tuple(zip(raw.classes, counts.tolist(), strict=True))
+
+
+def count_duplicates(train: Part, outside: Sequence[Part]) -> tuple[int, int]:
+    """Return how many held-out rows equal a training row in every input, and how many of them differ in the target."""
+    targets: dict[bytes, set[bytes]] = {}
+    for row, target in zip(_as_bytes(train.x), _as_bytes(train.y), strict=True):
+        targets.setdefault(row, set()).add(target)
+    equal = contradicting = 0
+    for part in outside:
+        for row, target in zip(_as_bytes(part.x), _as_bytes(part.y), strict=True):
+            known = targets.get(row)
+            equal += known is not None
+            contradicting += known is not None and target not in known
+    return equal, contradicting
+
+
+def tell_alone(column: Column, y: Labels, train: Rows, held_out: Rows, task: str) -> float:
+    """Return how well one column alone tells the target of held-out rows: share of right classes, or R².
+
+    Numbers are cut by a small decision tree, names told apart by the mean or the most frequent class of their level.
+    """
+    from sklearn.metrics import accuracy_score, r2_score
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    chosen = train[:MOST_ROWS] if len(train) <= MOST_ROWS else train[:: len(train) // MOST_ROWS + 1]
+    x = _as_inputs(column)
+    if task == "classification":
+        tree = DecisionTreeClassifier(max_leaf_nodes=max(8, 4 * len(np.unique(y))), random_state=0)
+        return float(accuracy_score(y[held_out], tree.fit(x[chosen], y[chosen]).predict(x[held_out])))
+    regression = DecisionTreeRegressor(min_samples_leaf=2, random_state=0)
+    return float(r2_score(y[held_out], regression.fit(x[chosen], y[chosen]).predict(x[held_out])))
+
+
+def _mark_leak(found: ColumnProfile, column: Column, raw: Raw, train: Rows, held_out: Rows) -> ColumnProfile:
+    """Say how well a column alone tells the target, where there is one target."""
+    if raw.y.ndim > 1 or len(held_out) < BINS:
+        return found
+    alone = tell_alone(column, raw.y, train, held_out, raw.task)
+    usual = np.bincount(raw.y[held_out]).max() / len(held_out) if raw.task == "classification" else 0.0
+    # Where nearly all rows are of one class, any column reaches such a share.
+    return replace(found, alone=alone, leaks=alone > usual and alone >= max(TELLS_ALL, (1.0 + usual) / 2))
+
+
+def _describe(column: Column) -> ColumnProfile:
+    if isinstance(column, Categorical):
+        return _describe_levels(column)
+    known = column.values[~np.isnan(column.values)]
+    counts = np.histogram(known, bins=BINS)[0] if len(known) else np.zeros(BINS, dtype=np.int64)
+    return ColumnProfile(
+        name=column.name,
+        kind=f"{column.kind} ({column.read_as})" if column.read_as else column.kind,
+        missing=len(column.values) - len(known),
+        distinct=len(np.unique(known)),
+        low=_show(column.kind, known.min()) if len(known) else "",
+        high=_show(column.kind, known.max()) if len(known) else "",
+        histogram=tuple(counts.tolist()),
+    )
+
+
+def _describe_levels(column: Categorical) -> ColumnProfile:
+    counts = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
+    order = np.argsort(-counts, kind="stable")
+    return ColumnProfile(
+        name=column.name,
+        kind="category",
+        missing=int((column.codes < 0).sum()),
+        distinct=int((counts > 0).sum()),
+        low=column.levels[order[0]],
+        high=column.levels[order[min(1, len(order) - 1)]] if len(order) > 1 else "",
+        histogram=tuple(counts[order][:BINS].tolist()),
+    )
+
+
+def _show(kind: str, value: float) -> float | str:
+    """Return a value as the person wrote it: days since 1970 as a date."""
+    return str(np.datetime64(round(value), "D")) if kind == "date" else float(value)
+
+
+def _as_inputs(column: Column) -> Floats:
+    """Return a column `[N, L]` as a tree takes it: numbers, missing ones far below; each frequent level by itself."""
+    if isinstance(column, Numeric):
+        known = column.values[~np.isnan(column.values)]
+        below = known.min() - 1.0 if len(known) else 0.0
+        return np.where(np.isnan(column.values), below, column.values)[:, None]
+    order = np.argsort(-np.bincount(column.codes + 1, minlength=len(column.levels) + 1), kind="stable")[:50]
+    marks: NDArray[np.bool_] = (column.codes + 1)[:, None] == order[None, :]
+    return marks.astype(np.float64)
+
+
+def _as_bytes(rows: NDArray[np.generic]) -> list[bytes]:
+    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
+    flat = flat + 0.0 if flat.dtype.kind == "f" else flat  # -0.0 and 0.0 are one number
+    return [row.tobytes() for row in flat]

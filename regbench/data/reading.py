@@ -1,0 +1,131 @@
+"""How a source was read: what a person checks to see that the program understood the data as they do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from regbench.data.encoding import MISSING, CategoryColumn, NumberColumn
+from regbench.data.preprocessing import Preprocessing
+from regbench.data.records import Column, Numeric, Raw
+from regbench.errors import escape
+from regbench.formatting import count_noun, join_words
+
+SHOWN = 4
+"""Columns that a line names before it says how many more there are."""
+
+NOUNS = {"number": "number", "truth": "truth value", "date": "date", "duration": "duration", "category": "category"}
+PARTS = ("training", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnReading:
+    """How one column was read.
+
+    `kind` is number, truth, date, duration or category; `read_as` says how texts became numbers. `missing` counts the
+    rows of the source without a value, and `filled` is what stands there (numbers: the median of the training rows).
+    `levels` is the number of names among the training rows, None for numbers.
+    """
+
+    name: str
+    kind: str
+    read_as: str
+    missing: int
+    filled: float | str | None
+    levels: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a source was read.
+
+    `rows` counts those of training, validation and test. `columns` are a table's, empty for arrays; `left_out` are
+    columns that are no features, with the reason. `shape` is that of a row as the network sees it. `notes` are
+    sentences on what was guessed.
+    """
+
+    origin: str
+    task: str
+    classes: int
+    rows: Mapping[str, int]
+    columns: tuple[ColumnReading, ...]
+    left_out: Mapping[str, str]
+    shape: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON values."""
+        return {**asdict(self), "rows": dict(self.rows), "left_out": dict(self.left_out)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Reading:
+        """Return the record that `to_json` described."""
+        columns = tuple(ColumnReading(**column) for column in values["columns"])
+        return cls(**{**values, "columns": columns, "shape": tuple(values["shape"]), "notes": tuple(values["notes"])})
+
+    def lines(self) -> tuple[str, str]:
+        """Return two lines for the screen: task and rows; columns, what was filled in, and what was left out."""
+        task = f"{self.task}, {self.classes} classes" if self.classes else self.task
+        rows = join_words([f"{self.rows[part]} {part}" for part in PARTS])
+        return f"{escape(self.origin)}: {task}; rows: {rows}", self._describe_inputs()
+
+    def _describe_inputs(self) -> str:
+        sizes = " x ".join(str(size) for size in self.shape)
+        if not self.columns:
+            return f"inputs: {sizes}"
+        counts = Counter(column.kind for column in self.columns)
+        kinds = join_words([count_noun(count, NOUNS[kind]) for kind, count in counts.items()])
+        told = [f"{count_noun(len(self.columns), 'column')} ({kinds}) -> {count_noun(self.shape[0], 'input')}"]
+        told += _describe("read", [f"{escape(c.name)} as {escape(c.read_as)}" for c in self.columns if c.read_as])
+        told += _describe("missing", [_describe_missing(column) for column in self.columns if column.missing])
+        told += _describe("left out", [f"{escape(name)} ({escape(why)})" for name, why in self.left_out.items()])
+        return "; ".join(told)
+
+
+def describe_reading(raw: Raw, fitted: Preprocessing, counts: Sequence[int]) -> Reading:
+    """Return how a source was read; `counts` are the rows of training, validation and test."""
+    columns = () if isinstance(raw.x, np.ndarray) else tuple(raw.x)
+    return Reading(
+        origin=raw.origin,
+        task=raw.task,
+        classes=len(raw.classes),
+        rows=dict(zip(PARTS, counts, strict=True)),
+        columns=tuple(_describe_column(*pair) for pair in zip(columns, fitted.columns, strict=True)) if columns else (),
+        left_out=raw.left_out,
+        shape=fitted.shape,
+        notes=raw.notes,
+    )
+
+
+def _describe_column(column: Column, encoding: NumberColumn | CategoryColumn) -> ColumnReading:
+    if isinstance(column, Numeric):
+        assert isinstance(encoding, NumberColumn)
+        missing = int(np.isnan(column.values).sum())
+        filled = encoding.fill if missing else None
+        return ColumnReading(
+            name=column.name, kind=column.kind, read_as=column.read_as, missing=missing, filled=filled, levels=None
+        )
+    assert isinstance(encoding, CategoryColumn)
+    missing = int((column.codes < 0).sum())
+    return ColumnReading(
+        name=column.name,
+        kind="category",
+        read_as="",
+        missing=missing,
+        filled=MISSING if missing else None,
+        levels=len(encoding.levels),
+    )
+
+
+def _describe_missing(column: ColumnReading) -> str:
+    how = f"median {column.filled:g}" if isinstance(column.filled, float) else "a level of its own"
+    return f"{escape(column.name)} {column.missing} ({how})"
+
+
+def _describe(what: str, found: Sequence[str]) -> list[str]:
+    more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return [f"{what}: {', '.join(found[:SHOWN])}{more}"] if found else []
