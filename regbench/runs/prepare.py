@@ -51,9 +51,14 @@ class PreparedRun:
     reading: Reading
     """How the data were read."""
 
-    def commit_record(self, threads: int) -> dict[str, Any]:
-        """Return what every commit holds besides the state of training, for whoever resumes it."""
-        return {"data_checksum": self.checksum, "threads": threads}
+    def commit_record(self, threads: int, cohort: str | None = None) -> dict[str, Any]:
+        """Return what every commit holds besides the state of training, for whoever resumes it.
+
+        Args:
+            threads: with which it trains.
+            cohort: names the runs that it is trained with; None: it is alone.
+        """
+        return {"data_checksum": self.checksum, "threads": threads, "cohort": cohort}
 
 
 def build_records(config: RunConfig) -> Records:

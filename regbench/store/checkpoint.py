@@ -84,6 +84,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(tensors=_read_tensors(path, data), facts=facts)
 
 
+def peek_facts(path: Path) -> dict[str, Any]:
+    """Return the facts of a checkpoint, read from its header alone and not verified; none where that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            header = file.read(min(int.from_bytes(start, "little"), HEADER_LIMIT))
+        return _read_facts(path, start + header)
+    except (OSError, DamagedCheckpointError):
+        return {}
+
+
 def check_tensors(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
     """Require that a checkpoint has exactly the expected tensors, with their shapes and dtypes.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regbench.config.run_config import RunConfig
+from regbench.sweeps.cohorts import cut_cohorts
 from regbench.sweeps.plan.cohort_size import Cut, Measurement, choose_size
 from regbench.sweeps.plan.stacking import Stack
 from regbench.sweeps.workers.train import Assignment
@@ -57,9 +58,10 @@ def assign(
     pieces: list[tuple[float, StackPlan, tuple[RunConfig, ...]]] = []
     for plan in plans:
         runs, size = plan.stack.runs, plan.cut.size
-        bundle = size * max(1, len(runs) // (size * workers * PIECES_PER_WORKER))
-        for at in range(0, len(runs), bundle):
-            part = runs[at : at + bundle]
+        cohorts = cut_cohorts(runs, size)
+        bundle = max(1, len(runs) // (size * workers * PIECES_PER_WORKER))
+        for at in range(0, len(cohorts), bundle):
+            part = tuple(config for cohort in cohorts[at : at + bundle] for config in cohort)
             pieces.append((len(part) * (plan.run_seconds or 0.0), plan, part))
     pieces.sort(key=lambda piece: -piece[0])
     return [

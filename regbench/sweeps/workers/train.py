@@ -11,12 +11,12 @@ import os
 import platform
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
@@ -35,6 +35,7 @@ from regbench.runs.threads import torch_threads
 from regbench.store.checkpoint import Checkpoint, CheckpointError
 from regbench.store.concurrently import concurrently
 from regbench.store.run_folder import FolderInUse, RunFolder
+from regbench.sweeps.cohorts import cut, cut_cohorts, name_cohort
 from regbench.sweeps.heartbeat import HeartbeatWriter
 from regbench.sweeps.workers.stop_requests import StopRequests, most_folders, prepared_process
 
@@ -115,7 +116,9 @@ def train_assignment(assignment: Assignment) -> Outcome:
         prepared_process(assignment.stop_file, assignment.parent) as requests,
         _announce(assignment.folder) as report,
     ):
-        waiting = _cut(assignment.runs, min(assignment.size, most_folders()))
+        most = most_folders()
+        cohorts = cut_cohorts(assignment.runs, assignment.size)
+        waiting = [part for cohort in cohorts for part in cut(cohort, most)]
         while waiting:
             if requests.requested():
                 outcome.interrupted = True
@@ -132,13 +135,9 @@ def train_assignment(assignment: Assignment) -> Outcome:
                     continue
                 half = (len(runs) + 1) // 2
                 if is_out_of_memory(error):  # as it will be for the next ones of this size
-                    waiting = [part for cohort in waiting for part in _cut(cohort, half)]
-                waiting[:0] = _cut(runs, half)
+                    waiting = [part for cohort in waiting for part in cut(cohort, half)]
+                waiting[:0] = cut(runs, half)
     return outcome
-
-
-def _cut(runs: Sequence[RunConfig], size: int) -> list[Sequence[RunConfig]]:
-    return [runs[at : at + size] for at in range(0, len(runs), size)]
 
 
 @contextmanager
@@ -262,7 +261,10 @@ def _fit(
         concurrently(
             lambda run: begin_run(run.claim.config, prepared, run.claim.folder, run.checkpoint, environment), cohort
         )
-        cohort_runs = [_make_run(run, prepared, threads) for run in cohort]
+        # Those that are left of a cohort keep its name: whoever is interrupted again finds the others by it.
+        name = before.get("cohort") or name_cohort([run.claim.config for run in cohort])
+        record = prepared.commit_record(threads, name)
+        cohort_runs = [_make_run(run, prepared, record) for run in cohort]
         report(len(cohort), first.epoch, epochs)
         observer = Observer(
             progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested
@@ -270,14 +272,12 @@ def _fit(
         fit(prepared.spec, cohort_runs, prepared.data, observer)
 
 
-def _make_run(run: Opened, prepared: PreparedRun, threads: int) -> CohortRun:
+def _make_run(run: Opened, prepared: PreparedRun, record: Mapping[str, Any]) -> CohortRun:
     from regbench.training.cohort_run import make_run
 
     records = run.claim.records
     spec = replace(prepared.spec, regularizers=records.regularizers, schedule=records.schedule)
-    return make_run(
-        spec, run.claim.config.seed, FolderSink(run.claim.folder), prepared.commit_record(threads), run.checkpoint
-    )
+    return make_run(spec, run.claim.config.seed, FolderSink(run.claim.folder), record, run.checkpoint)
 
 
 def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> None:
