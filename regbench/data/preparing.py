@@ -20,9 +20,9 @@ from regbench.data.blocks import (
     refuse_too_large,
 )
 from regbench.data.dataset import Dataset
+from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.reading import describe_reading
 from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.errors import ConfigError

@@ -1,4 +1,7 @@
-"""How a source was read: what a person checks to see that the program understood the data as they do."""
+"""How a source was read: what a person checks to see that the program understood the data as they do.
+
+Without numpy: a finished sweep shows it from what its runs recorded.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from regbench.data.encoding import MISSING, CategoryColumn, NumberColumn
-from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Column, Numeric, Raw
 from regbench.errors import escape
 from regbench.formatting import count_noun, join_words
 
@@ -84,41 +82,6 @@ class Reading:
         told += _describe("missing", [_describe_missing(column) for column in self.columns if column.missing])
         told += _describe("left out", [f"{escape(name)} ({escape(why)})" for name, why in self.left_out.items()])
         return "; ".join(told)
-
-
-def describe_reading(raw: Raw, fitted: Preprocessing, counts: Sequence[int]) -> Reading:
-    """Return how a source was read; `counts` are the rows of training, validation and test."""
-    columns = () if isinstance(raw.x, np.ndarray) else tuple(raw.x)
-    return Reading(
-        origin=raw.origin,
-        task=raw.task,
-        classes=len(raw.classes),
-        rows=dict(zip(PARTS, counts, strict=True)),
-        columns=tuple(_describe_column(*pair) for pair in zip(columns, fitted.columns, strict=True)) if columns else (),
-        left_out=raw.left_out,
-        shape=fitted.shape,
-        notes=raw.notes,
-    )
-
-
-def _describe_column(column: Column, encoding: NumberColumn | CategoryColumn) -> ColumnReading:
-    if isinstance(column, Numeric):
-        assert isinstance(encoding, NumberColumn)
-        missing = int(np.isnan(column.values).sum())
-        filled = encoding.fill if missing else None
-        return ColumnReading(
-            name=column.name, kind=column.kind, read_as=column.read_as, missing=missing, filled=filled, levels=None
-        )
-    assert isinstance(encoding, CategoryColumn)
-    missing = int((column.codes < 0).sum())
-    return ColumnReading(
-        name=column.name,
-        kind="category",
-        read_as="",
-        missing=missing,
-        filled=MISSING if missing else None,
-        levels=len(encoding.levels),
-    )
 
 
 def _describe_missing(column: ColumnReading) -> str:
