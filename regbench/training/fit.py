@@ -150,7 +150,7 @@ class _Training:
         A single row left over at the end is skipped this epoch: no batch statistics can be taken from one row.
         """
         count = self.cohort.rows.count
-        size = self.spec.schedule.batch_size or count
+        size = self.spec.batch_size or count
         orders = [Randomness(seed).at("order", self.epoch).permutation(count) for seed in self.cohort.seeds]
         batches = list(torch.stack(orders).split(size, 1))
         return batches[:-1] if len(batches) > 1 and size > 1 and batches[-1].shape[1] == 1 else batches

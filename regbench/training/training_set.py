@@ -108,11 +108,11 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         ConfigError: fewer training rows than one batch.
     """
     rows = len(split.train.y)
-    batch_size = schedule.batch_size or rows
+    batch_size = schedule.count_batch(rows)
     if batch_size > rows:
         raise ConfigError(
             f"schedule.batch_size={batch_size} is more than the {rows} training rows; "
-            f"it takes a whole number in [1, {rows}], or full"
+            f"it takes a whole number in [1, {rows}], auto or full"
         )
     classify = split.task == Task.CLASSIFICATION
     counts: list[int] = np.bincount(split.train.y, minlength=len(split.classes)).tolist() if classify else []
