@@ -82,7 +82,9 @@ def integer_or(
     return declare(default, kinds.WholeOr(word=word, meaning=meaning, range=Range(**bounds), help=help))
 
 
-def integer_or_word(default: int | str, *, words: Mapping[str, str], help: str = "", **bounds: Unpack[Bounds]) -> int | str:
+def integer_or_word(
+    default: int | str, *, words: Mapping[str, str], help: str = "", **bounds: Unpack[Bounds]
+) -> int | str:
     """Declare a static whole number that may also be one of a few words, each given with its explanation."""
     return declare(default, kinds.WholeOrWord(words=tuple(words.items()), range=Range(**bounds), help=help))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.errors import escape
-from regbench.formatting import format_figure, format_seconds
+from regbench.formatting import describe_idle, format_figure, format_seconds
 from regbench.statuses import ENDED, RunState
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
 from regbench.sweeps.origins import list_differences
@@ -48,6 +48,8 @@ def print_sweep(statuses: Sequence[RunStatus], folder: Path) -> None:
             console.print(Text(line, "dim"), soft_wrap=True)
     for part in make_leaderboard(groups, console, MOST_GROUPS):
         console.print(part)
+    for note in sorted({note for status in statuses for note in status.notes}):
+        console.print(Text(escape(note), "dim"))
     for line in list_differences(statuses):
         console.print(Text(line, "yellow"))
     console.print()
@@ -123,7 +125,10 @@ def _table(rows: Sequence[tuple[str, SeedGroup]], *, narrow: bool) -> Renderable
         table.add_column("at last epoch", justify="right", no_wrap=True)
     for label, group in rows:
         scores = [format_score(score) for score in (group.validation, group.test, group.last)]
-        table.add_row(Text(label), "\n".join(_count(group)), *scores[: 1 if narrow else 3])
+        remarks = [f"{name} is {describe_idle(reason)}" for name, reason in group.idle.items()]
+        table.add_row(
+            Text("\n".join([label, *map(escape, remarks)])), "\n".join(_count(group)), *scores[: 1 if narrow else 3]
+        )
     return table
 
 
