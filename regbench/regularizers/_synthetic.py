@@ -149,11 +149,21 @@ class Coded:
 
 def encode_categories(x: Values, ranges: Ranges) -> Coded:
     """Return a table `[N, D]` with each category as one column of codes."""
-    found = [np.unique(x[:, first:end], axis=0, return_inverse=True) for first, end in ranges]
+    found = [_number_levels(x[:, first:end]) for first, end in ranges]
     inside = {column for first, end in ranges for column in range(first, end)}
     plain = np.array([column for column in range(x.shape[1]) if column not in inside], dtype=np.int64)
-    codes = [codes.reshape(-1, 1).astype(x.dtype) for _, codes in found]
+    codes = [codes[:, None].astype(x.dtype) for _, codes in found]
     return Coded(np.hstack([x[:, plain], *codes]), plain, ranges, tuple(levels for levels, _ in found))
+
+
+def _number_levels(columns: Values) -> tuple[Values, NDArray[np.int64]]:
+    """Return the different rows `[L, width]` of a category's columns, and for each row `[N]` the number of its own.
+
+    One-hot rows are numbered in the order of their levels, which is the reverse of the order of their values.
+    """
+    sign = -1.0 if columns.shape[1] > 1 else 1.0
+    levels, codes = np.unique(sign * columns, axis=0, return_inverse=True)
+    return (sign * levels).astype(columns.dtype), codes.reshape(-1).astype(np.int64)
 
 
 def make_categorical_sampler(recipe: Recipe, wanted: Mapping[int, int], coded: Coded) -> Any:
