@@ -22,6 +22,12 @@ Ranges: TypeAlias = tuple[tuple[int, int], ...]
 CATEGORICAL = "categorical"
 BORDERLINE = {"borderline1": "borderline-1", "borderline2": "borderline-2"}
 KINDS = ("regular", *BORDERLINE, "svm", "adasyn", "kmeans", CATEGORICAL)
+FAILURES = {
+    "adasyn": "no row of another class is near a class to fill up",
+    "kmeans": "no cluster has enough rows of a class to fill up, with this seed",
+    "svm": "every support vector of a class to fill up lies among rows of other classes",
+}
+"""What it means that imbalanced-learn raises an error."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,8 @@ def fill_up(name: str, rows: Rows, wanted: Mapping[int, int], recipe: Recipe, ca
     try:
         x, labels = sample(rows.x.flatten(1).numpy(), labels_of(rows).numpy(), wanted, recipe, categories)
     except (ValueError, RuntimeError) as reason:
-        words = " ".join(str(reason).split()).rstrip(".")
-        raise refuse(name, f"kind={recipe.kind} does not work on these rows ({words}); take kind=regular") from None
+        words = FAILURES.get(recipe.kind) or " ".join(str(reason).split()).rstrip(".")
+        raise refuse(name, f"kind={recipe.kind}: {words}; take kind=regular") from None
     missing = [number for number in wanted if not (labels == number).any()]
     if missing and recipe.kind in BORDERLINE:  # imbalanced-learn leaves the class as it is and says nothing
         raise refuse(

@@ -107,7 +107,7 @@ def test_borderline_refuses_classes_that_touch_no_other_one() -> None:
     rows = overlapping()
     apart = rows._replace(x=rows.x + 100.0 * rows.y.argmax(1, keepdim=True))
     for kind in ("borderline1", "borderline2", "adasyn"):
-        with pytest.raises(ConfigError, match=f"^regularizer smote: kind={kind} .*take kind=regular$") as refusal:
+        with pytest.raises(ConfigError, match=f"^regularizer smote: kind={kind}.*take kind=regular$") as refusal:
             Smote(kind=kind).training_data(apart, make_context(RANDOM))
         assert "\n" not in str(refusal.value)
 
