@@ -82,6 +82,7 @@ def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -
         if len(parts) > 1:
             yield Text(name_data(members[0]), "bold")
         yield _table([(names[id(group)], group) for group in members[:each]], narrow=console.width < NARROW)
+        yield from (Text(line, "yellow") for line in _explain_idle(members[:each]))
         hidden += len(members[each:])
     hidden += sum(map(len, parts[most:]))
     yield from (Text(line, "dim") for line in _more(hidden))
@@ -125,11 +126,16 @@ def _table(rows: Sequence[tuple[str, SeedGroup]], *, narrow: bool) -> Renderable
         table.add_column("at last epoch", justify="right", no_wrap=True)
     for label, group in rows:
         scores = [format_score(score) for score in (group.validation, group.test, group.last)]
-        remarks = [f"{name} is {describe_idle(reason)}" for name, reason in group.idle.items()]
-        table.add_row(
-            Text("\n".join([label, *map(escape, remarks)])), "\n".join(_count(group)), *scores[: 1 if narrow else 3]
-        )
+        marks = [f"{escape(name)}: off" for name in group.idle]
+        table.add_row(Text("\n".join([label, *marks])), "\n".join(_count(group)), *scores[: 1 if narrow else 3])
     return table
+
+
+def _explain_idle(groups: Sequence[SeedGroup]) -> list[str]:
+    """Return why regularizers of the groups change nothing, each reason once."""
+    reasons = dict.fromkeys(item for group in groups for item in group.idle.items())
+    lines = [f"{escape(name)} is {describe_idle(escape(reason))}" for name, reason in reasons]
+    return [*lines[:MOST_LISTED], *_more(len(lines) - MOST_LISTED)]
 
 
 def _count(group: SeedGroup) -> list[str]:
