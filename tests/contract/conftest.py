@@ -13,6 +13,7 @@ from torch import Tensor
 
 from regbench.data.encoding import CategoryColumn, NumberColumn
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import Reading
 from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.base import DataShape
@@ -24,6 +25,9 @@ from regbench.training.cohort_run import CohortRun, Observer
 from regbench.training.fit import fit
 from regbench.training.spec import TrainingSpec, make_spec
 from regbench.training.training_set import TrainingSet, collect_facts, prepare, stack_rows
+
+READING = Reading(origin="here", task="", classes=0, rows={}, columns=(), left_out={}, shape=())
+"""Rows that no source was read for."""
 
 
 @dataclass
@@ -91,7 +95,7 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     kind = layout if layout in ("series", "image") else "table"
     columns = MIXED if layout == "mixed" else ()
     preprocessing = Preprocessing(task=task, layout=kind, shape=shape, classes=classes, columns=columns)
-    return Split(task, kind, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
+    return Split(task, kind, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING)
 
 
 MODELS: dict[str, dict[str, Any]] = {
