@@ -47,6 +47,15 @@ def count_noun(count: int, noun: str) -> str:
     return f"{count} {noun.removesuffix('y')}ies" if noun.endswith("y") else f"{count} {noun}s"
 
 
+def describe_idle(reason: str) -> str:
+    """Return the words for a regularizer that changes nothing on the data of a run.
+
+    >>> describe_idle("all classes have equally many training rows")
+    'off on these data, because all classes have equally many training rows'
+    """
+    return f"off on these data, because {reason}"
+
+
 def join_words(words: Sequence[str]) -> str:
     """Write a list as a sentence does.
 

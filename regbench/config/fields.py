@@ -82,6 +82,13 @@ def integer_or(
     return declare(default, kinds.WholeOr(word=word, meaning=meaning, range=Range(**bounds), help=help))
 
 
+def integer_or_word(
+    default: int | str, *, words: Mapping[str, str], help: str = "", **bounds: Unpack[Bounds]
+) -> int | str:
+    """Declare a static whole number that may also be one of a few words, each given with its explanation."""
+    return declare(default, kinds.WholeOrWord(words=tuple(words.items()), range=Range(**bounds), help=help))
+
+
 def choice(*options: str, off: str | None = None, help: str = "") -> str:
     """Declare one of a few named variants; the first is the default."""
     return declare(options[0], kinds.Choice(options=options, off=off, help=help))

@@ -169,6 +169,29 @@ class WholeOr(Whole):
 
 
 @dataclass(frozen=True, kw_only=True)
+class WholeOrWord(Kind[int | str]):
+    """A whole number in a range, or one of a few words, which stay as they are."""
+
+    noun = "a whole number"
+    range: Range = Range()
+    words: tuple[tuple[str, str], ...]
+    """Each word with its explanation, as in `("full", "for the whole training set")`."""
+
+    def convert(self, value: object, where: str) -> int | str:
+        """Return the number or the word."""
+        if isinstance(value, str) and value in dict(self.words):
+            return value
+        if not is_whole(value) or value not in self.range:
+            raise self.refusal(value, where)
+        return value
+
+    def describe(self, noun: str) -> str:
+        """Return the noun with the range, and the words."""
+        *others, last = [f"{word} {meaning}" for word, meaning in self.words]
+        return ", ".join([f"{noun}{self.range}", *others, f"or {last}"])
+
+
+@dataclass(frozen=True, kw_only=True)
 class Amount(Kind[float]):
     """A part of something countable: a whole number is a count, a real number a fraction."""
 

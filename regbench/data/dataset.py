@@ -36,6 +36,9 @@ class Dataset(ABC):
 
     split: SplitRule = nested(SplitRule())
     train_size: float | None = amount(None, optional=True, help="use only so many training rows; null uses all")
+    imbalance: float = number(
+        1.0, low=1.0, help="thin the training classes to a long tail: rows of the first class to one of the last"
+    )
     label_noise: float = number(
         0.0, low=0.0, high=1.0, help="fraction of the training labels replaced by another class; classification only"
     )

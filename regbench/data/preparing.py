@@ -22,6 +22,7 @@ from regbench.data.blocks import (
 from regbench.data.dataset import Dataset
 from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
+from regbench.data.imbalance import thin_classes
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
@@ -44,6 +45,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     refuse_unusable(dataset, raw)
     rule = dataset.split
     train, val, test = split_rows(raw, rule)
+    train = thin_classes(raw, train, dataset.imbalance, rule.seed)
     train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
     fitted = fit_preprocessing(raw, train, standardize=dataset.standardize)
     y = fitted.scale_target(raw.y)

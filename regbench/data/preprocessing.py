@@ -43,6 +43,16 @@ class Preprocessing:
         return tuple(name for column in self.columns for name in column.features)
 
     @property
+    def categories(self) -> tuple[tuple[int, int], ...]:
+        """Ranges `(first, end)` of a prepared table's columns that encode one category or one truth value each."""
+        ends = np.cumsum([len(column.features) for column in self.columns], dtype=np.int64).tolist()
+        return tuple(
+            (end - len(column.features), end)
+            for column, end in zip(self.columns, ends, strict=True)
+            if isinstance(column, CategoryColumn) or column.kind == "truth"
+        )
+
+    @property
     def takes_arrays(self) -> bool:
         """Whether the source gives arrays, `[N, *shape]`, and not a table whose columns are encoded."""
         return all(isinstance(column, NumberColumn) and column.fill is None for column in self.columns)

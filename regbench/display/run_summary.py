@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regbench.formatting import format_figure, format_seconds
+from regbench.formatting import describe_idle, format_figure, format_seconds
 from regbench.runs.result import Figures, RunResult
 from regbench.statuses import RunState
 
@@ -69,7 +69,7 @@ def format_gap(figures: Figures, metric: str) -> str:
 
 
 def describe(result: RunResult) -> list[str]:
-    """Return the lines under the table: rollback, size, time, and the effects of each regularizer."""
+    """Return the lines under the table: rollback, size, time, effects, and regularizers that change nothing."""
     lines, rolled_back = [], result.rolled_back_to
     if rolled_back is not None:
         target = f"epoch {rolled_back} of {result.epochs}" if rolled_back else "the initial ones"
@@ -80,6 +80,8 @@ def describe(result: RunResult) -> list[str]:
         shown = ", ".join(f"{effect} {_format_effect(value)}" for effect, value in effects.items())
         if shown:
             lines.append(f"{name:<11} {shown}")
+    lines += [f"{name:<11} {describe_idle(reason)}" for name, reason in result.idle.items()]
+    lines += [f"note        {note}" for note in result.notes]
     return lines
 
 

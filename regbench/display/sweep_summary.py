@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.errors import escape
-from regbench.formatting import format_figure, format_seconds
+from regbench.formatting import describe_idle, format_figure, format_seconds
 from regbench.statuses import ENDED, RunState
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
 from regbench.sweeps.origins import list_differences
@@ -48,6 +48,8 @@ def print_sweep(statuses: Sequence[RunStatus], folder: Path) -> None:
             console.print(Text(line, "dim"), soft_wrap=True)
     for part in make_leaderboard(groups, console, MOST_GROUPS):
         console.print(part)
+    for note in sorted({note for status in statuses for note in status.notes}):
+        console.print(Text(escape(note), "dim"))
     for line in list_differences(statuses):
         console.print(Text(line, "yellow"))
     console.print()
@@ -80,6 +82,7 @@ def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -
         if len(parts) > 1:
             yield Text(name_data(members[0]), "bold")
         yield _table([(names[id(group)], group) for group in members[:each]], narrow=console.width < NARROW)
+        yield from (Text(line, "yellow") for line in _explain_idle(members[:each]))
         hidden += len(members[each:])
     hidden += sum(map(len, parts[most:]))
     yield from (Text(line, "dim") for line in _more(hidden))
@@ -123,8 +126,16 @@ def _table(rows: Sequence[tuple[str, SeedGroup]], *, narrow: bool) -> Renderable
         table.add_column("at last epoch", justify="right", no_wrap=True)
     for label, group in rows:
         scores = [format_score(score) for score in (group.validation, group.test, group.last)]
-        table.add_row(Text(label), "\n".join(_count(group)), *scores[: 1 if narrow else 3])
+        marks = [f"{escape(name)}: off" for name in group.idle]
+        table.add_row(Text("\n".join([label, *marks])), "\n".join(_count(group)), *scores[: 1 if narrow else 3])
     return table
+
+
+def _explain_idle(groups: Sequence[SeedGroup]) -> list[str]:
+    """Return why regularizers of the groups change nothing, each reason once."""
+    reasons = dict.fromkeys(item for group in groups for item in group.idle.items())
+    lines = [f"{escape(name)} is {describe_idle(escape(reason))}" for name, reason in reasons]
+    return [*lines[:MOST_LISTED], *_more(len(lines) - MOST_LISTED)]
 
 
 def _count(group: SeedGroup) -> list[str]:

@@ -57,6 +57,21 @@ class Regularizer:
     def check(self, facts: Facts) -> None:
         """Refuse, with a `ConfigError`, data or a model that the regularizer does not fit."""
 
+    def idle(self, facts: Facts) -> str | None:
+        """Return why the regularizer changes nothing on these data or this model; None where it changes something.
+
+        The reason continues "off on these data, because ...". A run of which it is given is bit-identical to one
+        without the regularizer. It is not asked of settings that are off anyway.
+        """
+        return None
+
+    def alone(self) -> bool:
+        """Tell whether the number of rows that `training_data` leaves depends on the seed.
+
+        Runs that differ in the seed are then not stacked. Settings alone decide.
+        """
+        return False
+
     def architecture(self, network: Network, facts: Facts) -> Network:
         """Return the network to train in place of the given one."""
         return network
@@ -90,6 +105,21 @@ class Regularizer:
         A state may have the size of the training set: `ctx.numbers` then says which of its entries are the batch's.
         """
         return {}
+
+    # -- every epoch ---------------------------------------------------------------------------------------------
+
+    def row_order(self, numbers: Tensor, rows: Rows, ctx: Context) -> Tensor:
+        """Return the numbers of the rows in the order in which an epoch sees them, int64 `[M]`.
+
+        A row may come several times or not at all; M is the same for all runs of a cohort. It acts on each run by
+        itself, outside vmap, and hyper-parameters are plain numbers.
+
+        Args:
+            numbers: the order so far, `[N]`: all rows once, unless a regularizer before changed that.
+            rows: the run's training rows, N of them.
+            ctx: the context at the start of the epoch.
+        """
+        return numbers
 
     # -- every step ----------------------------------------------------------------------------------------------
 

@@ -40,6 +40,10 @@ class ConfidencePenalty(Regularizer):
         if facts.task != "classification":
             raise refuse("confidence_penalty", "needs classification; a predicted number has no entropy")
 
+    def idle(self, facts: Facts) -> str | None:
+        """Return the reason where no entropy can be below the threshold."""
+        return "no entropy is below threshold=0" if self.form == "hinge" and self.threshold == 0.0 else None
+
     def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
         """Return the losses `[B]` with the penalty."""
         log_p = log_probabilities(outputs)

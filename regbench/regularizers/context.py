@@ -74,6 +74,9 @@ class Facts:
     rows: int
     batch_size: int
     sites: tuple[Site, ...]
+    categories: tuple[tuple[int, int], ...] = ()
+    """Ranges `(first, end)` of a table's columns that say one thing together: the levels of a category, or a truth
+    value. What lies between two of their values means nothing."""
 
 
 class Update(NamedTuple):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, hyper
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Context, Regularizer, Rows
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,15 @@ class Cutout(Regularizer):
     effects: ClassVar[tuple[str, ...]] = ("erased_fraction",)
 
     fraction: Hyper = hyper(0.25, high=1.0, search=(0.05, 0.75), off=0.0)
+
+    def idle(self, facts: Facts) -> str | None:
+        """Return the reason where the hole has no width."""
+        axes = facts.shape if facts.layout == "table" else facts.shape[1:]
+        size = min(axes)
+        if round(float(self.fraction) * size) > 0:
+            return None
+        what = "columns" if facts.layout == "table" else "values along an axis"
+        return f"fraction={float(self.fraction):g} of {size} {what} is rounded to 0"
 
     def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the batch with one hole in each row."""

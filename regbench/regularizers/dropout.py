@@ -55,6 +55,13 @@ class Dropout(Regularizer):
         if not hidden and not self.layers and self.input_rate == 0.0:
             raise refuse("dropout", "the model has no hidden layer; set input_rate to drop inputs")
 
+    def idle(self, facts: Facts) -> str | None:
+        """Return the reason where no site of the model has a rate that masks would show."""
+        rates = [self._rate(site) for site in facts.sites if site.kind in self.site_kinds]
+        if any(Randomness.kept_share(rate) < 1.0 for rate in rates):
+            return None
+        return "the rate of every layer that the model has is 0, or rounded to 0"
+
     def activations(self, site: Site, h: Tensor, ctx: Context) -> Tensor:
         """Return h · m, divided by 1 − p if inverted."""
         rate = self._rate(site)

@@ -16,7 +16,7 @@ REGULARIZERS: Registry[Regularizer] = Registry(
     group="regularizer",
     base=Regularizer,
     package="regbench.regularizers",
-    helpers=("base", "context", "registry", "stages"),
+    helpers=("base", "context", "idle", "registry", "stages"),
 )
 
 

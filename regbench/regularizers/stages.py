@@ -11,6 +11,7 @@ from regbench.regularizers.base import Regularizer
 STAGES: dict[str, str] = {
     "training_data": "training data",
     "architecture": "architecture",
+    "row_order": "order of rows",
     "batch": "batch",
     "forward_weights": "forward weights",
     "activations": "activations",
@@ -31,7 +32,7 @@ RANKS: dict[str, tuple[str, ...]] = {
     "batch": ("make targets", "mix rows", "add noise", "mask"),
     "forward_weights": ("normalise", "add noise", "mask"),
     "activations": ("mix rows", "add noise", "mask"),
-    "row_loss": ("replace", "add"),
+    "row_loss": ("replace", "add", "weigh"),
     "gradients": ("centralise", "clip", "add noise"),
     "after_update": ("decay", "shrink", "project", "freeze"),
     "averaged": ("average", "normalise"),
@@ -93,6 +94,21 @@ def describe_stages(regularizer: Regularizer | type[Regularizer]) -> str:
             ranks = RANKS.get(method)
             words.append(f"{stage} ({ranks[rank_of(regularizer, method)]})" if ranks else stage)
     return ", ".join(words)
+
+
+def counts_by_seed(regularizers: Mapping[str, Regularizer]) -> bool:
+    """Tell whether runs that differ in the seed may be left different numbers of training rows.
+
+    That is where a regularizer says so (`alone`), and where several remove or make rows: which ones the first leaves
+    may depend on the seed, and on these how many the next one does.
+    """
+    weighing = RANKS["training_data"].index("weigh rows")
+    counting = [
+        regularizer
+        for regularizer in regularizers.values()
+        if overrides(regularizer, "training_data") and rank_of(regularizer, "training_data") < weighing
+    ]
+    return len(counting) > 1 or any(regularizer.alone() for regularizer in regularizers.values())
 
 
 def describe_order(stages: Stages) -> list[dict[str, object]]:

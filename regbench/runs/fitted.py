@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from regbench.regularizers.base import Facts
 
 SCHEMA = 1
+DERIVED = {"sites", "categories"}
+"""Facts that are not stored."""
+
 FACTS, ARRAYS = "preprocessing.json", "preprocessing.safetensors"
 
 
@@ -32,7 +35,8 @@ FACTS, ARRAYS = "preprocessing.json", "preprocessing.safetensors"
 class Fitted:
     """Fitted preprocessing, facts about the data, and the training inputs for a model that is fitted to them.
 
-    `facts` are the fields of `Facts`, what regularizers may ask about, without the network's sites.
+    `facts` are the fields of `Facts`, what regularizers may ask about, without those that follow from the network
+    (sites) and the preprocessing (categories).
     """
 
     preprocessing: Preprocessing
@@ -48,7 +52,8 @@ class Fitted:
 
 def collect_fitted(preprocessing: Preprocessing, facts: Facts, inputs: Floats | None) -> Fitted:
     """Return what is stored of a run that begins."""
-    plain = {field.name: getattr(facts, field.name) for field in dataclasses.fields(facts) if field.name != "sites"}
+    names = {field.name for field in dataclasses.fields(facts)} - DERIVED
+    plain = {name: getattr(facts, name) for name in sorted(names)}
     return Fitted(preprocessing, plain, inputs)
 
 

@@ -179,7 +179,7 @@ def choose_threads(prepared: PreparedRun, cores: int) -> int:
     It depends on the run and the machine's cores only, never on the load, so that a repeated run repeats its rounding.
     """
     spec = prepared.spec
-    batch = spec.schedule.batch_size or len(prepared.data.rows.weight)
+    batch = spec.batch_size or len(prepared.data.rows.weight)
     dense = all(site.kind != "channels" for site in spec.network.sites)
     return 1 if dense and spec.parameters * batch < SMALL_STEP else cores
 

@@ -33,7 +33,11 @@ def rebuild_spec(records: Records, fitted: Fitted) -> TrainingSpec:
     outputs = len(fitted.preprocessing.classes) or 1
     data = DataShape(fitted.preprocessing.task, fitted.preprocessing.layout, shape, outputs, inputs)
     network = records.model.build(data)
-    facts = Facts(**{**fitted.facts, "task": Task(fitted.preprocessing.task), "sites": network.sites})
+    facts = Facts(
+        **{**fitted.facts, "task": Task(fitted.preprocessing.task)},
+        sites=network.sites,
+        categories=fitted.preprocessing.categories,
+    )
     return make_spec(network, records.regularizers, records.schedule, facts)
 
 

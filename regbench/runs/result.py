@@ -52,6 +52,10 @@ class RunResult:
     """Time of training and measuring."""
     effects: Mapping[str, Mapping[str, float | int | None]]
     """Last figures that each regularizer reported, by its name."""
+    idle: Mapping[str, str] = field(default_factory=dict)
+    """Regularizers that change nothing on these data, with the reason."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what was chosen for the person."""
     reused: bool = field(default=False, compare=False)
     """Whether the run had ended before, so that nothing was trained now."""
     note: str | None = field(default=None, compare=False)
@@ -138,6 +142,8 @@ def read_result(folder: Path, values: Mapping[str, object]) -> RunResult:
             }
             for name, own in _mapping(values.get("effects", values.get("techniques"))).items()
         },
+        idle={str(name): str(reason) for name, reason in _mapping(values.get("idle")).items()},
+        notes=_read_notes(values.get("notes")),
     )
 
 
@@ -176,6 +182,10 @@ def _read_figures(parts: Mapping[str, object]) -> Figures:
         for part, own in parts.items()
         if isinstance(own, Mapping)
     }
+
+
+def _read_notes(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _parse_column(name: str, cells: Sequence[str]) -> list[float] | list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from regbench.config.fields import build, choice, integer, integer_or
+from regbench.config.fields import build, choice, integer, integer_or_word
 from regbench.errors import ConfigError, suggest
 from regbench.schedules.curves import CURVES, Constant, Curve
 from regbench.schedules.optimizers import OPTIMIZERS, Adam, Optimizer
@@ -17,6 +17,11 @@ from regbench.schedules.stopping import RULES, Metric, StopRule
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+AUTO, FULL = "auto", "full"
+"""Words for the rows of a batch."""
+
+DEFAULT_BATCH = 64
+
 Part = TypeVar("Part", bound="DataclassInstance")
 
 
@@ -24,20 +29,29 @@ Part = TypeVar("Part", bound="DataclassInstance")
 class Schedule:
     """Length and pace of a training.
 
-    `epochs` is the most it trains; `batch_size` is the rows per update, None for the whole training set (written
-    `batch_size=full`); `precision` is the type of weights and arithmetic; `ramp` says which hyper-parameters of
-    regularizers grow during training.
+    `epochs` is the most it trains; `batch_size` is the rows per update: a number, `full` for the whole training set, or
+    `auto` for 64 and, where there are fewer training rows, all of them; `precision` is the type of weights and
+    arithmetic; `ramp` says which hyper-parameters of regularizers grow during training.
     """
 
     epochs: int = integer(100, low=1, help="the most epochs a run trains")
-    batch_size: int | None = integer_or(
-        "full", 64, low=1, meaning="for the whole training set", help="training rows per update"
+    batch_size: int | str = integer_or_word(
+        AUTO,
+        words={AUTO: f"for {DEFAULT_BATCH}, or all rows if fewer", FULL: "for the whole training set"},
+        low=1,
+        help="training rows per update",
     )
     precision: str = choice("float32", "float64", "bfloat16", help="type of the weights and of the arithmetic")
     optimizer: Optimizer = dataclasses.field(default_factory=Adam)
     curve: Curve = dataclasses.field(default_factory=Constant)
     stop: StopRule = dataclasses.field(default_factory=Metric)
     ramp: Ramps = dataclasses.field(default_factory=dict)
+
+    def count_batch(self, rows: int) -> int:
+        """Return the rows of a batch where there are so many training rows; a number that was typed stays."""
+        if self.batch_size == AUTO:
+            return min(DEFAULT_BATCH, rows)
+        return rows if self.batch_size == FULL else int(self.batch_size)
 
 
 def build_schedule(values: Mapping[str, object]) -> Schedule:

@@ -65,6 +65,8 @@ class SeedGroup:
     compared: int | None = None
     """Number of seeds on which the groups of these data are compared, where it is not all that this group has."""
     checksum: str | None = None
+    idle: Mapping[str, str] = field(default_factory=dict)
+    """Regularizers that change nothing in any of the runs that have ended, with the reason."""
 
     @property
     def mean(self) -> float | None:
@@ -193,6 +195,11 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
         last=_mean([run.figures("test", "last")[metric] for run in sound if metric in run.figures("test", "last")])
         if metric
         else None,
+        idle={
+            name: reason
+            for name, reason in (ended[0].idle.items() if ended else ())
+            if all(name in r.idle for r in ended)
+        },
         by_seed={run.run.values.get("seed"): _judge(run, sound, metric) for run in runs if _has_ended(run)},
     )
 

@@ -45,6 +45,18 @@ class RunStatus:
         value = (self.result or {}).get(name)
         return value if _is_figure(value) else None
 
+    @property
+    def idle(self) -> Mapping[str, str]:
+        """Regularizers that change nothing on the run's data, with the reason."""
+        found = (self.result or {}).get("idle")
+        return {str(name): str(reason) for name, reason in found.items()} if isinstance(found, dict) else {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on what was chosen for the person."""
+        found = (self.result or {}).get("notes")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
     def _figures(self, part: str, at: str) -> Mapping[str, float] | None:
         found = (self.result or {}).get(at)
         named = found.get(part) if isinstance(found, dict) else None

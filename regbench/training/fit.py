@@ -8,7 +8,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from regbench.randomness import Randomness
 from regbench.regularizers.base import Moment
 from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
@@ -18,9 +17,10 @@ from regbench.training.cohort import Cohort
 from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.networks import Member, Networks
+from regbench.training.ordering import order_rows
 from regbench.training.results import describe_results
 from regbench.training.saving import clone, load_runs, name_parameters, replace_networks, save_run
-from regbench.training.spec import TrainingSpec
+from regbench.training.spec import TrainingSpec, note_batch
 from regbench.training.tracking import Ending, Epoch, Track, begin_track, find_ending, follow
 from regbench.training.train_step import train_step
 from regbench.training.training_set import TrainingSet, stack_rows
@@ -130,10 +130,15 @@ class _Training:
         last, best = self.cohort.evaluated(self._end_of(self.epoch)).select(rows), self.best.select(rows)
         tracks: list[Track] = [self.tracks[place] for place in ended]
         results = describe_results(last, best, self.data, tracks, list[Ending](endings.values()))
+        results = [{**result, **self._remarks(place)} for place, result in zip(ended, results, strict=True)]
         numbers = [self.active[place] for place in ended]
         self._finish(ended, results, best)
         self._drop(ended)
         return dict(zip(numbers, results, strict=True))
+
+    def _remarks(self, place: int) -> dict[str, object]:
+        """Return what a person has to know about a run's figures: `notes`, and why regularizers are `idle`."""
+        return {"notes": note_batch(self.spec), "idle": dict(self.cohort.rows.idle[self._rows_of(place).start])}
 
     def _end_of(self, epoch: int) -> Moment:
         """Return the time at which an epoch is over; 0 is the time before the first."""
@@ -149,10 +154,11 @@ class _Training:
 
         A single row left over at the end is skipped this epoch: no batch statistics can be taken from one row.
         """
-        count = self.cohort.rows.count
-        size = self.spec.schedule.batch_size or count
-        orders = [Randomness(seed).at("order", self.epoch).permutation(count) for seed in self.cohort.seeds]
-        batches = list(torch.stack(orders).split(size, 1))
+        epochs = self.spec.schedule.epochs
+        start = Moment(self.epoch, 0, self.epoch - 1, last_of_epoch=False, updates=epochs)
+        orders = order_rows(self.cohort, start)
+        size = self.spec.batch_size or orders.shape[1]
+        batches = list(orders.split(size, 1))
         return batches[:-1] if len(batches) > 1 and size > 1 and batches[-1].shape[1] == 1 else batches
 
     def _peak_rates(self) -> Tensor:
@@ -250,7 +256,8 @@ def stack_runs(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet)
         for run in runs
         for number in range(spec.ensemble_size)
     ]
-    rows = stack_rows(data.rows, [(member.seed, member.regularizers) for member in members], spec.facts)
+    networks = [(member.seed, member.regularizers) for member in members]
+    rows = stack_rows(data.rows, networks, spec.facts, spec.ensemble_size)
     return Cohort(spec, members, rows)
 
 

@@ -17,7 +17,7 @@ from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Regularizer
 from regbench.regularizers.stages import Stages, arrange, overrides
 from regbench.schedules.ramps import ramp_regularizers
-from regbench.schedules.schedule import Schedule
+from regbench.schedules.schedule import AUTO, DEFAULT_BATCH, FULL, Schedule
 
 Hypers: TypeAlias = dict[str, dict[str, Tensor]]
 """Hyper-parameters by regularizer and field, one value per stacked network."""
@@ -44,6 +44,11 @@ class TrainingSpec:
         """Number of parameters of one network."""
         weights = self.network.initial_weights(Randomness(0), self.dtype)
         return sum(tensor.numel() for tensor in weights.values())
+
+    @property
+    def batch_size(self) -> int | None:
+        """Training rows per update; None for all of them, however many regularizers make of them."""
+        return None if self.schedule.batch_size == FULL else self.facts.batch_size
 
     @property
     def dtype(self) -> torch.dtype:
@@ -114,6 +119,14 @@ def make_spec(
     for _, regularizer in arrange(regularizers)["architecture"]:
         network = regularizer.architecture(network, facts)
     return TrainingSpec(facts, network, regularizers, schedule)
+
+
+def note_batch(spec: TrainingSpec) -> list[str]:
+    """Return the sentence that the default batch size was made to fit the training rows; none where it was not."""
+    size = spec.facts.batch_size
+    if spec.schedule.batch_size != AUTO or size >= DEFAULT_BATCH:
+        return []
+    return [f"schedule.batch_size=auto takes all {size} training rows, which are fewer than {DEFAULT_BATCH}"]
 
 
 def collect_hypers(networks: Sequence[Mapping[str, Regularizer]]) -> Hypers:

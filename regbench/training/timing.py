@@ -38,8 +38,8 @@ class NoSink:
 def time_step(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) -> float:
     """Return the seconds of one training step of these runs stacked: the quickest of a few."""
     cohort = stack_runs(spec, runs, data)
-    rows = len(data.rows.weight)
-    size = spec.schedule.batch_size or rows
+    rows = cohort.rows.count
+    size = spec.batch_size or rows
     chosen = torch.stack([Randomness(seed).at("trial").permutation(rows)[:size] for seed in cohort.seeds])
     seconds: list[float] = []
     number = 0
@@ -54,7 +54,7 @@ def time_step(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) 
 def count_steps(spec: TrainingSpec, data: TrainingSet) -> int:
     """Return the updates of a run that trains all its epochs."""
     rows = len(data.rows.weight)
-    return spec.schedule.epochs * -(-rows // (spec.schedule.batch_size or rows))
+    return spec.schedule.epochs * -(-rows // (spec.batch_size or rows))
 
 
 def evaluation_share(spec: TrainingSpec, data: TrainingSet) -> float:
@@ -68,7 +68,7 @@ def estimate_bytes(spec: TrainingSpec, data: TrainingSet) -> int:
     Of every parameter there are the weight, its best value, the gradient twice, the optimizer's memory and step, and
     those kept for the stopping rule; of every activation of a batch, the value and what backward needs of it.
     """
-    batch = spec.schedule.batch_size or len(data.rows.weight)
+    batch = spec.batch_size or len(data.rows.weight)
     units = sum(torch.Size(site.shape).numel() for site in spec.network.sites)
     kept = 8 + spec.schedule.stop.lag
     values = spec.ensemble_size * (kept * spec.parameters + 8 * batch * units)

@@ -16,6 +16,7 @@ from regbench.models.network import Network
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Context, Facts, Moment, Params, Regularizer, Rows
 from regbench.regularizers.context import no_forward
+from regbench.regularizers.idle import NO_ROW, acts_on_rows_only, explain_idle, is_off
 from regbench.regularizers.stages import arrange
 from regbench.schedules.schedule import Schedule
 from regbench.tasks import Task
@@ -58,6 +59,8 @@ class StackedRows:
     """Whether each field of `rows` is stacked."""
     about: dict[str, Params]
     """Constants of the rows by regularizer, always stacked."""
+    idle: tuple[Mapping[str, str], ...]
+    """Of each network, the regularizers that change nothing on its rows, with the reason."""
 
     @property
     def count(self) -> int:
@@ -69,6 +72,10 @@ class StackedRows:
         batch = Rows(*(_gather(part, chosen, own) for part, own in zip(self.rows, self.stacked, strict=True)))
         about = {n: {key: _gather(t, chosen, own=True) for key, t in own.items()} for n, own in self.about.items()}
         return batch, about
+
+    def of(self, network: int) -> Rows:
+        """Return the rows of one network, `[N, ...]`."""
+        return Rows(*(part[network] if own else part for part, own in zip(self.rows, self.stacked, strict=True)))
 
     def all_rows(self, networks: int) -> Rows:
         """Return all rows of each network, `[S, N, ...]`."""
@@ -83,7 +90,7 @@ class StackedRows:
         """Return the rows of some of the networks, by number."""
         rows = Rows(*(p[networks] if own else p for p, own in zip(self.rows, self.stacked, strict=True)))
         about = {name: {key: t[networks] for key, t in own.items()} for name, own in self.about.items()}
-        return replace(self, rows=rows, about=about)
+        return replace(self, rows=rows, about=about, idle=tuple(self.idle[place] for place in networks.tolist()))
 
 
 def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
@@ -108,11 +115,11 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         ConfigError: fewer training rows than one batch.
     """
     rows = len(split.train.y)
-    batch_size = schedule.batch_size or rows
+    batch_size = schedule.count_batch(rows)
     if batch_size > rows:
         raise ConfigError(
             f"schedule.batch_size={batch_size} is more than the {rows} training rows; "
-            f"it takes a whole number in [1, {rows}], or full"
+            f"it takes a whole number in [1, {rows}], auto or full"
         )
     classify = split.task == Task.CLASSIFICATION
     counts: list[int] = np.bincount(split.train.y, minlength=len(split.classes)).tolist() if classify else []
@@ -125,18 +132,29 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,
+        categories=split.preprocessing.categories,
     )
 
 
-def stack_rows(rows: Rows, networks: Sequence[tuple[int, Mapping[str, Regularizer]]], facts: Facts) -> StackedRows:
+def stack_rows(
+    rows: Rows, networks: Sequence[tuple[int, Mapping[str, Regularizer]]], facts: Facts, ensemble_size: int = 1
+) -> StackedRows:
     """Let regularizers change each network's training set; a field that stays the same for all is not stacked.
 
     Args:
         rows: the training rows.
         networks: the seed and the regularizers of each network.
         facts: the facts of the run.
+        ensemble_size: networks of each run, which lie one after the other.
+
+    Raises:
+        ConfigError: a regularizer cannot change these rows as it is set.
+        ValueError: the runs have different numbers of rows, so that they cannot be stacked.
     """
-    sets = [_change(rows, seed, regularizers, facts) for seed, regularizers in networks]
+    changed = [_change(rows, seed, regularizers, facts) for seed, regularizers in networks]
+    sets = [own for at in range(0, len(changed), ensemble_size) for own in _pad(changed[at : at + ensemble_size])]
+    if len({len(own.weight) for own in sets}) > 1:
+        raise ValueError("runs that regularizers leave different numbers of training rows cannot be stacked")
     stacked = tuple(any(other[i] is not original for other in sets) for i, original in enumerate(rows))
     fields = [torch.stack([s[i] for s in sets]) if own else rows[i] for i, own in enumerate(stacked)]
     about: dict[str, Params] = {}
@@ -146,13 +164,51 @@ def stack_rows(rows: Rows, networks: Sequence[tuple[int, Mapping[str, Regularize
             for own, (seed, regularizers) in zip(sets, networks, strict=True)
         ]
         about[name] = {key: torch.stack([each[key] for each in said]) for key in said[0]}
-    return StackedRows(Rows(*fields), stacked, about)
+    return StackedRows(Rows(*fields), stacked, about, tuple(own.idle for own in changed))
 
 
-def _change(rows: Rows, seed: int, regularizers: Mapping[str, Regularizer], facts: Facts) -> Rows:
+class _Changed(NamedTuple):
+    """The training set of one network, and which of its regularizers change nothing, with the reason."""
+
+    rows: Rows
+    idle: dict[str, str]
+
+
+def _change(rows: Rows, seed: int, regularizers: Mapping[str, Regularizer], facts: Facts) -> _Changed:
+    """Let the regularizers of one network change its training set, each as those before it left it."""
+    reasons: dict[str, str | None] = {}
     for name, regularizer in arrange(regularizers)["training_data"]:
-        rows = regularizer.training_data(rows, _context(seed, name, "training_data", len(rows.weight), facts))
-    return rows
+        before = rows
+        rows = regularizer.training_data(before, _context(seed, name, "training_data", len(before.weight), facts))
+        reasons[name] = explain_idle(regularizer, _facts_of(before, facts))
+        if rows is before and acts_on_rows_only(regularizer) and not is_off(regularizer):
+            reasons[name] = reasons[name] or NO_ROW
+    now = _facts_of(rows, facts) if reasons else facts
+    for name, regularizer in regularizers.items():
+        if name not in reasons:
+            reasons[name] = explain_idle(regularizer, now)
+    return _Changed(rows, {name: reason for name, reason in sorted(reasons.items()) if reason is not None})
+
+
+def _facts_of(rows: Rows, facts: Facts) -> Facts:
+    """Return the facts with the numbers of rows as regularizers left them."""
+    counts = rows.y.argmax(1).bincount(minlength=rows.y.shape[1]).tolist() if facts.class_counts else ()
+    return replace(facts, rows=len(rows.weight), class_counts=tuple(counts))
+
+
+def _pad(members: Sequence[_Changed]) -> list[Rows]:
+    """Return the training sets of an ensemble's networks at equal length.
+
+    The shorter ones get copies of their first row, of weight 0: bagging leaves rows out in the same way.
+    """
+    most = max(len(own.rows.weight) for own in members)
+    return [own.rows if len(own.rows.weight) == most else _fill_up(own.rows, most) for own in members]
+
+
+def _fill_up(rows: Rows, count: int) -> Rows:
+    missing = count - len(rows.weight)
+    x, y = (torch.cat([part, part[:1].expand(missing, *part.shape[1:])]) for part in rows[:2])
+    return Rows(x, y, torch.cat([rows.weight, rows.weight.new_zeros(missing)]))
 
 
 def _context(seed: int, name: str, stage: str, rows: int, facts: Facts) -> Context:

@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from regbench.data.encoding import CategoryColumn, NumberColumn
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import Reading
 from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.base import DataShape
@@ -22,7 +24,10 @@ from regbench.store.checkpoint import Checkpoint
 from regbench.training.cohort_run import CohortRun, Observer
 from regbench.training.fit import fit
 from regbench.training.spec import TrainingSpec, make_spec
-from regbench.training.training_set import TrainingSet, collect_facts, prepare
+from regbench.training.training_set import TrainingSet, collect_facts, prepare, stack_rows
+
+READING = Reading(origin="here", task="", classes=0, rows={}, columns=(), left_out={}, shape=())
+"""Rows that no source was read for."""
 
 
 @dataclass
@@ -52,20 +57,45 @@ class Memory:
         return self.commits[-1][0]
 
 
+SHAPES: dict[str, tuple[int, ...]] = {
+    "table": (12,),
+    "series": (1, 24),
+    "image": (1, 8, 8),
+    "mixed": (8,),  # a table with categories
+    "narrow": (2,),  # a table with two columns
+    "balanced": (12,),  # a table whose training classes are equally large
+    "blurred": (12,),  # a table whose classes overlap
+}
+COLOUR = CategoryColumn("colour", ("blue", "green", "red"), missing=False)
+MIXED = (*(NumberColumn(f"n{place}", "number", 0.0) for place in range(4)), COLOUR, NumberColumn("t", "truth", 0.0))
+
+
 def make_split(layout: str = "table", task: str = "classification") -> Split:
-    """Return 110 rows of unbalanced, learnable, non-negative data."""
+    """Return 110 rows of learnable, non-negative data in three classes, of different sizes unless asked otherwise."""
     generator = np.random.default_rng(11)
-    shape = {"table": (12,), "series": (1, 24), "image": (1, 8, 8)}[layout]
+    shape = SHAPES[layout]
     y = np.repeat([0, 1, 2], [50, 36, 24])
     centres = generator.uniform(0.2, 1.0, (3, *shape))
-    x = np.clip(centres[y] + 0.15 * generator.standard_normal((110, *shape)), 0.0, None)
+    x = np.clip(
+        centres[y] + (0.4 if layout == "blurred" else 0.15) * generator.standard_normal((110, *shape)), 0.0, None
+    )
+    if layout == "mixed":
+        x[:, 4:7] = np.eye(3)[generator.integers(3, size=110)]
+        x[:, 7] = generator.integers(2, size=110)
     order = generator.permutation(110)
     x, y = x[order], y[order]
+    if layout == "balanced":
+        ordered = np.concatenate([np.flatnonzero(y == number)[:20] for number in range(3)])
+        order = np.concatenate([ordered, np.setdiff1d(np.arange(110), ordered)])
+        x, y = x[order], y[order]
     target = y if task == "classification" else x.reshape(110, -1).sum(1) - 3.0
-    parts = [Part(x[a:b], target[a:b]) for a, b in ((0, 70), (70, 90), (90, 110))]
+    train = 60 if layout == "balanced" else 70
+    parts = [Part(x[a:b], target[a:b]) for a, b in ((0, train), (train, 90), (90, 110))]
     classes = ("a", "b", "c") if task == "classification" else ()
-    preprocessing = Preprocessing(task=task, layout=layout, shape=shape, classes=classes)
-    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
+    kind = layout if layout in ("series", "image") else "table"
+    columns = MIXED if layout == "mixed" else ()
+    preprocessing = Preprocessing(task=task, layout=kind, shape=shape, classes=classes, columns=columns)
+    return Split(task, kind, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING)
 
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -82,19 +112,21 @@ def make_setting(
     split = make_split(layout, task)
     settings = {"epochs": 3, "batch_size": 16, "stop": {"name": "none"}, **schedule}
     built: Schedule = build_schedule(settings)
-    shape = DataShape(task, layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
-    network = build_model(MODELS[layout]).build(shape)
+    shape = DataShape(task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
+    network = build_model(MODELS[split.layout]).build(shape)
     spec = make_spec(network, regularizers, built, collect_facts(split, network, built))
     return spec, prepare(split, spec.dtype)
 
 
 def fitting_setting(regularizers: Mapping[str, Regularizer], **schedule: Any) -> tuple[TrainingSpec, TrainingSet]:
-    """Return the first setting that the regularizers accept."""
+    """Return the first setting that the regularizers accept, also when they see its rows."""
     refusals = []
     for task in ("classification", "regression"):
-        for layout in ("table", "series", "image"):
+        for layout in ("table", "series", "image", "mixed", "blurred"):
             try:
-                return make_setting(regularizers, layout, task, **schedule)
+                spec, data = make_setting(regularizers, layout, task, **schedule)
+                stack_rows(data.rows, [(0, regularizers)], spec.facts)
+                return spec, data
             except ConfigError as refusal:
                 refusals.append(str(refusal))
     pytest.fail(f"no setting fits: {refusals}")

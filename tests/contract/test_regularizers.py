@@ -16,6 +16,7 @@ from regbench.config import kinds
 from regbench.config.containers import declared
 from regbench.config.fields import hyper_fields
 from regbench.config.paths import config_dir
+from regbench.errors import ConfigError
 from regbench.regularizers import registry
 from regbench.regularizers.base import Regularizer
 from regbench.regularizers.stages import RANKS, overrides, rank_of, stages_of
@@ -94,6 +95,8 @@ VARIANTS = [
 def test_every_variant_in_a_cohort_equals_it_alone(name: str, field: str, option: str) -> None:
     made = spread(registry.load(name), 3)
     members = [{name: dataclasses.replace(regularizer, **{field: option})} for regularizer in made]
+    if members[0][name].alone():
+        pytest.skip("runs of this variant are never stacked")
     spec, data = fitting_setting(members[0], precision="float64", optimizer=DAMPED)
     together = train(spec, data, members, [0, 1, 2], [0.01, 0.02, 0.03])
     for place in range(3):
@@ -127,6 +130,43 @@ def test_its_rank_is_named_wherever_order_matters(name: str) -> None:
     ordered = {method for method, ranks in RANKS.items() if len(ranks) > 1 and overrides(cls, method)}
     assert set(cls.ranks) == ordered
     assert all(rank_of(cls, method) >= 0 for method in ordered), "a rank that does not exist is refused"
+
+
+# -- off on some data ------------------------------------------------------------------------------------------------
+
+SMALL_DATA = [("regression", layout) for layout in ("table", "series", "image", "narrow")] + [
+    ("classification", layout) for layout in ("table", "series", "image", "mixed", "narrow", "balanced")
+]
+
+
+def strongest(cls: type[Regularizer]) -> Regularizer:
+    """Return the regularizer with every hyper-parameter that has an off value at the other end of its range."""
+    values = {
+        name: fact.search[0] if math.isinf(fact.off) else fact.search[1]
+        for name, fact in hyper_fields(cls).items()
+        if fact.off is not None
+    }
+    return cls(**values)
+
+
+@pytest.mark.parametrize(("task", "layout"), SMALL_DATA)
+@pytest.mark.parametrize("name", NAMES)
+def test_it_changes_the_run_or_says_why_not(name: str, task: str, layout: str) -> None:
+    regularizer = strongest(registry.load(name))
+    try:
+        spec, data = make_setting({name: regularizer}, layout, task, epochs=2)
+    except ConfigError:
+        return  # refused, which is to say why not as well
+    bare, bare_data = make_setting({}, layout, task, epochs=2)
+    own = train(spec, data, [{name: regularizer}], [3], [0.01])[0]
+    absent = train(bare, bare_data, [{}], [3], [0.01])[0]
+    same = own.best.keys() == absent.best.keys() and all(torch.equal(own.best[k], absent.best[k]) for k in absent.best)
+    reason = own.result["idle"].get(name)
+    assert reason == regularizer.idle(spec.facts)
+    assert same == (reason is not None), f"idle: {reason}"
+    if reason is not None:
+        assert torch.equal(own.final["weights"], absent.final["weights"])
+        assert reason == reason.strip(" .")
 
 
 # -- ramps -----------------------------------------------------------------------------------------------------------

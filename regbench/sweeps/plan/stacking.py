@@ -35,15 +35,17 @@ def gather_stack(configs: Sequence[RunConfig], places: Sequence[int]) -> Stack:
 def describe_static(config: RunConfig) -> str:
     """Return, as canonical text, everything about a run that a cohort must have in common.
 
-    Left out are the seed, the techniques' hyper-parameters, the learning rate and AdamW's decay.
+    Left out are the techniques' hyper-parameters, the learning rate, AdamW's decay and the seed, which stays where the
+    number of training rows may depend on it.
     """
-    from regbench.regularizers.registry import load  # both import torch
+    from regbench.regularizers.registry import build_regularizers, load  # these import torch
+    from regbench.regularizers.stages import counts_by_seed
     from regbench.schedules.optimizers import OPTIMIZERS
 
     given = config.schedule.get("optimizer")
     optimizer: Mapping[str, object] = given if isinstance(given, Mapping) else {}
     free = hyper_names(OPTIMIZERS[str(optimizer["name"])]) if "name" in optimizer else ()
-    static = {
+    static: dict[str, object] = {
         "dataset": config.dataset,
         "model": config.model,
         "schedule": {**config.schedule, "optimizer": _without(optimizer, free)},
@@ -51,6 +53,8 @@ def describe_static(config: RunConfig) -> str:
         "device": config.device,
         "threads": config.threads,
     }
+    if counts_by_seed(build_regularizers(config.regularizers)):
+        static["seed"] = config.seed
     return json.dumps(static, sort_keys=True, default=dict)
 
 

@@ -126,3 +126,16 @@ def test_a_finished_run_says_that_nothing_was_to_do(capsys: pytest.CaptureFixtur
     text = capsys.readouterr().out
     assert "trained already, nothing to do; stopped early: val_loss" in text
     assert cells(text, "test") == ["0.1200", "0.9500", "0.1500", "0.9300"]
+
+
+def test_what_is_off_on_the_data_and_what_was_chosen_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, changed(idle={"cutout": "fraction=0.25 of 2 columns is rounded to 0"}, notes=["few rows"]))
+    assert "cutout      off on these data, because fraction=0.25 of 2 columns is rounded to 0\n" in text
+    assert "note        few rows\n" in text
+
+
+@pytest.mark.parametrize("broken", [{"idle": [1], "notes": {}}, {"idle": None, "notes": None}, {}])
+def test_a_result_that_says_nothing_of_that_is_shown_all_the_same(
+    capsys: pytest.CaptureFixture[str], broken: dict[str, Any]
+) -> None:
+    assert printed(capsys, changed(**broken)) == printed(capsys, RESULT)

@@ -146,3 +146,23 @@ def test_scores() -> None:
     assert format_score(Score(0.96114, 0.00123)) == "0.9611 ± 0.0012"
     assert format_score(Score(0.5, None)) == "0.5000 ± -"
     assert format_score(None) == "-"
+
+
+def test_the_table_marks_techniques_that_are_off_and_says_why_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    idle = {"cutout": "fraction=0.25 of 2 columns is rounded to 0"}
+    runs = [
+        make_status(
+            {"seed": seed, "regularizer": name, "model.widths": width},
+            {**result(), "idle": own},
+            f"{name}{seed}{width}",
+        )
+        for seed in (0, 1)
+        for width in (8, 16)
+        for name, own in (("cutout", idle), ("l2", {}))
+    ]
+    text = printed(tmp_path, runs, capsys)
+    assert sum(line.split()[:2] == ["cutout:", "off"] for line in text.splitlines()) == 2
+    assert text.count("cutout is off on these data, because fraction=0.25 of 2 columns is rounded to 0\n") == 1
+    assert "l2: off" not in text

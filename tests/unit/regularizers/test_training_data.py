@@ -43,13 +43,16 @@ def test_smote_fills_its_share_of_the_gap_to_the_largest_class(strength: float, 
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 3), (1, 3, 3)])
-def test_smote_keeps_the_original_rows_first_and_adds_rows_of_weight_one(shape: tuple[int, ...]) -> None:
+def test_smote_keeps_the_original_rows_first_and_adds_rows_that_weigh_what_their_class_does_on_average(
+    shape: tuple[int, ...],
+) -> None:
     rows = unbalanced(*shape)
+    rows = rows._replace(weight=torch.cat([torch.full((30,), 9.0), torch.arange(12.0), torch.full((8,), 0.5)]))
     more = Smote().training_data(rows, make_context(RANDOM))
     assert all(torch.equal(new[:50], old) for new, old in zip(more, rows, strict=True))
     assert more.x.shape == (90, *shape)
     assert [part.dtype for part in more] == [part.dtype for part in rows]
-    assert (more.weight[50:] == 1).all()
+    assert torch.equal(more.weight[50:], torch.tensor([9.0, 5.5, 0.5])[more.y[50:].argmax(1)])
     assert (more.y[50:].amax(1) == 1).all()
     assert (more.y[50:].sum(1) == 1).all()
 

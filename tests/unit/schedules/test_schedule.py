@@ -72,12 +72,12 @@ def test_command_line_forms() -> None:
     assert schedule.optimizer == SGD(lr=0.01)
     assert schedule.curve == Cosine(warmup=5.0)
     assert schedule.stop == Never()
-    assert (schedule.epochs, schedule.batch_size, schedule.precision) == (7, None, "bfloat16")
+    assert (schedule.epochs, schedule.batch_size, schedule.precision) == (7, "full", "bfloat16")
 
 
 def test_full_batch_schedule_and_another_optimizer_on_it() -> None:
     schedule = build_schedule(compose_schedule("schedule=full_batch"))
-    assert (schedule.batch_size, schedule.precision, schedule.stop) == (None, "float64", Never())
+    assert (schedule.batch_size, schedule.precision, schedule.stop) == ("full", "float64", Never())
     assert schedule.optimizer == SGD(momentum=0.9, nesterov=True)
     assert build_schedule(compose_schedule("schedule=full_batch", "schedule/optimizer=adam")).optimizer == Adam()
 

@@ -62,6 +62,10 @@ class Witness(Regularizer):
         self._see("begin", ctx)
         return {"updates": torch.zeros((), dtype=torch.int64)}
 
+    def row_order(self, numbers: Tensor, rows: Rows, ctx: Context) -> Tensor:
+        self._see("row_order", ctx)
+        return numbers
+
     def batch(self, batch: Rows, ctx: Context) -> Rows:
         self._see("batch", ctx)
         self.batches.append((batch, ctx))
@@ -130,7 +134,7 @@ def steps_of(witness: Witness) -> list[list[tuple[str, str, Context]]]:
 
 def test_a_witness_sees_every_stage_and_changes_nothing() -> None:
     witness, _, sink = watch()
-    methods = {"training_data", *IN_A_STEP}
+    methods = {"training_data", "row_order", *IN_A_STEP}
     assert {*methods, "architecture", "ensemble_size"} == set(STAGES)
     assert {stage for stage, _, _ in witness.seen} == {*methods, "about", "begin", "averaged"}
     bare = train_alone(make_toy_setting(), 4)

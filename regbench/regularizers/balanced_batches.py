@@ -1,0 +1,53 @@
+"""Balanced batches: rows are drawn for the batches so that all classes are seen equally often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from regbench.config.fields import Hyper, hyper
+from regbench.regularizers._classes import BALANCED, are_balanced, check_classes, labels_of
+from regbench.regularizers.base import Context, Facts, Regularizer, Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancedBatches(Regularizer):
+    """Balanced batches: each epoch draws its rows with replacement, rows of small classes more often.
+
+        P(row of class c) ∝ n_c^(−t),   so that class c is drawn with probability n_c^(1−t) / Σ_k n_k^(1−t)
+
+    n_c are the training rows of class c and t is `strength`: 1 shows all classes equally often, ½ closes half of the
+    gap on a log scale, 0 is off. An epoch has as many rows as without, but does not see every row: of a large class
+    some are left out, those of a small one come several times. Where all classes are equally large nothing is drawn.
+    Rows of weight 0 are neither counted nor drawn. Unlike weights on classes, this leaves the size of every step as it
+    is, and a batch without a rare class becomes rare itself.
+
+    Other libraries: torch's WeightedRandomSampler(1 / n_c, N) is strength 1.
+
+    Source: Shen, Lin & Huang (2016), Relay backpropagation, section 3.2 (class-aware sampling); for 0 < t < 1 Mahajan
+    et al. (2018), section 2.2.
+    """
+
+    strength: Hyper = hyper(1.0, search=(0.25, 1.0), off=0.0, help="1 shows all classes equally often")
+
+    def check(self, facts: Facts) -> None:
+        """Refuse data without classes."""
+        check_classes("balanced_batches", facts, "it shows all classes equally often")
+
+    def idle(self, facts: Facts) -> str | None:
+        """Return the reason where all classes are equally large."""
+        return BALANCED if are_balanced(facts.class_counts) else None
+
+    def row_order(self, numbers: Tensor, rows: Rows, ctx: Context) -> Tensor:
+        """Return as many numbers as were given, drawn with replacement from the rows that have a weight."""
+        labels, seen = labels_of(rows), rows.weight > 0
+        counts = torch.bincount(labels[seen], minlength=rows.y.shape[1])
+        if self.strength == 0.0 or are_balanced(counts[counts > 0].tolist()):
+            return numbers
+        # A cumulated sum of chances in float64, and the first place at which it exceeds u: inversion.
+        chances = torch.where(seen, counts[labels].to(torch.float64) ** -self.strength, 0.0)
+        ends = chances.cumsum(0)
+        drawn = ctx.random.uniform((len(numbers),), torch.float64) * ends[-1]
+        return torch.searchsorted(ends, drawn, right=True).clamp_max(int(torch.nonzero(seen)[-1]))
