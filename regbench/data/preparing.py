@@ -43,7 +43,8 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     """
     refuse_unusable(dataset, raw)
     rule = dataset.split
-    train, val, test = split_rows(raw, rule)
+    train, val, test, notes = split_rows(raw, dataset)
+    raw = dataclasses.replace(raw, notes=(*raw.notes, *notes))
     train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
     fitted = fit_preprocessing(raw, train, standardize=dataset.standardize)
     y = fitted.scale_target(raw.y)
@@ -55,7 +56,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     rows = (train, val, test)
     checksum = compute_checksum(raw, [*rows, *labels], fitted.to_json())
     reading = describe_reading(raw, fitted, [len(part) for part in rows])
-    x, raw = raw.x, dataclasses.replace(raw, x=())
+    x, raw = raw.x, dataclasses.replace(raw, x=(), aside=())
     if isinstance(x, np.ndarray):
         arrays = [prepare_array(Divided(x, raw.divisor), fitted, part, dtype, raw.origin) for part in rows]
     else:

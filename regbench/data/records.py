@@ -84,6 +84,7 @@ class Raw:
     `outputs` names the targets where there are several: y is then `[N, K]`.
     `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
     `left_out` are columns of the source's table that are not features, with the reason: the target, dropped ones.
+    `aside` are columns among those that may say which rows belong together.
     `notes` are sentences on what was guessed while reading, for the person to check.
     """
 
@@ -102,6 +103,7 @@ class Raw:
     outputs: tuple[str, ...] = ()
     standardize_target: bool = False
     left_out: Mapping[str, str] = field(default_factory=dict)
+    aside: Columns = ()
     notes: tuple[str, ...] = ()
 
 
