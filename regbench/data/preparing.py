@@ -23,7 +23,7 @@ from regbench.data.dataset import Dataset
 from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
+from regbench.data.records import Floats, Part, Raw, Split, compute_checksum, compute_rows_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.errors import ConfigError
 
@@ -54,7 +54,8 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     if dataset.label_noise:
         labels[0] = disturb_labels(labels[0], len(raw.classes), dataset.label_noise, rule.seed)
     rows = (train, val, test)
-    checksum = compute_checksum(raw, [*rows, *labels], fitted.to_json())
+    rows_checksum = compute_rows_checksum(raw)
+    checksum = compute_checksum(rows_checksum, [*rows, *labels], fitted.to_json())
     reading = describe_reading(raw, fitted, [len(part) for part in rows])
     x, raw = raw.x, dataclasses.replace(raw, x=(), aside=())
     if isinstance(x, np.ndarray):
@@ -75,6 +76,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         target_scale=fitted.target_scale,
         target_mean=fitted.target_mean,
         checksum=checksum,
+        rows_checksum=rows_checksum,
         preprocessing=fitted,
         reading=reading,
     )
