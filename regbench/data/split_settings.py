@@ -53,10 +53,10 @@ def count_folds(rule: SplitRule) -> int:
 
 
 def describe_fold(rule: SplitRule) -> Iterator[str]:
-    """Yield a note on what was assumed where the settings do not say which fold is tested, or how many there are."""
-    if rule.fold is None or rule.folds is None:
+    """Yield a note on what was assumed where the settings do not say which fold is tested."""
+    if rule.fold is None:
         last = count_folds(rule) - 1
-        yield f"fold {rule.fold or 0} is the test part (of folds 0 to {last}; dataset.split.fold says which)"
+        yield f"fold 0 is the test part (of folds 0 to {last}; dataset.split.fold says which)"
 
 
 def check_source(dataset: Dataset, raw: Raw) -> None:
