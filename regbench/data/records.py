@@ -151,7 +151,7 @@ class Split:
     checksum: str
     preprocessing: Preprocessing
     reading: Reading
-    rows_checksum: str = ""
+    rows_checksum: str
 
 
 def compute_rows_checksum(raw: Raw) -> str:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import Reading
 from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.base import DataShape
@@ -65,7 +66,8 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     parts = [Part(x[a:b], target[a:b]) for a, b in ((0, 70), (70, 90), (90, 110))]
     classes = ("a", "b", "c") if task == "classification" else ()
     preprocessing = Preprocessing(task=task, layout=layout, shape=shape, classes=classes)
-    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
+    reading = Reading(origin="toy", task=task, classes=len(classes), rows={}, columns=(), left_out={}, shape=shape)
+    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, reading, "0" * 64)
 
 
 MODELS: dict[str, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from regbench.config.fields import hyper_names
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import Reading
 from regbench.data.records import Part, Split
 from regbench.models.base import DataShape
 from regbench.models.registry import build_model
@@ -73,7 +74,11 @@ def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table"
     classes = tuple(str(label) for label in range(y.max() + 1)) if classify else ()
     task = "classification" if classify else "regression"
     preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes)
-    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
+    reading = Reading(
+        origin="toy", task=task, classes=len(classes), rows={}, columns=(), left_out={}, shape=x.shape[1:]
+    )
+    parts = (train, validation, held_out)
+    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, reading, "0" * 64)
 
 
 def draw_classes(
