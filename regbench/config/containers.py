@@ -88,6 +88,13 @@ class Nested(Kind[object]):
             raise self.refusal(value, where)
         return dataclasses.replace(self.inner, **accept(type(self.inner), value, where))
 
+    def read_name(self, value: object) -> object:
+        """Return the mapping with each value read as a name where its field takes one."""
+        if not isinstance(value, Mapping):
+            return value
+        kinds = declared(type(self.inner))
+        return {key: kinds[key].read_name(item) if key in kinds else item for key, item in value.items()}
+
 
 def declared(record: type) -> dict[str, Kind[object]]:
     """Return the kinds of a record class by field name, in order."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from regbench.config.fields import amount, flag, integer, nested, number
+from regbench.config.fields import amount, choice, flag, integer, nested, number, text
 from regbench.config.values import REQUIRED as REQUIRED
 from regbench.data.records import Raw
 
@@ -14,17 +14,29 @@ from regbench.data.records import Raw
 class SplitRule:
     """Rule that alone decides which rows are for training, for validation and for the test.
 
-    `test` and `val` are fractions of all rows, rounded up. A source with a published test part keeps that part: `test`
-    is then null, and `val` is a fraction of the other rows; without such a part null means 0.2. `val` 0 means no
-    validation.
+    `test` and `val` are fractions of all rows, rounded up; null means 0.2 for `test`, and `val` 0 means no validation.
+    A source with a test or validation part of its own keeps it, whatever the method (`folds` is refused there): `test`
+    is then null, and `val` is a fraction of the rows that are in neither.
+
+    `random` shuffles. `folds` cuts all rows into `folds` parts of equal size, of which number `fold` is the test part.
+    `groups` takes whole groups into a part, and `folds` does so too if `groups` names a column. `time` takes the last
+    rows as the test part and those before them as validation, and never tears rows of equal time apart. `given` reads
+    the part of each row from `column`, or keeps the parts of the source.
     """
 
+    method: str = choice("random", "folds", "groups", "time", "given", help="how the parts are found")
     seed: int = integer(0, low=0, high=2**32 - 1, help="the shuffle before the cut")
     val: float = number(0.2, low=0.0, high=1.0, open_high=True, help="fraction of the rows; 0 means no validation")
     test: float | None = number(
-        0.2, low=0.0, high=1.0, open_low=True, open_high=True, optional=True, help="null keeps the published test part"
+        None, low=0.0, high=1.0, open_low=True, open_high=True, optional=True, help="null: 0.2, or the source's part"
     )
-    stratify: bool = flag(True, help="keep the class proportions in every part; no effect on regression")
+    stratify: bool = flag(True, help="keep the class proportions in every part; no effect on regression and time")
+    folds: int | None = integer(None, low=2, optional=True, help="number of folds; null: 5 with method=folds")
+    fold: int | None = integer(None, low=0, optional=True, help="the fold that is the test part, from 0; null: 0")
+    groups: str | None = text(None, optional=True, help="column whose rows of equal value stay in one part")
+    time: str | None = text(None, optional=True, help="column of numbers or dates that orders the rows")
+    column: str | None = text(None, optional=True, help="column that says train, val or test for each row")
+    duplicates: str = choice("together", "apart", help="together: rows equal in all features stay in one part")
 
 
 @dataclass(frozen=True, kw_only=True)

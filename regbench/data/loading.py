@@ -82,6 +82,7 @@ def build_dataset(values: Mapping[str, object]) -> Dataset:
         ConfigError: a setting is not allowed.
     """
     from regbench.data.dataset import REQUIRED
+    from regbench.data.split_settings import check_settings
 
     name = values.get("name")
     if not isinstance(name, str):
@@ -92,6 +93,7 @@ def build_dataset(values: Mapping[str, object]) -> Dataset:
         if getattr(dataset, field.name) == REQUIRED:
             noun = "COLUMN" if field.name == "target" else "FILE"
             raise ConfigError(f"dataset.{field.name} is required: dataset.{field.name}={noun}")
+    check_settings(dataset)
     return dataset
 
 

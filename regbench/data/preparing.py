@@ -24,7 +24,7 @@ from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.imbalance import thin_classes
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
+from regbench.data.records import Floats, Part, Raw, Split, compute_checksum, compute_rows_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.errors import ConfigError
 
@@ -44,7 +44,8 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     """
     refuse_unusable(dataset, raw)
     rule = dataset.split
-    train, val, test = split_rows(raw, rule)
+    train, val, test, notes = split_rows(raw, dataset)
+    raw = dataclasses.replace(raw, notes=(*raw.notes, *notes))
     train = thin_classes(raw, train, dataset.imbalance, rule.seed)
     train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
     fitted = fit_preprocessing(raw, train, standardize=dataset.standardize)
@@ -55,9 +56,10 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     if dataset.label_noise:
         labels[0] = disturb_labels(labels[0], len(raw.classes), dataset.label_noise, rule.seed)
     rows = (train, val, test)
-    checksum = compute_checksum(raw, [*rows, *labels], fitted.to_json())
+    rows_checksum = compute_rows_checksum(raw)
+    checksum = compute_checksum(rows_checksum, [*rows, *labels], fitted.to_json())
     reading = describe_reading(raw, fitted, [len(part) for part in rows])
-    x, raw = raw.x, dataclasses.replace(raw, x=())
+    x, raw = raw.x, dataclasses.replace(raw, x=(), aside=())
     if isinstance(x, np.ndarray):
         arrays = [prepare_array(Divided(x, raw.divisor), fitted, part, dtype, raw.origin) for part in rows]
     else:
@@ -76,6 +78,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         target_scale=fitted.target_scale,
         target_mean=fitted.target_mean,
         checksum=checksum,
+        rows_checksum=rows_checksum,
         preprocessing=fitted,
         reading=reading,
     )

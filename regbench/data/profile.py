@@ -66,7 +66,7 @@ def profile(dataset: Dataset) -> Profile:
         ConfigError: it cannot be read or split as its settings say.
     """
     raw = dataset.read()
-    train, val, test = split_rows(raw, dataset.split)
+    train, val, test, _ = split_rows(raw, dataset)
     held_out = np.concatenate([val, test])
     split = prepare(dataset, raw)
     outside = [split.val, split.test]

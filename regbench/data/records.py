@@ -84,6 +84,7 @@ class Raw:
     `outputs` names the targets where there are several: y is then `[N, K]`.
     `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
     `left_out` are columns of the source's table that are not features, with the reason: the target, dropped ones.
+    `aside` are columns among those that may say which rows belong together.
     `notes` are sentences on what was guessed while reading, for the person to check.
     """
 
@@ -102,6 +103,7 @@ class Raw:
     outputs: tuple[str, ...] = ()
     standardize_target: bool = False
     left_out: Mapping[str, str] = field(default_factory=dict)
+    aside: Columns = ()
     notes: tuple[str, ...] = ()
 
 
@@ -132,7 +134,8 @@ class Split:
     after the first are: `[D]`, `[C, L]` or `[C, H, W]`.
     `classes` names the class numbers and is empty for regression; `features` names the columns of a table.
     `target_mean` and `target_scale` undo a standardised target: raw = y * scale + mean; 0 and 1 where it is untouched.
-    `checksum` is the sha256 of everything above, in hex: equal sums are equal data.
+    `checksum` is the sha256 of everything above, in hex: equal sums are equal data. `rows_checksum` is that of the
+    source's rows, equal for all cuts of them.
     `preprocessing` made the arrays from the source's rows, and `reading` says how these were read.
     """
 
@@ -148,17 +151,32 @@ class Split:
     checksum: str
     preprocessing: Preprocessing
     reading: Reading
+    rows_checksum: str
 
 
-def compute_checksum(raw: Raw, parts: Sequence[NDArray[Any]], preprocessing: Mapping[str, object]) -> str:
+def compute_rows_checksum(raw: Raw) -> str:
+    """Return the sha256, in hex, of a source's rows, whatever parts they are cut into."""
+    columns = [raw.x] if isinstance(raw.x, np.ndarray) else [array for column in raw.x for array in column.arrays()]
+    return _hash([raw.divisor], [*columns, raw.y, *([] if raw.weights is None else [raw.weights])])
+
+
+def compute_checksum(rows: str, parts: Sequence[NDArray[Any]], preprocessing: Mapping[str, object]) -> str:
     """Return the sha256, in hex, of a source's rows, of the parts' row numbers and labels, and of what was fitted.
 
     It does not depend on the type in which a run keeps its rows. Rows in another unit may be the same once they are
     standardised, but they are other data.
+
+    Args:
+        rows: the checksum of the source's rows.
+        parts: row numbers of each part, then labels of each part.
+        preprocessing: what was fitted, as JSON values.
     """
-    columns = [raw.x] if isinstance(raw.x, np.ndarray) else [array for column in raw.x for array in column.arrays()]
-    digest = hashlib.sha256(json.dumps([raw.divisor, preprocessing], sort_keys=True).encode())
-    for array in (*columns, *parts, *([] if raw.weights is None else [raw.weights])):
+    return _hash([rows, preprocessing], parts)
+
+
+def _hash(values: Sequence[object], arrays: Sequence[NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for array in arrays:
         plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         digest.update(f"{plain.dtype.str}{plain.shape}".encode())
         digest.update(plain.data)

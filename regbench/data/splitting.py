@@ -6,13 +6,17 @@ and a smaller training set or less noise is a part of the larger one.
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.dataset import SplitRule
-from regbench.data.records import FREE, TEST, Labels, Raw
+from regbench.data.cutting import Cutter, count_rows
+from regbench.data.dataset import Dataset, SplitRule
+from regbench.data.key_columns import find_torn_keys
+from regbench.data.records import FREE, TEST, VAL, Labels, Raw
+from regbench.data.row_units import describe_size, describe_torn, find_units
+from regbench.data.split_settings import check_source, count_folds, describe_fold
 from regbench.errors import ConfigError
 
 Rows = NDArray[np.int64]
@@ -20,36 +24,48 @@ TEST_FRACTION = 0.2
 SIZE_STREAM, NOISE_STREAM = 1, 2
 
 
-def split_rows(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
-    """Return the numbers of the training, validation and test rows, each sorted; every row is in exactly one.
+class RowParts(NamedTuple):
+    """Numbers of the rows of each part, sorted, each row in exactly one, and what the person should know of the cut."""
+
+    train: Rows
+    val: Rows
+    test: Rows
+    notes: tuple[str, ...]
+
+
+def split_rows(raw: Raw, dataset: Dataset) -> RowParts:
+    """Cut the rows of a source into parts; rows that belong together are never torn apart, unless the parts are given.
 
     Raises:
-        ConfigError: the fractions leave no training row, a class is too small to be in every part or absent from
-            training, a stratified part has fewer rows than there are classes, or the source has its own test part and
-            a fraction for it is given as well.
+        ConfigError: a setting of the split does not go with the source, the fractions leave no training row, a class
+            is too small to be in every part or absent from training, or a stratified part has fewer rows than there
+            are classes.
     """
+    check_source(dataset, raw)
+    rule = dataset.split
     roles = np.zeros(len(raw.y), dtype=np.int8) if raw.roles is None else raw.roles
-    rows, test = np.flatnonzero(roles == FREE), np.flatnonzero(roles == TEST)
-    free, tests = len(rows), _count_test(raw, len(test), rule)
-    validations = count_rows(rule.val, free)
+    rows, val, test = (np.flatnonzero(roles == role) for role in (FREE, VAL, TEST))
+    free, tests = len(rows), _count_test(raw, len(rows), len(test), rule)
+    validations = 0 if len(val) else count_rows(rule.val, free)
     if free - tests - validations < 1:
-        raise ConfigError(
-            f"dataset.split.val={rule.val:g} and dataset.split.test={rule.test or 0:g} leave no training row "
-            f"of {free}; their sum must be less"
-        )
-    stratify = rule.stratify and raw.task == "classification"
-    if stratify:
-        _refuse_small_classes(raw, rows, 1 + (tests > 0) + (validations > 0))
-    if tests:
-        rows, test = _cut(raw, rows, tests, rule, "test")
-    rows, val = _cut(raw, rows, validations, rule, "val") if validations else (rows, rows[:0])
+        raise ConfigError(f"dataset.split.val={rule.val:g} and {_name_test(rule)} leave no training row of {free}")
+    units = find_units(raw, rule)
+    cutter = Cutter(raw, rule, units.numbers)
+    said = [*units.notes]
+    cutter.refuse_small_classes(rows, _count_parts(rule, tests, validations))
+    if rule.method == "folds":
+        rows, test = cutter.cut_fold(rows)
+        said += describe_fold(rule)
+    elif tests:
+        rows, test = cutter.cut(rows, tests, "test")
+        said += describe_size("test", len(test), tests)
+    if validations:
+        rows, val = cutter.cut(rows, validations, "val")
+        said += describe_size("validation", len(val), validations)
     _refuse_absent_classes(raw, rows)
-    return rows, val, test
-
-
-def count_rows(fraction: float, total: int) -> int:
-    """Return the rows of a fraction, rounded up as scikit-learn does, but not by a floating-point error."""
-    return math.ceil(round(fraction * total, 9))
+    said += describe_torn(raw, units, rows, val, test)
+    said += find_torn_keys(raw, rows, np.concatenate([val, test]))
+    return RowParts(rows, val, test, tuple(said))
 
 
 def choose_training_rows(raw: Raw, rows: Rows, size: float | None, seed: int) -> Rows:
@@ -92,10 +108,12 @@ def disturb_labels(labels: Labels, classes: int, fraction: float, seed: int) -> 
     return noisy
 
 
-def _count_test(raw: Raw, given: int, rule: SplitRule) -> int:
-    """Return how many of the free rows are to be cut for the test, where the source gives `given` test rows."""
+def _count_test(raw: Raw, free: int, given: int, rule: SplitRule) -> int:
+    """Return how many of `free` rows are to be cut for the test, where the source gives `given` test rows."""
+    if rule.method == "folds":
+        return count_rows(1 / count_folds(rule), free)
     if given == 0:
-        return count_rows(TEST_FRACTION if rule.test is None else rule.test, len(raw.y))
+        return count_rows(TEST_FRACTION if rule.test is None else rule.test, free)
     if rule.test is not None:
         raise ConfigError(
             f"dataset.split.test={rule.test:g} is not allowed; {raw.origin} has a test part of its own "
@@ -104,45 +122,16 @@ def _count_test(raw: Raw, given: int, rule: SplitRule) -> int:
     return 0
 
 
-def _cut(raw: Raw, rows: Rows, held_out: int, rule: SplitRule, part: str) -> tuple[Rows, Rows]:
-    """Return the rows that stay and the `held_out` rows of a part ("test" or "val")."""
-    from sklearn.model_selection import train_test_split
-
-    groups = raw.y[rows] if rule.stratify and raw.task == "classification" else None
-    if groups is not None:
-        _refuse_small_part(raw, groups, held_out, part)
-    kept, cut = train_test_split(rows, test_size=held_out, random_state=rule.seed, stratify=groups)
-    return np.sort(kept), np.sort(cut)
+def _name_test(rule: SplitRule) -> str:
+    if rule.method == "folds":
+        return f"a fold of {count_folds(rule)}"
+    return f"dataset.split.test={rule.test or TEST_FRACTION:g}"
 
 
-def _refuse_small_part(raw: Raw, groups: Labels, held_out: int, part: str) -> None:
-    """Refuse a stratified cut that scikit-learn would: fewer rows than classes on a side, or one row of a class."""
-    numbers, counts = np.unique(groups, return_counts=True)
-    setting, remedy = f"dataset.split.{part}", "or set dataset.split.stratify=false"
-    if held_out < len(numbers):
-        raise ConfigError(
-            f"{raw.origin}: the {part} part would get {held_out} row(s) for {len(numbers)} classes; stratified, it "
-            f"takes one of each at least: raise {setting} {remedy}"
-        )
-    if len(groups) - held_out < len(numbers):
-        raise ConfigError(
-            f"{raw.origin}: the {part} part would leave {len(groups) - held_out} row(s) for {len(numbers)} classes; "
-            f"stratified, the others take one of each at least: lower {setting} {remedy}"
-        )
-    if counts.min() < 2:
-        raise ConfigError(
-            f"{raw.origin}: one row of class {raw.classes[numbers[counts.argmin()]]!r} is left to cut the {part} part "
-            f"from, and a stratified split takes 2: leave the class out {remedy}"
-        )
-
-
-def _refuse_small_classes(raw: Raw, rows: Rows, parts: int) -> None:
-    counts = np.bincount(raw.y[rows], minlength=len(raw.classes))
-    for number in np.flatnonzero((counts < parts) & (counts > 0)):
-        raise ConfigError(
-            f"{raw.origin}: class {raw.classes[number]!r} has {counts[number]} row(s), too few for a stratified split, "
-            f"which takes {parts}; leave the class out or set dataset.split.stratify=false"
-        )
+def _count_parts(rule: SplitRule, tests: int, validations: int) -> int:
+    """Return how many rows a class needs to be in every part; with folds, in every fold."""
+    parts = 1 + (tests > 0) + (validations > 0)
+    return max(parts, count_folds(rule)) if rule.method == "folds" else parts
 
 
 def _refuse_absent_classes(raw: Raw, rows: Rows) -> None:

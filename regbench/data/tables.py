@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from regbench.config.fields import choice, flag, text, texts
 from regbench.data.columns import read_column, read_target, refuse_stray_texts
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
-from regbench.data.records import Raw
+from regbench.data.records import FREE, TEST, VAL, Raw
+from regbench.data.row_keys import append_parts, read_row_keys
 from regbench.data.targets import TASKS, encode_target
 from regbench.errors import ConfigError, escape, suggest
 
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATORS = ",;\t|"
+PARTS = {"path": FREE, "val_path": VAL, "test_path": TEST}
+"""Settings that name a file, with the part that its rows are for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +39,42 @@ class Table(Dataset):
     """
 
     path: str = text(REQUIRED, help="path of the file")
+    test_path: str | None = text(None, optional=True, help="a second file of the same columns: its rows are the test")
+    val_path: str | None = text(None, optional=True, help="a file of the same columns: its rows are for validation")
     target: str = text(REQUIRED, help="name of the column to predict")
     task: str = choice(*TASKS, help="infer: texts, and whole numbers with few values, are classes")
     drop: tuple[str, ...] = texts((), help="columns to leave out, such as row numbers and names")
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:
-        """Return the path of the file."""
-        return (self.path,)
+        """Return the paths of all files."""
+        return tuple(path for path in (self.path, self.val_path, self.test_path) if path is not None)
+
+    @abstractmethod
+    def parse(self, content: bytes, path: str) -> pd.DataFrame:
+        """Return the rows of a file; `path` is what messages call it.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+
+    def read(self) -> Raw:
+        """Return the rows of the file, then those of `val_path` and of `test_path`."""
+        files = {"path": self.path, "val_path": self.val_path, "test_path": self.test_path}
+        given = {name: path for name, path in files.items() if path is not None}
+        frames = [self.parse(read_file(path, f"dataset.{name}"), path) for name, path in given.items()]
+        if len(frames) == 1:
+            return self.convert(frames[0])
+        if self.split.column is not None:
+            raise ConfigError(
+                f"dataset.{list(given)[-1]} does not go with dataset.split.column, which says the part of each row; "
+                "take one of them"
+            )
+        paths = list(given.values())
+        whole = dataclasses.replace(self, path=" with the rows after it of ".join(paths))
+        raw = whole.convert(append_parts(frames, paths))
+        roles = np.repeat(np.array([PARTS[name] for name in given], dtype=np.int8), [len(frame) for frame in frames])
+        return dataclasses.replace(raw, roles=roles)
 
     def convert(self, frame: pd.DataFrame) -> Raw:
         """Return the rows of a frame, target and features apart.
@@ -58,7 +93,10 @@ class Table(Dataset):
                     )
         if self.target in self.drop:
             raise ConfigError(f"dataset.drop={escape(self.target)} is not allowed; it is the target")
-        features = [name for name in frame.columns if name != self.target and name not in self.drop]
+        keys = read_row_keys(frame, self.split, self.drop, self.path)
+        if self.target in keys.left_out:
+            raise ConfigError(f"{keys.left_out[self.target]}={escape(self.target)} is not allowed; it is the target")
+        features = [name for name in frame.columns if name not in (self.target, *self.drop, *keys.left_out)]
         if not features:
             raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.target!r}")
         if len(frame) == 0:
@@ -75,7 +113,12 @@ class Table(Dataset):
             y=y,
             classes=classes,
             standardize_target=self.standardize_target and task == "regression",
-            left_out={self.target: "target", **dict.fromkeys(self.drop, "dataset.drop")},
+            groups=keys.groups,
+            times=keys.times,
+            roles=keys.roles,
+            left_out={self.target: "target", **dict.fromkeys(self.drop, "dataset.drop"), **keys.left_out},
+            aside=keys.aside,
+            notes=keys.notes,
         )
 
 
@@ -83,18 +126,18 @@ class Table(Dataset):
 class Csv(Table):
     """A text table with a header line, in UTF-8; the separator is , ; tab or | (the most frequent in the header)."""
 
-    def read(self) -> Raw:
-        """Return the rows of the file."""
-        return self.convert(parse_csv(read_file(self.path, "dataset.path"), self.path))
+    def parse(self, content: bytes, path: str) -> pd.DataFrame:
+        """Return the rows of a text table."""
+        return parse_csv(content, path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parquet(Table):
     """A table in Apache Parquet."""
 
-    def read(self) -> Raw:
-        """Return the rows of the file."""
-        return self.convert(parse_parquet(read_file(self.path, "dataset.path"), self.path))
+    def parse(self, content: bytes, path: str) -> pd.DataFrame:
+        """Return the rows of a Parquet file."""
+        return parse_parquet(content, path)
 
 
 def parse_csv(content: bytes, path: str, names: Sequence[str] = ()) -> pd.DataFrame:

@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING
 from regbench.errors import escape
 from regbench.formatting import describe_idle, format_figure, format_seconds
 from regbench.statuses import ENDED, RunState
+from regbench.sweeps.averaging import Score
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
 from regbench.sweeps.origins import list_differences
-from regbench.sweeps.ranking import COMMON_SEEDS, MIXED_DATA, NO_VALIDATION, Score, SeedGroup, best, rank
+from regbench.sweeps.ranking import (
+    COMMON_DRAWS,
+    COMMON_SEEDS,
+    MEANS,
+    MIXED_DATA,
+    NO_VALIDATION,
+    SeedGroup,
+    best,
+    rank,
+)
 from regbench.sweeps.readings import read_readings
 from regbench.sweeps.result import SweepResult
 from regbench.sweeps.run_status import RunStatus
@@ -88,8 +98,11 @@ def make_leaderboard(groups: Sequence[SeedGroup], console: Console, most: int) -
     yield from (Text(line, "dim") for line in _more(hidden))
     if any(group.checksum is not None for group in groups):
         yield Text(MIXED_DATA, "yellow")
+    over = dict.fromkeys(group.over for group in groups if group.over)
+    if over:
+        yield Text(MEANS.format(over=" or ".join(over)), "dim")
     for count in sorted({group.compared for group in groups if group.compared is not None}):
-        yield Text(COMMON_SEEDS.format(count=count), "dim")
+        yield Text((COMMON_DRAWS if over else COMMON_SEEDS).format(count=count), "dim")
     if any(not group.has_validation for group in groups):
         yield Text(NO_VALIDATION, "yellow")
 

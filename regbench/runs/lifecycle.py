@@ -96,6 +96,7 @@ def begin_run(
     origin = Origin(
         config_hash=config.config_hash(),
         data_checksum=prepared.checksum,
+        rows_checksum=prepared.rows_checksum,
         data_files=prepared.data_files,
         sources=describe_sources(config),
         versions=environment["versions"],

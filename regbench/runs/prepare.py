@@ -43,6 +43,8 @@ class PreparedRun:
     spec: TrainingSpec
     data: TrainingSet
     checksum: str
+    """Of the data, as prepared."""
+    rows_checksum: str
     """Of the data, as read."""
     data_files: tuple[FileRecord, ...] | None
     """Files that the data were read from; None where they are not known."""
@@ -113,7 +115,16 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     spec = make_spec(network, records.regularizers, records.schedule, facts)
     check_monitor(stop, spec.header)
     fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
-    return PreparedRun(spec, prepare(split, spec.dtype), split.checksum, data_files, facts, fitted, split.reading)
+    return PreparedRun(
+        spec=spec,
+        data=prepare(split, spec.dtype),
+        checksum=split.checksum,
+        rows_checksum=split.rows_checksum,
+        data_files=data_files,
+        facts=facts,
+        fitted=fitted,
+        reading=split.reading,
+    )
 
 
 def build_all(configs: Sequence[RunConfig]) -> list[Records]:
@@ -122,9 +133,16 @@ def build_all(configs: Sequence[RunConfig]) -> list[Records]:
     Raises:
         ConfigError: a setting of some run is not allowed; it is the first in the order of the runs.
     """
+    from regbench.data.loading import build_dataset
+
     built: dict[str, Records] = {}
+    datasets: set[str] = set()
     records = []
     for config in configs:
+        dataset = repr(config.dataset)
+        if dataset not in datasets:
+            build_dataset(config.dataset)
+            datasets.add(dataset)
         settings = repr((config.device, config.schedule, config.model, config.regularizers))  # 1, 1.0 and True differ
         if settings not in built:
             built[settings] = build_records(config)

@@ -46,6 +46,8 @@ class Origin:
     """By `dataset NAME`, `model NAME`, `regularizer NAME`."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """Of regbench, Python and the packages in `PACKAGES`."""
+    rows_checksum: str | None = None
+    """Of the rows as read, however they are cut into parts."""
 
     def to_json(self) -> dict[str, object]:
         """Return what `run.json` records of it."""
@@ -53,6 +55,7 @@ class Origin:
         return {
             "config_hash": self.config_hash,
             "data_checksum": self.data_checksum,
+            "rows_checksum": self.rows_checksum,
             "data_files": files,
             "sources": {name: source.to_json() for name, source in self.sources.items()},
             "versions": dict(self.versions),
@@ -83,6 +86,7 @@ def describe_origin(run_json: Mapping[str, object]) -> Origin:
     return Origin(
         config_hash=_text(run_json.get("config_hash")),
         data_checksum=_text(run_json.get("data_checksum")),
+        rows_checksum=_text(run_json.get("rows_checksum")),
         data_files=_files(run_json.get("data_files")),
         sources=read_sources(run_json.get("sources")),
         versions=own,

@@ -1,4 +1,4 @@
-"""Ranking of seed groups: runs that differ only in their seed are averaged, and groups of one data set compared.
+"""Ranking of seed groups: runs that differ only in seeds and folds are averaged, and groups of one data set compared.
 
 Runs of the same settings but different data, as when a file was changed in between, are groups of their own.
 A group is judged by its validation metric at the best epoch of each run, never by a training or a test figure.
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from regbench.metrics import METRICS
 from regbench.statuses import RunState
+from regbench.sweeps.averaging import AVERAGED, Draw, Score, average, compare_rows, describe_draws, find_draw
 from regbench.sweeps.manifest import ABSENT, varying
 from regbench.sweeps.run_status import RunStatus
 
@@ -27,24 +28,21 @@ MIXED_DATA = (
     "their figures are neither averaged nor compared"
 )
 COMMON_SEEDS = "groups are compared on the {count} seed(s) that all of them have; their means are over their own"
+COMMON_DRAWS = (
+    "groups are compared on the {count} split(s) and seed(s) that all of them have; their means are over their own"
+)
+MEANS = "means are over {over}; ± counts that splits share training rows (Nadeau and Bengio 2003)"
 NO_VALIDATION = "no validation part, so the groups are in the order of the plan and none is called best"
 
 
 @dataclass(frozen=True)
-class Score:
-    """Mean over the seeds, and its standard error s/√n with s² = Σ(x - mean)²/(n - 1); no error for one seed."""
-
-    mean: float
-    error: float | None
-
-
-@dataclass(frozen=True)
 class SeedGroup:
-    """Runs that differ only in their seed.
+    """Runs that differ only in their seed, and in the seed and the fold of their split.
 
     `values` are all they share; `keys` those of them in which the sweep's groups differ, and `data` the part of them
     that says on which data they were trained. `checksum` is that of the data where runs of the same settings had
-    several (`mark_data`). Diverged runs are counted and have no part in the scores.
+    several (`mark_data`). `over` says what the means are over where that is more than seeds. Diverged runs are counted
+    and have no part in the scores.
     """
 
     values: Mapping[str, object]
@@ -60,17 +58,18 @@ class SeedGroup:
     has_validation: bool
     last: Score | None = None
     """Test metric at the last epoch."""
-    by_seed: Mapping[object, float | None] = field(default_factory=dict)
-    """Validation metric of each seed whose run has come to an end; None where it diverged or failed."""
+    by_draw: Mapping[Draw, float | None] = field(default_factory=dict)
+    """Validation metric of each run that has come to an end; None where it diverged or failed."""
+    over: str = ""
     compared: int | None = None
-    """Number of seeds on which the groups of these data are compared, where it is not all that this group has."""
+    """Number of runs on which the groups of these data are compared, where it is not all that this group has."""
     checksum: str | None = None
     idle: Mapping[str, str] = field(default_factory=dict)
     """Regularizers that change nothing in any of the runs that have ended, with the reason."""
 
     @property
     def mean(self) -> float | None:
-        """Mean validation metric at the best epoch over the seeds."""
+        """Mean validation metric at the best epoch over the runs."""
         return self.validation.mean if self.validation else None
 
     @property
@@ -88,11 +87,11 @@ class SeedGroup:
 def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
     """Return the groups, data set by data set in the order of the plan, the best first.
 
-    Groups of the same data are compared on the seeds that all of them have: first by how many of these they lost (to
-    divergence or failure), then by the mean validation metric, then by validation loss. Groups without a figure keep
-    the order of the plan, last.
+    Groups of the same data are compared on the splits and seeds that all of them have: first by how many of these they
+    lost (to divergence or failure), then by the mean validation metric, then by validation loss. Groups without a
+    figure keep the order of the plan, last.
     """
-    keys = [key for key in varying([status.run for status in statuses]) if key != "seed"]
+    keys = [key for key in varying([status.run for status in statuses]) if key not in AVERAGED]
     by_values: dict[tuple[str | None, ...], list[RunStatus]] = {}
     for status, checksum in zip(statuses, mark_data(statuses, keys), strict=True):
         by_values.setdefault((checksum, *_pick(status, keys)), []).append(status)
@@ -104,10 +103,10 @@ def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
 
 
 def _compare(groups: Sequence[SeedGroup]) -> list[SeedGroup]:
-    """Return groups of the same data, the best first, each with the number of seeds that it is compared on."""
-    known = [set(group.by_seed) for group in groups if group.by_seed]
+    """Return groups of the same data, the best first, each with the number of runs that it is compared on."""
+    known = [set(group.by_draw) for group in groups if group.by_draw]
     common = set.intersection(*known) if known else set()
-    told = [replace(g, compared=len(common) if common and set(g.by_seed) != common else None) for g in groups]
+    told = [replace(g, compared=len(common) if common and set(g.by_draw) != common else None) for g in groups]
     return sorted(told, key=lambda group: _merit(group, common))
 
 
@@ -124,20 +123,39 @@ def mark_data(statuses: Sequence[RunStatus], keys: Sequence[str]) -> list[str | 
     """Return the first digits of each run's data checksum where runs of the same data set settings had several data.
 
     It is `UNKNOWN_DATA` for a result that does not say it, `NO_DATA` for a run without a result, and None where all
-    runs of the same settings had the same data.
+    runs of the same settings had the same data. Runs of several cuts have the same data if they were cut from the same
+    rows; the digits are then those of the rows' checksum.
 
     Args:
         statuses: the runs.
         keys: the settings in which they differ.
     """
-    marks = [_checksum(status) for status in statuses]
-    if len({*marks} - {NO_DATA}) <= 1:
-        return [None] * len(marks)
-    settings = [_pick(status, [key for key in keys if is_data(key)]) for status in statuses]
-    found: dict[tuple[str, ...], set[str]] = {}
-    for own, mark in zip(settings, marks, strict=True):
-        found.setdefault(own, set()).add(mark)
-    return [mark if len(found[own] - {NO_DATA}) > 1 else None for own, mark in zip(settings, marks, strict=True)]
+    marks: list[str | None] = [None] * len(statuses)
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for place, status in enumerate(statuses):
+        own = _pick(status, [key for key in keys if is_data(key) and key not in AVERAGED])
+        alike.setdefault(own, []).append(place)
+    for places in alike.values():
+        for place, mark in zip(places, _mark_alike([statuses[place] for place in places]), strict=True):
+            marks[place] = mark
+    return marks
+
+
+def _mark_alike(statuses: Sequence[RunStatus]) -> list[str | None]:
+    """Return what tells the data of runs of the same settings apart; None for all where they are the same."""
+    ended = [status for status in statuses if status.state.ended]
+    cuts = [find_draw(status.run).cut for status in ended]
+    checksums = [_shorten(status.origin.data_checksum) for status in ended]
+    rows = [_shorten(status.origin.rows_checksum) for status in ended]
+    one_each = len(set(zip(cuts, checksums, strict=True))) == len(set(cuts))
+    if one_each and len(set(rows)) <= 1:
+        return [None] * len(statuses)
+    # Rows that were prepared in two ways have two checksums: then the rows tell too little.
+    by_rows = len(set(cuts)) > 1 and len(set(zip(cuts, rows, strict=True))) == len(
+        set(zip(cuts, rows, checksums, strict=True))
+    )
+    found = iter(rows if by_rows else checksums)
+    return [next(found) if status.state.ended else NO_DATA for status in statuses]
 
 
 def is_data(key: str) -> bool:
@@ -150,10 +168,8 @@ def spell(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _checksum(status: RunStatus) -> str:
-    if not status.state.ended:
-        return NO_DATA
-    return (status.origin.data_checksum or UNKNOWN_DATA)[:DIGITS]
+def _shorten(checksum: str | None) -> str:
+    return (checksum or UNKNOWN_DATA)[:DIGITS]
 
 
 def _pick(status: RunStatus, keys: Sequence[str]) -> tuple[str, ...]:
@@ -175,33 +191,40 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
     part = "val" if any(run.has_part("val") for run in ended) else "test"
     # A run that diverged, or whose figures overflowed, would make the mean one of something else.
     sound = [run for run in ended if run.state is not RunState.DIVERGED and metric in run.figures(part)]
-    scores = {
-        (where, name): _mean([run.figures(where)[name] for run in sound if name in run.figures(where)])
-        for where, name in (("val", metric), ("test", metric), ("val", "loss"))
-        if name is not None
-    }
     return SeedGroup(
-        values={key: value for key, value in runs[0].run.values.items() if key != "seed"},
+        values=_share([run.run.values for run in runs]),
         keys=keys,
         runs=len(runs),
         ended=len(ended),
         failed=sum(run.state is RunState.FAILED for run in runs),
         diverged=len(ended) - len(sound),
         metric=metric,
-        validation=scores.get(("val", metric)) if metric else None,
-        test=scores.get(("test", metric)) if metric else None,
-        loss=scores.get(("val", "loss")),
+        validation=_average(sound, "val", metric),
+        test=_average(sound, "test", metric),
+        loss=_average(sound, "val", "loss"),
         has_validation=part == "val" or not ended,
-        last=_mean([run.figures("test", "last")[metric] for run in sound if metric in run.figures("test", "last")])
-        if metric
-        else None,
         idle={
             name: reason
             for name, reason in (ended[0].idle.items() if ended else ())
             if all(name in r.idle for r in ended)
         },
-        by_seed={run.run.values.get("seed"): _judge(run, sound, metric) for run in runs if _has_ended(run)},
+        last=_average(sound, "test", metric, "last"),
+        by_draw={find_draw(run.run): _judge(run, sound, metric) for run in runs if _has_ended(run)},
+        over=describe_draws([find_draw(run.run) for run in sound]),
     )
+
+
+def _share(values: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """Return the settings that the runs of a group share."""
+    own = {key for key in AVERAGED if key == "seed" or len({_mark(each.get(key, ABSENT)) for each in values}) > 1}
+    return {key: value for key, value in values[0].items() if key not in own}
+
+
+def _average(runs: Sequence[RunStatus], part: str, name: str | None, at: str = "best") -> Score | None:
+    """Return the mean of a figure over the runs that have it."""
+    having = [run for run in runs if name in run.figures(part, at)]
+    figures = [(find_draw(run.run), run.figures(part, at)[name or ""]) for run in having]
+    return average(figures, compare_rows([run.rows for run in having], part))
 
 
 def _has_ended(run: RunStatus) -> bool:
@@ -213,31 +236,19 @@ def _judge(run: RunStatus, sound: Sequence[RunStatus], metric: str | None) -> fl
     return run.figures("val").get(metric or "") if any(run is other for other in sound) else None
 
 
-def _mean(figures: Sequence[float]) -> Score | None:
-    count = len(figures)
-    if not count:
-        return None
-    # Divided first: the sum of figures near the largest float would overflow.
-    mean = sum(figure / count for figure in figures)
-    if count == 1:
-        return Score(mean, None)
-    spread = math.hypot(*(figure - mean for figure in figures))
-    return Score(mean, spread / math.sqrt((count - 1) * count))
-
-
 def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, float]:
     """Return what sorts groups of the same data, the best first.
 
     Args:
         group: the group.
-        common: the seeds that all groups have; without any, each is judged by its own.
+        common: the splits and seeds that all groups have; without any, each is judged by its own.
     """
     if group.validation is None:
         return True, 0, 0.0, 0.0
-    seeds = common or set(group.by_seed)
-    figures = [figure for seed, figure in group.by_seed.items() if seed in seeds and figure is not None]
-    lost = sum(figure is None for seed, figure in group.by_seed.items() if seed in seeds)
-    compared = _mean(figures) or group.validation
+    draws = common or set(group.by_draw)
+    figures = [(draw, figure) for draw, figure in group.by_draw.items() if draw in draws and figure is not None]
+    lost = sum(figure is None for draw, figure in group.by_draw.items() if draw in draws)
+    compared = average(figures, None) or group.validation
     loss = group.loss.mean if group.loss else math.inf
     metric = METRICS.get(group.metric or "")
     lower = metric is not None and not metric.higher_is_better

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from regbench.runs.result import RunResult, read_result
 from regbench.statuses import RunState
 from regbench.store.run_files import read_run
+from regbench.sweeps.averaging import AVERAGED, Score
 from regbench.sweeps.labels import list_overrides
-from regbench.sweeps.ranking import Score, SeedGroup, best, rank
+from regbench.sweeps.ranking import SeedGroup, best, rank
 from regbench.sweeps.run_status import RunStatus
 from regbench.sweeps.table import make_frame
 
@@ -36,10 +37,10 @@ class Best:
     Settings, and as `data` the first digits of the checksum where runs of the same settings had different data.
     """
     overrides: list[str]
-    """The overrides that train it again, but for the seed: all that was said of its runs."""
+    """The overrides that train it again, but for the seeds and the fold: all that was said of its runs."""
     metric: str
     validation: Score
-    """Mean over the seeds with its standard error."""
+    """Mean over the runs with its standard error."""
     test: Score | None
     seeds: int
     """Runs behind the mean; diverged ones are left out."""
@@ -97,7 +98,8 @@ class SweepResult:
             if group.values.items() <= status.run.values.items() and status.state.ended:
                 recorded = (read_run(self.folder / status.run.run_id / "run.json") or {}).get("overrides")
                 if isinstance(recorded, list):
-                    return [word for word in map(str, recorded) if not OF_ONE_RUN.match(word)]
+                    averaged = [key for key in AVERAGED if key not in group.values]
+                    return [word for word in map(str, recorded) if not _is_of_one_run(word, averaged)]
         return list_overrides(group, self.groups)
 
     @property
@@ -114,3 +116,8 @@ class SweepResult:
         counts = Counter(status.state for status in self.statuses)
         words = ", ".join(f"{counts[state]} {state.replace('_', ' ')}" for state in RunState if counts[state])
         return f"<SweepResult of {len(self.statuses)} runs: {words}; {self.folder}>"
+
+
+def _is_of_one_run(word: str, averaged: Sequence[str]) -> bool:
+    """Tell whether an override says which of a group's runs it is: one of those that the group is averaged over."""
+    return OF_ONE_RUN.match(word) is not None or word.lstrip("+").partition("=")[0] in averaged

@@ -57,6 +57,13 @@ class RunStatus:
         found = (self.result or {}).get("notes")
         return tuple(map(str, found)) if isinstance(found, list) else ()
 
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """Number of rows of each part; a part is absent where the result does not say it."""
+        found = (self.result or {}).get("rows")
+        named = found if isinstance(found, dict) else {}
+        return {part: count for part, count in named.items() if isinstance(count, int) and 0 <= count < 1 << 62}
+
     def _figures(self, part: str, at: str) -> Mapping[str, float] | None:
         found = (self.result or {}).get(at)
         named = found.get(part) if isinstance(found, dict) else None

@@ -30,6 +30,7 @@ def describe_results(
             "rolled_back_to": track.best_epoch if ending.ranked or track.best_epoch != track.epoch else None,
             "best": _figures(spec, at_best[place]),
             "last": _figures(spec, at_last[place]),
+            "rows": _count_rows(data),
             "parameters": best.layout.total * spec.ensemble_size,
             "seconds": track.seconds,
             "effects": {name: _effects(name, track) for name in spec.regularizers},
@@ -51,6 +52,12 @@ def _figures(spec: TrainingSpec, parts: Tensor) -> dict[str, dict[str, float] | 
     """Name the figures `[parts, 2]`; without a validation part its entry is None."""
     named = [dict(zip((LOSS.name, spec.metric.name), values, strict=True)) for values in parts.tolist()]
     return {"train": named[0], "val": named[1] if len(named) == 3 else None, "test": named[-1]}
+
+
+def _count_rows(data: TrainingSet) -> dict[str, int]:
+    """Return the rows of each part; without a validation part it has none."""
+    counts = [len(part.x) for part in data.parts]
+    return {"train": counts[0], "val": counts[1] if len(counts) == 3 else 0, "test": counts[-1]}
 
 
 def _effects(name: str, track: Track) -> dict[str, float | None]:

@@ -95,7 +95,7 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     kind = layout if layout in ("series", "image") else "table"
     columns = MIXED if layout == "mixed" else ()
     preprocessing = Preprocessing(task=task, layout=kind, shape=shape, classes=classes, columns=columns)
-    return Split(task, kind, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING)
+    return Split(task, kind, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING, "0" * 64)
 
 
 MODELS: dict[str, dict[str, Any]] = {

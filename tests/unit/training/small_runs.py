@@ -77,7 +77,9 @@ def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table"
     classes = tuple(str(label) for label in range(y.max() + 1)) if classify else ()
     task = "classification" if classify else "regression"
     preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes)
-    return Split(task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING)
+    return Split(
+        task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING, "0" * 64
+    )
 
 
 def draw_classes(

@@ -1,0 +1,106 @@
+"""Rows that are equal in all features, found exactly: hashed first, and compared value by value where hashes agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regbench.data.records import Columns, Numeric
+
+Numbers = NDArray[np.int64]
+Values: TypeAlias = NDArray[Any]
+FEW_VALUES = 20
+BLOCK = 1 << 20
+"""Values of an array that are hashed at a time."""
+
+
+def number_equal_rows(x: Values | Columns) -> Numbers | None:
+    """Return for each row the number of the first row with the same features; None where no two rows are equal.
+
+    A missing value equals a missing value, and 0.0 equals -0.0.
+    """
+    hashes = _hash_array(x) if isinstance(x, np.ndarray) else _hash_columns(x)
+    _, number, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    candidates = np.flatnonzero(counts[number] > 1)
+    if len(candidates) == 0:
+        return None
+    order = candidates[np.lexsort([column[candidates] for column in _iterate_columns(x)])]
+    equal = np.ones(len(order) - 1, dtype=bool)
+    for column in _iterate_columns(x):
+        sorted_values = column[order]
+        equal &= sorted_values[1:] == sorted_values[:-1]
+    if not equal.any():
+        return None
+    runs = np.concatenate([[0], np.cumsum(~equal)])
+    firsts = np.full(runs[-1] + 1, len(hashes))
+    np.minimum.at(firsts, runs, order)
+    numbers = np.arange(len(hashes))
+    numbers[order] = firsts[runs]
+    return numbers
+
+
+def must_repeat(x: Values | Columns) -> bool:
+    """Tell whether equal rows are no copies: all features together can take fewer values than there are rows.
+
+    A table of sex and class has six different rows however many people it lists. A column of numbers with more than 20
+    distinct values counts as one that can take any.
+    """
+    rows, possible = 0, 1
+    for column, is_number in zip(_iterate_columns(x), _are_numbers(x), strict=True):
+        rows, distinct = len(column), len(np.unique(column))
+        possible *= distinct
+        if possible >= rows or (is_number and distinct > FEW_VALUES):
+            return False
+    return True
+
+
+def _are_numbers(x: Values | Columns) -> Iterator[bool]:
+    if isinstance(x, np.ndarray):
+        yield from [True] * int(np.prod(x.shape[1:]))
+    else:
+        yield from (isinstance(column, Numeric) for column in x)
+
+
+def _iterate_columns(x: Values | Columns) -> Iterator[Values]:
+    """Yield the columns in a form in which equal cells are equal: NaN, which equals nothing, becomes infinity."""
+    if isinstance(x, np.ndarray):
+        flat = x.reshape(len(x), -1)
+        yield from (flat[:, number] for number in range(flat.shape[1]))
+        return
+    for column in x:
+        if isinstance(column, Numeric):
+            yield np.where(np.isnan(column.values), np.inf, column.values)
+        else:
+            yield column.codes
+
+
+def _hash_columns(columns: Columns) -> NDArray[np.uint64]:
+    from pandas.util import hash_array
+
+    total = np.zeros(0, dtype=np.uint64)
+    factors = _draw_factors(len(columns))
+    for number, (column, factor) in enumerate(zip(_iterate_columns(columns), factors, strict=True)):
+        own = hash_array(column + column.dtype.type(0)) * factor  # -0.0 + 0.0 is 0.0
+        total = own if number == 0 else total + own
+    return total
+
+
+def _hash_array(x: Values) -> NDArray[np.uint64]:
+    from pandas.util import hash_array
+
+    flat = x.reshape(len(x), -1)
+    factors = _draw_factors(flat.shape[1])
+    step = max(1, BLOCK // flat.shape[1])
+    hashes = np.empty(len(flat), dtype=np.uint64)
+    for start in range(0, len(flat), step):
+        block = flat[start : start + step] + flat.dtype.type(0)
+        hashes[start : start + step] = (hash_array(block.ravel()).reshape(block.shape) * factors).sum(1)
+    return hashes
+
+
+def _draw_factors(count: int) -> NDArray[np.uint64]:
+    """Return odd numbers, one a column, so that equal values in different columns are told apart."""
+    return np.random.default_rng(0).integers(0, 2**63, count, dtype=np.uint64) * np.uint64(2) + np.uint64(1)

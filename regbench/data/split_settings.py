@@ -1,0 +1,127 @@
+"""Settings of a split that do not go together, or not with the source: refused, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from regbench.config.containers import defaults_of
+from regbench.data.dataset import Dataset, SplitRule
+from regbench.data.records import FREE, TEST, VAL, Raw
+from regbench.errors import ConfigError, escape
+
+FOLDS = 5
+USED_BY = {
+    "test": ("random", "groups", "time"),
+    "folds": ("folds",),
+    "fold": ("folds",),
+    "groups": ("groups", "folds", "given"),
+    "time": ("time",),
+    "column": ("given",),
+}
+"""Methods with which a setting that is null by default has an effect."""
+
+TEST_IS_KNOWN = {"folds": "the fold is the test part", "given": "the source says which rows are the test part"}
+
+
+def check_settings(dataset: Dataset) -> None:
+    """Check the settings of a data set's split against each other; nothing is read.
+
+    Raises:
+        ConfigError: one has no effect with this method, or the fold is not one of the folds.
+    """
+    rule = dataset.split
+    for name, methods in USED_BY.items():
+        value = getattr(rule, name)
+        if value is not None and rule.method not in methods:
+            _refuse_idle(name, value, rule.method, methods)
+    folds, fold = count_folds(rule), rule.fold or 0
+    if fold >= folds:
+        raise ConfigError(
+            f"dataset.split.fold={fold} is not allowed; {folds} folds have the numbers 0 to {folds - 1} "
+            "(dataset.split.folds says how many there are)"
+        )
+    if rule.method == "time":
+        drawn = dataset.train_size is not None or dataset.label_noise > 0
+        _refuse_typed(dataset, ("stratify", "duplicates", *(() if drawn else ("seed",))), _describe_time(rule))
+
+
+def count_folds(rule: SplitRule) -> int:
+    """Return the number of folds of the method `folds`."""
+    return FOLDS if rule.folds is None else rule.folds
+
+
+def describe_fold(rule: SplitRule) -> Iterator[str]:
+    """Yield a note on what was assumed where the settings do not say which fold is tested."""
+    if rule.fold is None:
+        last = count_folds(rule) - 1
+        yield f"fold 0 is the test part (of folds 0 to {last}; dataset.split.fold says which)"
+
+
+def check_source(dataset: Dataset, raw: Raw) -> None:
+    """Check the settings of a data set's split against what was read.
+
+    Raises:
+        ConfigError: the source lacks what the method needs, or has parts that the settings do not go with.
+    """
+    rule, roles = dataset.split, _list_roles(raw)
+    for name in ("groups", "time", "column"):
+        column = getattr(rule, name)
+        if column is not None and column not in raw.left_out:
+            raise ConfigError(
+                f"dataset.split.{name}={escape(column)} is not allowed; {raw.origin} has no columns that can be named"
+            )
+    if rule.method == "groups" and raw.groups is None:
+        raise _lacks(rule, "dataset.split.groups=COLUMN", "which rows belong together")
+    if rule.method == "time" and raw.times is None:
+        raise _lacks(rule, "dataset.split.time=COLUMN", "the order of the rows")
+    if rule.method == "given" and TEST not in roles:
+        raise _lacks(rule, "dataset.split.column=COLUMN or dataset.test_path=FILE", "which rows are the test part")
+    if rule.method == "folds" and roles != {FREE}:
+        raise ConfigError(
+            f"dataset.split.method=folds is not allowed; {raw.origin} has parts of its own, "
+            "which dataset.split.method=random keeps"
+        )
+    if VAL in roles:
+        _refuse_typed(dataset, ("val",), f"{raw.origin}, which has a validation part of its own")
+    if {VAL, TEST} <= roles and dataset.train_size is None and dataset.label_noise == 0:
+        _refuse_typed(dataset, ("seed",), f"{raw.origin}, which has all parts of its own")
+
+
+def _list_roles(raw: Raw) -> set[int]:
+    return {FREE} if raw.roles is None else set(np.unique(raw.roles).tolist())
+
+
+def _lacks(rule: SplitRule, setting: str, what: str) -> ConfigError:
+    return ConfigError(f"dataset.split.method={rule.method} needs {setting}, which says {what}")
+
+
+def _describe_time(rule: SplitRule) -> str:
+    return f"dataset.split.method={rule.method}, which takes the rows in their order"
+
+
+def _refuse_idle(name: str, value: object, method: str, methods: tuple[str, ...]) -> None:
+    typed = f"dataset.split.{name}={escape(str(value))}"
+    if name == "test":
+        raise ConfigError(
+            f"{typed} has no effect with dataset.split.method={method}, because {TEST_IS_KNOWN[method]}; "
+            "leave it out (dataset.split.test=null)"
+        )
+    remedy = " or ".join(f"dataset.split.method={other}" for other in methods)
+    raise ConfigError(
+        f"{typed} has no effect with dataset.split.method={method}; add {remedy}, "
+        f"or leave it out (dataset.split.{name}=null)"
+    )
+
+
+def _refuse_typed(dataset: Dataset, names: tuple[str, ...], where: str) -> None:
+    """Refuse settings without effect that differ from the data set's defaults."""
+    usual = defaults_of(type(dataset)).get("split", SplitRule())
+    for name in names:
+        value, default = getattr(dataset.split, name), getattr(usual, name)
+        if value != default:
+            shown, kept = (str(each).lower() if isinstance(each, bool) else each for each in (value, default))
+            raise ConfigError(
+                f"dataset.split.{name}={shown} has no effect with {where}; leave it out (dataset.split.{name}={kept})"
+            )
