@@ -26,18 +26,25 @@ FEWEST_ROWS = 16
 def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor:
     """Return loss and metric of every run on consecutive parts of the rows, `[R, parts, 2]`.
 
-    `ends` are the ends of the parts. An ensemble's members are combined first.
+    `ends` are the ends of the parts. An ensemble's members are combined first. Rows count as much as they weigh.
     """
+    weight = data.weight if networks.spec.facts.weighted else None
     losses, metrics = score(networks.spec.facts.task, predict(networks, data.x), data)
     figures, start = [], 0
     for end in ends:
-        figures.append(torch.stack([losses[:, start:end].mean(1), metrics[:, start:end].mean(1)], -1))
+        own = None if weight is None else weight[start:end]
+        figures.append(torch.stack([average(losses[:, start:end], own), average(metrics[:, start:end], own)], -1))
         start = end
     return torch.stack(figures, 1)
 
 
+def average(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean `[R]` of values `[R, N]` of rows, which count as much as they weigh `[N]`; None: all the same."""
+    return values.mean(1) if weight is None else (values * weight).sum(1) / weight.sum()
+
+
 def predict(networks: Networks, x: Tensor) -> Tensor:
-    """Return logits or predictions of every run, `[R, N, C]`."""
+    """Return logits (of classes or labels) or predicted numbers of every run, `[R, N, C]`."""
     spec, members = networks.spec, networks.members
     widest = max(math.prod(site.shape) for site in spec.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
@@ -51,13 +58,17 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
 
 
 def score(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
-    """Return the loss and the metric of every row, both `[R, N]`: correct or not, or the squared error.
+    """Return the loss and the metric of every row, both `[R, N]`.
 
-    Both are NaN where the outputs are: argmax would make such a network right about its first class, and best so far.
+    The metric is whether the class is right, the share of labels that are, or the mean squared error of the numbers in
+    their own units. Both are NaN where the outputs are: argmax would make such a network right about its first class,
+    and best so far.
     """
     if task == Task.REGRESSION:
-        losses = row_losses(task, outputs, data.y)
-        return losses, losses * data.error_scale
+        return row_losses(task, outputs, data.y), ((outputs - data.y).square() * data.error_scale).mean(-1)
+    if task == Task.MULTILABEL:
+        losses, right = row_losses(task, outputs, data.y), (outputs.sigmoid() > 0.5) == (data.y > 0.5)
+        return losses, torch.where(losses.isnan(), losses, right.to(losses.dtype).mean(-1))
     labels = data.y.argmax(-1)
     chosen = labels.expand(len(outputs), -1).unsqueeze(-1)
     losses = -log_probabilities(outputs).gather(-1, chosen).squeeze(-1)

@@ -28,7 +28,7 @@ START = Moment(epoch=0, step=0, update=0, last_of_epoch=False, updates=1)
 class Labelled(NamedTuple):
     """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, weights `[N]` of the rows.
 
-    `error_scale` `[C]` is what one unit of squared error of each output counts in the target's own unit.
+    `error_scale` `[C]` is what one unit of squared error of each number to predict counts in its own unit; else `[0]`.
     """
 
     x: Tensor
@@ -90,8 +90,9 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
     """Turn a split into tensors of one type."""
     train, val, test = (_label(part, split, dtype) for part in (split.train, split.val, split.test))
     validation = [val] if len(val.x) > 0 else []
-    count = min(len(train.x), len(val.x)) or len(train.x)
-    subset = Randomness(0).at("watched training rows").permutation(len(train.x))[:count].sort().values
+    counting = train.weight.nonzero().squeeze(1)  # a subset in which every row weighs 0 has no mean
+    count = min(len(counting), len(val.x)) or len(counting)
+    subset = counting[Randomness(0).at("watched training rows").permutation(len(counting))[:count].sort().values]
     watched = [train._replace(x=train.x[subset], y=train.y[subset], weight=train.weight[subset]), *validation]
     return TrainingSet(
         rows=Rows(train.x, train.y, train.weight),
@@ -122,6 +123,7 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         shape=split.train.x.shape[1:],
         class_counts=tuple(counts),
         nonnegative=bool(split.train.x.min() >= 0),
+        weighted=split.train.weights is not None,
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,
@@ -183,15 +185,17 @@ def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:
 
 
 def _label(part: Part, split: Split, dtype: torch.dtype) -> Labelled:
-    """Return the rows of a part as tensors, classes as rows of 0 and 1."""
+    """Return the rows of a part as tensors, classes as rows of 0 and 1, a single number as a row of one."""
     x = torch.from_numpy(np.ascontiguousarray(part.x)).to(dtype)
     weight = torch.ones(len(x), dtype=dtype) if part.weights is None else torch.from_numpy(part.weights).to(dtype)
-    if split.task == Task.REGRESSION:
-        y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype).unsqueeze(1)
-    else:
+    if split.task == Task.CLASSIFICATION:
         labels = torch.from_numpy(np.ascontiguousarray(part.y, dtype=np.int64))
         y = torch.nn.functional.one_hot(labels, len(split.classes)).to(dtype)
-    return Labelled(x, y, weight, torch.full((y.shape[1],), split.target_scale**2, dtype=dtype))
+    else:
+        y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype)
+        y = y.unsqueeze(1) if y.ndim == 1 else y
+    scale = torch.tensor(split.target_scale, dtype=torch.float64).square().to(dtype)
+    return Labelled(x, y, weight, scale)
 
 
 def _join(parts: Sequence[Labelled]) -> Labelled:

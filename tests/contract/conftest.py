@@ -52,8 +52,12 @@ class Memory:
         return self.commits[-1][0]
 
 
+TASKS = ("classification", "regression", "several numbers", "multilabel")
+"""Tasks that regularizers meet; several numbers are a regression too."""
+
+
 def make_split(layout: str = "table", task: str = "classification") -> Split:
-    """Return 110 rows of unbalanced, learnable, non-negative data."""
+    """Return 110 rows of unbalanced, learnable, non-negative data for one of `TASKS`."""
     generator = np.random.default_rng(11)
     shape = {"table": (12,), "series": (1, 24), "image": (1, 8, 8)}[layout]
     y = np.repeat([0, 1, 2], [50, 36, 24])
@@ -61,11 +65,21 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     x = np.clip(centres[y] + 0.15 * generator.standard_normal((110, *shape)), 0.0, None)
     order = generator.permutation(110)
     x, y = x[order], y[order]
-    target = y if task == "classification" else x.reshape(110, -1).sum(1) - 3.0
+    number = x.reshape(110, -1).sum(1) - 3.0
+    target = {
+        "classification": y,
+        "regression": number,
+        "several numbers": np.stack([number, x.reshape(110, -1)[:, 0]], 1),
+        "multilabel": np.stack([y == 0, y != 1, number > 0], 1).astype(np.float64),
+    }[task]
+    kind = "regression" if task == "several numbers" else task
     parts = [Part(x[a:b], target[a:b]) for a, b in ((0, 70), (70, 90), (90, 110))]
     classes = ("a", "b", "c") if task == "classification" else ()
-    preprocessing = Preprocessing(task=task, layout=layout, shape=shape, classes=classes)
-    return Split(task, layout, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing)
+    outputs = tuple("uvw"[: target.shape[1]]) if target.ndim == 2 else ()
+    numbers = len(outputs) or 1 if kind == "regression" else 0
+    preprocessing = Preprocessing(task=kind, layout=layout, shape=shape, classes=classes, outputs=outputs)
+    scales = (1.0,) * numbers, (0.0,) * numbers
+    return Split(kind, layout, *parts, classes, (), *scales, "0" * 64, preprocessing)
 
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -82,7 +96,7 @@ def make_setting(
     split = make_split(layout, task)
     settings = {"epochs": 3, "batch_size": 16, "stop": {"name": "none"}, **schedule}
     built: Schedule = build_schedule(settings)
-    shape = DataShape(task, layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
+    shape = DataShape(split.task, layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
     network = build_model(MODELS[layout]).build(shape)
     spec = make_spec(network, regularizers, built, collect_facts(split, network, built))
     return spec, prepare(split, spec.dtype)
