@@ -66,7 +66,8 @@ def measure_spread(
 ) -> tuple[Floats, Floats]:
     """Return mean and deviation of each column of `[N, D]`, or channel of `[N, C, ...]`, over some rows.
 
-    Each row counts as much as it weighs in `weights`, which are those of all rows of the source. The deviation is the population's (divisor N): not finite where the variance overflows, and 0 for what is constant.
+    A row counts as much as it weighs; `weights` are those of all rows of the source, None where all weigh the same.
+    The deviation is the population's (divisor N): not finite where the variance overflows, and 0 for what is constant.
     Two passes: the squares of deviations from the mean lose nothing where the mean is large.
     """
     axes = (0, *range(2, len(shape) + 1))
@@ -80,10 +81,8 @@ def measure_spread(
     with np.errstate(over="ignore", invalid="ignore"):
         mean = _add(np.add.reduce(weigh(read(piece), piece), axes) for piece in pieces(rows, width)) / count
         centre = mean.reshape(-1, *(1,) * (len(shape) - 1))
-        squares = _add(
-            np.add.reduce(weigh(np.square(read(piece) - centre), piece), axes) for piece in pieces(rows, width)
-        )
-        deviation = np.sqrt(squares / count)
+        squares = (weigh(np.square(read(piece) - centre), piece) for piece in pieces(rows, width))
+        deviation = np.sqrt(_add(np.add.reduce(square, axes) for square in squares) / count)
     # The rounded mean of equal values may differ from them, so that their computed deviation need not be 0.
     first = read(rows[:1]).reshape(shape[0], -1)[:, 0].reshape(centre.shape)
     varied = [np.logical_or.reduce(read(piece) != first, axes) for piece in pieces(rows, width)]

@@ -44,9 +44,8 @@ class Reading:
     """How a source was read.
 
     `classes` is their number, `outputs` the names of several targets or of labels. `rows` counts those of training,
-    validation and test. `columns` are a table's, empty for arrays; `left_out` are
-    columns that are no features, with the reason. `shape` is that of a row as the network sees it. `notes` are
-    sentences on what was guessed.
+    validation and test. `columns` are a table's, empty for arrays; `left_out` are columns that are no features, with
+    the reason. `shape` is that of a row as the network sees it. `notes` are sentences on what was guessed.
     """
 
     origin: str
@@ -71,9 +70,11 @@ class Reading:
 
     def lines(self) -> tuple[str, str]:
         """Return two lines for the screen: task and rows; columns, what was filled in, and what was left out."""
-        noun = "label" if self.task == Task.MULTILABEL else "target"
-        several = [f"{self.classes} classes"] if self.classes else [count_noun(len(self.outputs), noun)]
-        task = ", ".join([self.task, *(several if self.classes or self.outputs else [])])
+        task = self.task
+        if self.classes:
+            task = f"{task}, {self.classes} classes"
+        elif self.outputs:
+            task = f"{task}, {count_noun(len(self.outputs), 'label' if task == Task.MULTILABEL else 'target')}"
         rows = join_words([f"{self.rows[part]} {part}" for part in PARTS])
         return f"{escape(self.origin)}: {task}; rows: {rows}", self._describe_inputs()
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import Reading
 from regbench.data.records import Part, Split
 from regbench.errors import ConfigError
 from regbench.models.base import DataShape
@@ -23,6 +24,9 @@ from regbench.training.cohort_run import CohortRun, Observer
 from regbench.training.fit import fit
 from regbench.training.spec import TrainingSpec, make_spec
 from regbench.training.training_set import TrainingSet, collect_facts, prepare
+
+READING = Reading(origin="here", task="", classes=0, outputs=(), rows={}, columns=(), left_out={}, shape=())
+"""Rows that no source was read for."""
 
 
 @dataclass
@@ -79,7 +83,7 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
     numbers = len(outputs) or 1 if kind == "regression" else 0
     preprocessing = Preprocessing(task=kind, layout=layout, shape=shape, classes=classes, outputs=outputs)
     scales = (1.0,) * numbers, (0.0,) * numbers
-    return Split(kind, layout, *parts, classes, (), *scales, "0" * 64, preprocessing)
+    return Split(kind, layout, *parts, classes, (), *scales, "0" * 64, preprocessing, READING)
 
 
 MODELS: dict[str, dict[str, Any]] = {

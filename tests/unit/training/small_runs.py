@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from regbench.config.fields import hyper_names
 from regbench.data.preprocessing import Preprocessing
+from regbench.data.reading import Reading
 from regbench.data.records import Part, Split
 from regbench.models.base import DataShape
 from regbench.models.registry import build_model
@@ -28,6 +29,10 @@ from tests.contract.conftest import Memory
 NONE: dict[str, Any] = {"name": "none"}
 Settings: TypeAlias = Mapping[str, Any]
 """What a configuration says of one regularizer."""
+
+
+READING = Reading(origin="here", task="", classes=0, outputs=(), rows={}, columns=(), left_out={}, shape=())
+"""Rows that no source was read for."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def make_split(
     numbers = len(outputs) or 1 if task == "regression" else 0
     preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes, outputs=outputs)
     scales = (1.0,) * numbers, (0.0,) * numbers
-    return Split(task, layout, train, validation, held_out, classes, (), *scales, "0" * 64, preprocessing)
+    return Split(task, layout, train, validation, held_out, classes, (), *scales, "0" * 64, preprocessing, READING)
 
 
 def draw_classes(
