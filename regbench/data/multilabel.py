@@ -14,7 +14,7 @@ from regbench.errors import ConfigError
 from regbench.tasks import Task
 
 TRUTHS = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
-MOST_LABELS = 1000
+MOST_LABELS, SHOWN = 1000, 3
 
 
 def are_labels(columns: Mapping[str, NDArray[Any]]) -> bool:
@@ -64,7 +64,7 @@ def split_labels(texts: list[str], separator: str, where: str) -> tuple[Floats, 
 
 
 def describe_constant_labels(raw: Raw, train: Rows) -> tuple[str, ...]:
-    """Return a sentence on each label that all training rows have, or none of them.
+    """Return a sentence on the labels that all training rows have, or none of them; nothing where there are none.
 
     Raises:
         ConfigError: that is so of every label: there is nothing to learn.
@@ -75,9 +75,13 @@ def describe_constant_labels(raw: Raw, train: Rows) -> tuple[str, ...]:
     constant = np.flatnonzero(seen.max(0) == seen.min(0))
     if len(constant) == len(raw.outputs):
         raise ConfigError(f"{raw.origin}: every label is the same in all training rows; there is nothing to learn")
-    return tuple(
-        f"label {raw.outputs[place]!r} is {seen[0, place]:g} in every training row, so that nothing is learned about it"
-        for place in constant
+    if len(constant) == 0:
+        return ()
+    are, them = ("is", "it") if len(constant) == 1 else ("are", "them")
+    shown = [f"{raw.outputs[place]!r} ({seen[0, place]:g})" for place in constant[:SHOWN]]
+    return (
+        f"{len(constant)} of {len(raw.outputs)} labels {are} the same in every training row, so that nothing is "
+        f"learned about {them}: {', '.join([*shown, *(['...'] if len(constant) > SHOWN else [])])}",
     )
 
 

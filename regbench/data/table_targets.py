@@ -91,7 +91,7 @@ def _read_lists(frame: pd.DataFrame, task: str, separator: str, path: str) -> Ta
     """Return the labels that one column of texts lists."""
     if task not in (INFER, Task.MULTILABEL):
         raise ConfigError(f"dataset.task={task} is not allowed with dataset.target_separator; it takes multilabel")
-    if len(frame.columns) > 1 or not separator.strip():
+    if len(frame.columns) > 1 or not separator:
         raise ConfigError(
             f"dataset.target_separator={separator!r} is not allowed; it takes what separates the labels in the texts "
             "of one target, such as ';', or null"
