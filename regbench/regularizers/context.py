@@ -74,6 +74,8 @@ class Facts:
     rows: int
     batch_size: int
     sites: tuple[Site, ...]
+    outputs: tuple[str, ...] = ()
+    """Names of the labels, or of several numbers to predict; empty for a single target."""
     weighted: bool = False
     """Whether the data set weighs its rows; the mean weight of its training rows is then 1."""
 

@@ -38,6 +38,13 @@ def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor
     return torch.stack(figures, 1)
 
 
+def measure_outputs(networks: Networks, data: Labelled) -> Tensor:
+    """Return the metric of every run for each number or label by itself, `[R, C]`."""
+    scores = score_outputs(networks.spec.facts.task, predict(networks, data.x), data)
+    weight = data.weight if networks.spec.facts.weighted else None
+    return torch.stack([average(own, weight) for own in scores.unbind(-1)], -1)
+
+
 def average(values: Tensor, weight: Tensor | None) -> Tensor:
     """Return the mean `[R]` of values `[R, N]` of rows, which count as much as they weigh `[N]`; None: all the same."""
     return values.mean(1) if weight is None else (values * weight).sum(1) / weight.sum()
@@ -64,16 +71,21 @@ def score(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
     their own units. Both are NaN where the outputs are: argmax would make such a network right about its first class,
     and best so far.
     """
-    if task == Task.REGRESSION:
-        return row_losses(task, outputs, data.y), ((outputs - data.y).square() * data.error_scale).mean(-1)
-    if task == Task.MULTILABEL:
-        losses, right = row_losses(task, outputs, data.y), (outputs.sigmoid() > 0.5) == (data.y > 0.5)
-        return losses, torch.where(losses.isnan(), losses, right.to(losses.dtype).mean(-1))
+    if task != Task.CLASSIFICATION:
+        return row_losses(task, outputs, data.y), score_outputs(task, outputs, data).mean(-1)
     labels = data.y.argmax(-1)
     chosen = labels.expand(len(outputs), -1).unsqueeze(-1)
     losses = -log_probabilities(outputs).gather(-1, chosen).squeeze(-1)
     predicted = outputs.max(-1).indices  # argmax, in a quarter of its time
     return losses, torch.where(losses.isnan(), losses, (predicted == labels).to(losses.dtype))
+
+
+def score_outputs(task: Task, outputs: Tensor, data: Labelled) -> Tensor:
+    """Return the squared error of each number in its own unit, or whether each label is right, `[R, N, C]`."""
+    if task == Task.REGRESSION:
+        return (outputs - data.y).square() * data.error_scale
+    right = (outputs.sigmoid() > 0.5) == (data.y > 0.5)
+    return torch.where(outputs.isnan(), outputs, right.to(outputs.dtype))
 
 
 def compute_outputs(networks: Networks, x: Tensor) -> Tensor:

@@ -127,6 +127,7 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,
+        outputs=split.preprocessing.outputs,
     )
 
 

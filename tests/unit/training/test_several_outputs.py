@@ -87,6 +87,20 @@ def test_label_accuracy_is_the_share_of_right_labels_and_nan_where_outputs_are()
     assert right[0, 2].isnan()
 
 
+def test_a_result_has_the_figure_of_each_number_and_label() -> None:
+    x, numbers = draw()
+    for y, metric in ((numbers, "mse"), (numbers > 1.0, "label_accuracy")):
+        weights = np.random.default_rng(2).uniform(0.5, 2.0, len(x))
+        split = make_split(x, y, val=10, test=10, weights=weights / weights[:ROWS].mean())
+        sink = train_alone(make_setting(split, {"name": "linear"}, epochs=3, batch_size=16, precision="float64"))
+        outputs = x @ sink.best["linear.weight"].numpy().T + sink.best["linear.bias"].numpy()
+        scores = (outputs > 0) == y if y.dtype == bool else (outputs - y) ** 2
+        expected = np.average(scores[-10:], axis=0, weights=weights[-10:])
+        told = sink.result["targets"]
+        assert [told[f"y{place}"]["test"][metric] for place in range(OUTPUTS)] == pytest.approx(expected, rel=1e-9)
+        assert sink.result["best"]["test"][metric] == pytest.approx(expected.mean(), rel=1e-9)
+
+
 class TestEnsembleOfLabels:
     logits = 3.0 * Randomness(1).normal((4, 7, 3), torch.float64)
 
