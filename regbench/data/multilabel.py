@@ -63,6 +63,21 @@ def split_labels(texts: list[str], separator: str, where: str) -> tuple[Floats, 
     return labels, tuple(names)
 
 
+def refuse_misnamed(raw: Raw) -> None:
+    """Refuse several targets of which not each has a name, and labels that are neither 0 nor 1.
+
+    Raises:
+        ConfigError: the source broke one of these rules.
+    """
+    columns = raw.y[:, None] if raw.y.ndim == 1 else raw.y
+    named = len(raw.outputs) or (0 if raw.task == Task.MULTILABEL else 1)
+    if columns.shape[1] != named:
+        raise ConfigError(f"{raw.origin}: y has {columns.shape[1]} column(s), and {named} target(s) are named")
+    if raw.task == Task.MULTILABEL and not np.isin(raw.y, (0.0, 1.0)).all():
+        place = tuple(int(axis) for axis in np.argwhere(~np.isin(raw.y, (0.0, 1.0)))[0])
+        raise ConfigError(f"{raw.origin}: y[{place[0]}, {place[1]}] is {raw.y[place]}; labels are 0 and 1")
+
+
 def describe_constant_labels(raw: Raw, train: Rows) -> tuple[str, ...]:
     """Return a sentence on the labels that all training rows have, or none of them; nothing where there are none.
 

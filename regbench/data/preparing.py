@@ -22,7 +22,7 @@ from regbench.data.blocks import (
 from regbench.data.dataset import Dataset
 from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
-from regbench.data.multilabel import describe_constant_labels
+from regbench.data.multilabel import describe_constant_labels, refuse_misnamed
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
@@ -100,6 +100,7 @@ def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
         )
     if raw.weights is not None:
         check_weights(raw.weights, f"{raw.origin}: weights")
+    refuse_misnamed(raw)
     if isinstance(raw.x, np.ndarray):
         refuse_not_finite(raw.x, f"{raw.origin}: x")
     if raw.task == "regression":

@@ -77,7 +77,7 @@ class Facts:
     outputs: tuple[str, ...] = ()
     """Names of the labels, or of several numbers to predict; empty for a single target."""
     weighted: bool = False
-    """Whether the data set weighs its rows; the mean weight of its training rows is then 1."""
+    """Whether the data set weighs its rows; the mean weight of a network's training rows is then 1."""
 
 
 class Update(NamedTuple):

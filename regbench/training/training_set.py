@@ -153,9 +153,13 @@ def stack_rows(rows: Rows, networks: Sequence[tuple[int, Mapping[str, Regularize
 
 
 def _change(rows: Rows, seed: int, regularizers: Mapping[str, Regularizer], facts: Facts) -> Rows:
+    """Return one network's training set; where the data set weighs its rows, their mean weight stays 1."""
+    given = rows.weight
     for name, regularizer in arrange(regularizers)["training_data"]:
         rows = regularizer.training_data(rows, _context(seed, name, "training_data", len(rows.weight), facts))
-    return rows
+    if not facts.weighted or rows.weight is given or not rows.weight.any():
+        return rows
+    return rows._replace(weight=rows.weight / rows.weight.mean())
 
 
 def _context(seed: int, name: str, stage: str, rows: int, facts: Facts) -> Context:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,10 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from regbench.data.records import Split
+from regbench.data.loading import build_dataset
+from regbench.data.preparing import prepare
+from regbench.data.records import Raw, Split
+from regbench.errors import ConfigError
 from tests.unit.data.test_tables import READERS, ROW, N, load_csv, refusal, train_rows
 
 RED, BLUE = ROW % 2, (ROW % 3 == 0).astype(int)
@@ -183,3 +188,22 @@ def test_names_of_targets_are_checked(tmp_path: Path, target: Any, message: str)
 def test_columns_may_be_called_by_numbers(tmp_path: Path) -> None:
     frame = table().rename(columns={"p": "3", "q": "4"})
     assert load_csv(tmp_path, frame, target=[3, 4]).preprocessing.outputs == ("3", "4")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"outputs": ("p",)}, "y has 2 column(s), and 1 target(s) are named"),
+        ({"outputs": ()}, "y has 2 column(s), and 0 target(s) are named"),
+        ({"task": "regression", "outputs": ()}, "y has 2 column(s), and 1 target(s) are named"),
+        ({"y": np.full((N, 2), 0.5)}, "y[0, 0] is 0.5; labels are 0 and 1"),
+        ({"weights": np.where(ROW == 3, -1.0, 1.0)}, "weights, row 4: the weight is -1"),
+    ],
+)
+def test_a_source_that_breaks_the_rules_is_refused(changes: dict[str, Any], message: str) -> None:
+    labels = np.stack([RED, BLUE], 1).astype(np.float64)
+    raw = Raw(origin="theirs", task="multilabel", layout="table", x=labels, y=labels, outputs=("p", "q"))
+    dataset = build_dataset({"name": "iris"})
+    assert prepare(dataset, raw).train.y.shape == (36, 2)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        prepare(dataset, replace(raw, **changes))

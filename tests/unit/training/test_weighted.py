@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from regbench.regularizers.base import Facts
+from regbench.training.cohort_run import make_run
+from regbench.training.fit import stack_runs
 from regbench.training.train_step import mean_loss
 from tests.contract.conftest import Memory
 from tests.unit.regularizers.stacked import make_facts
@@ -113,6 +115,16 @@ def test_batches_average_to_the_loss_of_all_rows() -> None:
         found = torch.stack([mean_loss(own, weights, facts) for own, weights in batches]).mean()
         torch.testing.assert_close(found, expected, rtol=1e-12, atol=0.0)
     assert mean_loss(losses[:4], torch.zeros(4), facts) == 0.0
+
+
+def test_rows_that_regularizers_weigh_anew_keep_mean_one() -> None:
+    x, y, weights = draw()
+    setting = weigh(x, y, weights, regularizers={"bagging": {"members": 3}})
+    cohort = stack_runs(setting.spec, [make_run(setting.spec, seed, Memory()) for seed in (0, 1)], setting.data)
+    own = cohort.rows.rows.weight
+    assert own.shape == (6, ROWS)
+    torch.testing.assert_close(own.mean(1), torch.ones(6, dtype=torch.float64))
+    assert torch.all(own[:, torch.from_numpy(weights[:ROWS] == 0.0)] == 0.0)
 
 
 def test_the_figures_are_weighted_means() -> None:
