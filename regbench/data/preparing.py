@@ -6,6 +6,7 @@ Everything that is fitted (medians, categories, means, deviations) sees the trai
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -24,7 +25,7 @@ from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.multilabel import describe_constant_labels, refuse_misnamed
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Floats, Part, Raw, Split, compute_checksum
+from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.data.target_scale import measure_targets
 from regbench.data.weights import check_weights, scale_weights
@@ -52,12 +53,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     weights = None if raw.weights is None else scale_weights(raw.weights, rows, raw.origin)
     raw = dataclasses.replace(raw, weights=weights, notes=(*raw.notes, *describe_constant_labels(raw, train)))
     fitted = fit_preprocessing(raw, train, standardize=dataset.standardize)
-    y = fitted.scale_target(raw.y)
-    if raw.task == "regression":
-        refuse_too_large(y, (), f"{raw.origin}: target")
-    labels = [y[part] for part in rows]
-    if dataset.label_noise:
-        labels[0] = disturb_labels(labels[0], len(raw.classes), dataset.label_noise, rule.seed)
+    labels = prepare_targets(dataset, raw, fitted, rows)
     checksum = compute_checksum(raw, [*rows, *labels], fitted.to_json())
     reading = describe_reading(raw, fitted, [len(part) for part in rows])
     x, raw = raw.x, dataclasses.replace(raw, x=())
@@ -83,6 +79,21 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         preprocessing=fitted,
         reading=reading,
     )
+
+
+def prepare_targets(dataset: Dataset, raw: Raw, fitted: Preprocessing, parts: Sequence[Rows]) -> list[Labels]:
+    """Return the targets of each part, standardised where that was fitted, those of training with their label noise.
+
+    Raises:
+        ConfigError: a number to predict is beyond the range of float32.
+    """
+    y = fitted.scale_target(raw.y)
+    if raw.task == "regression":
+        refuse_too_large(y, (), f"{raw.origin}: target")
+    train, *others = (y[rows] for rows in parts)
+    if dataset.label_noise:
+        train = disturb_labels(train, len(raw.classes), dataset.label_noise, dataset.split.seed)
+    return [train, *others]
 
 
 def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
