@@ -22,12 +22,13 @@ class Metric:
 LOSS = Metric("loss", higher_is_better=False, unit="nats, or squared standardised target")
 ACCURACY = Metric("accuracy", higher_is_better=True)
 MSE = Metric("mse", higher_is_better=False, unit="target squared")
+LABEL_ACCURACY = Metric("label_accuracy", higher_is_better=True)
 
-METRICS = {metric.name: metric for metric in (LOSS, ACCURACY, MSE)}
+METRICS = {metric.name: metric for metric in (LOSS, ACCURACY, MSE, LABEL_ACCURACY)}
 """Every figure by name."""
 
-BY_TASK = {Task.CLASSIFICATION: ACCURACY, Task.REGRESSION: MSE}
-"""The figure besides the loss of each task that can be trained."""
+BY_TASK = {Task.CLASSIFICATION: ACCURACY, Task.REGRESSION: MSE, Task.MULTILABEL: LABEL_ACCURACY}
+"""The figure besides the loss of each task."""
 
 MONITORED = ("val_loss", *(f"val_{metric.name}" for metric in BY_TASK.values()))
 """Columns of metrics.csv by which training may be stopped and the best epoch chosen; the first is the default."""

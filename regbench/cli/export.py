@@ -20,9 +20,9 @@ for N rows:
   numbers     float64 [N, columns]: a table's columns of numbers; truth values are 0 and 1, dates are days since
               1970-01-01, durations are days, NaN is a missing value
   categories  int64 [N, columns]: a table's other columns, as numbers of their levels; -1 is any other value
-The order of columns and levels is in the model's metadata `regbench`, as JSON. Output: probabilities [N, classes], or
-the prediction [N] in its own unit. The file is kept if onnxruntime predicts from it what the run does, to 1e-5.
-It needs the extra `onnx`: pip install 'regbench[onnx]'
+The order of columns and levels is in the model's metadata `regbench`, as JSON. Output: probabilities [N, classes] or
+[N, labels], or the prediction in its own unit, [N] or [N, targets]. The file is kept if onnxruntime predicts from it
+what the run does, to 1e-5. It needs the extra `onnx`: pip install 'regbench[onnx]'
 """
 
 

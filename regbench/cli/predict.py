@@ -22,8 +22,8 @@ usage: regbench predict FOLDER ROWS [-o OUT] [--force]
   --force    replace OUT if it exists
 
 One line for each row, in their order: the class and a probability for each class, or the predicted number in its own
-unit. A missing number counts as the median of the training rows; a category that no training row had counts as none
-of them, and is reported.
+unit; a number for each of several targets, 0 or 1 and a probability for each label. A missing number counts as the
+median of the training rows; a category that no training row had counts as none of them, and is reported.
 """
 
 

@@ -41,6 +41,32 @@ class ListOf(Kind[tuple[T_co, ...]]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneOrSeveral(Kind[T_co | tuple[T_co, ...]]):
+    """One value of a kind, or a list of different ones."""
+
+    item: Kind[T_co]
+
+    def convert(self, value: object, where: str) -> T_co | tuple[T_co, ...]:
+        """Return the value, or the list as a tuple; a list of one is that value."""
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return self.item.convert(value, where)
+        items = tuple(self.item.convert(item, f"{where}[{place}]") for place, item in enumerate(value))
+        if not items or len(set(items)) < len(items):
+            raise self.refusal(value, where)
+        return items if len(items) > 1 else items[0]
+
+    def allowed(self) -> str:
+        """Return in words what one value and a list may be."""
+        return f"{self.item.allowed()}, or a list of different {self.item.describe(self.item.plural)}"
+
+    def read_name(self, value: object) -> object:
+        """Return the value, or each item of the list, read as a name."""
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return self.item.read_name(value)
+        return [self.item.read_name(item) for item in value]
+
+
+@dataclass(frozen=True, kw_only=True)
 class MappingOf(Kind[dict[str, T_co]]):
     """A mapping of names that only the program knows to values of one kind."""
 

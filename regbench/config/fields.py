@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, Unpack
 
 from regbench.config import kinds
-from regbench.config.containers import KEY, ListOf, MappingOf, Nested, Settings, accept, declared
+from regbench.config.containers import KEY, ListOf, MappingOf, Nested, OneOrSeveral, Settings, accept, declared
 from regbench.config.kinds import Kind, Range
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ def integers(default: tuple[int, ...], *, help: str = "", **bounds: Unpack[Bound
 def texts(default: tuple[str, ...], *, help: str = "") -> tuple[str, ...]:
     """Declare a list of texts."""
     return declare(default, ListOf(item=kinds.Text(), help=help))
+
+
+def text_or_texts(default: str, *, help: str = "") -> str | tuple[str, ...]:
+    """Declare a text, or a list of different texts; a list of one is that text."""
+    return declare(default, OneOrSeveral(item=kinds.Text(), help=help))
 
 
 def rates(*, low: float = 0.0, high: float = 1.0, open_high: bool = True, help: str = "") -> dict[str, float]:

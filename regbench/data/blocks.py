@@ -61,19 +61,28 @@ def pieces(rows: Rows, width: int) -> Iterator[Rows]:
         yield rows[start : start + size]
 
 
-def measure_spread(read: ReadRows, rows: Rows, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+def measure_spread(
+    read: ReadRows, rows: Rows, shape: tuple[int, ...], weights: Floats | None = None
+) -> tuple[Floats, Floats]:
     """Return mean and deviation of each column of `[N, D]`, or channel of `[N, C, ...]`, over some rows.
 
+    A row counts as much as it weighs; `weights` are those of all rows of the source, None where all weigh the same.
     The deviation is the population's (divisor N): not finite where the variance overflows, and 0 for what is constant.
     Two passes: the squares of deviations from the mean lose nothing where the mean is large.
     """
     axes = (0, *range(2, len(shape) + 1))
-    count, width = len(rows) * math.prod(shape[1:]), math.prod(shape)
+    rows = rows if weights is None else rows[weights[rows] > 0.0]
+    total = len(rows) if weights is None else float(weights[rows].sum())
+    count, width = total * math.prod(shape[1:]), math.prod(shape)
+
+    def weigh(values: Floats, piece: Rows) -> Floats:
+        return values if weights is None else values * weights[piece].reshape(-1, *(1,) * len(shape))
+
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = _add(np.add.reduce(read(piece), axes) for piece in pieces(rows, width)) / count
+        mean = _add(np.add.reduce(weigh(read(piece), piece), axes) for piece in pieces(rows, width)) / count
         centre = mean.reshape(-1, *(1,) * (len(shape) - 1))
-        squares = _add(np.add.reduce(np.square(read(piece) - centre), axes) for piece in pieces(rows, width))
-        deviation = np.sqrt(squares / count)
+        squares = (weigh(np.square(read(piece) - centre), piece) for piece in pieces(rows, width))
+        deviation = np.sqrt(_add(np.add.reduce(square, axes) for square in squares) / count)
     # The rounded mean of equal values may differ from them, so that their computed deviation need not be 0.
     first = read(rows[:1]).reshape(shape[0], -1)[:, 0].reshape(centre.shape)
     varied = [np.logical_or.reduce(read(piece) != first, axes) for piece in pieces(rows, width)]

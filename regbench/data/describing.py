@@ -19,6 +19,7 @@ def describe_reading(raw: Raw, fitted: Preprocessing, counts: Sequence[int]) -> 
         origin=raw.origin,
         task=raw.task,
         classes=len(raw.classes),
+        outputs=raw.outputs,
         rows=dict(zip(PARTS, counts, strict=True)),
         columns=tuple(_describe_column(*pair) for pair in zip(columns, fitted.columns, strict=True)) if columns else (),
         left_out=raw.left_out,

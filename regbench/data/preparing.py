@@ -6,6 +6,7 @@ Everything that is fitted (medians, categories, means, deviations) sees the trai
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -23,9 +24,12 @@ from regbench.data.dataset import Dataset
 from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.imbalance import thin_classes
+from regbench.data.multilabel import describe_constant_labels, refuse_misnamed
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Floats, Part, Raw, Split, compute_checksum, compute_rows_checksum
+from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum, compute_rows_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
+from regbench.data.target_scale import measure_targets
+from regbench.data.weights import check_weights, scale_weights
 from regbench.errors import ConfigError
 
 FEWEST_ROWS = 10
@@ -43,20 +47,12 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         ConfigError: the rows are too few or not finite, there is one class only, or a setting does not fit them.
     """
     refuse_unusable(dataset, raw)
-    rule = dataset.split
-    train, val, test, notes = split_rows(raw, dataset)
-    raw = dataclasses.replace(raw, notes=(*raw.notes, *notes))
-    train = thin_classes(raw, train, dataset.imbalance, rule.seed)
-    train = choose_training_rows(raw, train, dataset.train_size, rule.seed)
-    fitted = fit_preprocessing(raw, train, standardize=dataset.standardize)
-    y = fitted.scale_target(raw.y)
-    if raw.task == "regression":
-        refuse_too_large(y, (), f"{raw.origin}: target")
-    labels = [y[train], y[val], y[test]]
-    if dataset.label_noise:
-        labels[0] = disturb_labels(labels[0], len(raw.classes), dataset.label_noise, rule.seed)
-    rows = (train, val, test)
+    rows, notes = choose_rows(dataset, raw)
     rows_checksum = compute_rows_checksum(raw)
+    weights = None if raw.weights is None else scale_weights(raw.weights, rows, raw.origin)
+    raw = dataclasses.replace(raw, weights=weights, notes=(*raw.notes, *notes, *describe_constant_labels(raw, rows[0])))
+    fitted = fit_preprocessing(raw, rows[0], standardize=dataset.standardize)
+    labels = prepare_targets(dataset, raw, fitted, rows)
     checksum = compute_checksum(rows_checksum, [*rows, *labels], fitted.to_json())
     reading = describe_reading(raw, fitted, [len(part) for part in rows])
     x, raw = raw.x, dataclasses.replace(raw, x=(), aside=())
@@ -66,7 +62,8 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         columns = list(x)
         del x
         arrays = prepare_columns(columns, fitted, rows, dtype, raw.origin)
-    parts = [Part(x, own) for x, own in zip(arrays, labels, strict=True)]
+    own = [None if weights is None else weights[part] for part in rows]
+    parts = [Part(*each) for each in zip(arrays, labels, own, strict=True)]
     return Split(
         task=raw.task,
         layout=raw.layout,
@@ -84,6 +81,28 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     )
 
 
+def prepare_targets(dataset: Dataset, raw: Raw, fitted: Preprocessing, parts: Sequence[Rows]) -> list[Labels]:
+    """Return the targets of each part, standardised where that was fitted, those of training with their label noise.
+
+    Raises:
+        ConfigError: a number to predict is beyond the range of float32.
+    """
+    y = fitted.scale_target(raw.y)
+    if raw.task == "regression":
+        refuse_too_large(y, (), f"{raw.origin}: target")
+    train, *others = (y[rows] for rows in parts)
+    if dataset.label_noise:
+        train = disturb_labels(train, len(raw.classes), dataset.label_noise, dataset.split.seed)
+    return [train, *others]
+
+
+def choose_rows(dataset: Dataset, raw: Raw) -> tuple[tuple[Rows, Rows, Rows], tuple[str, ...]]:
+    """Return the numbers of the training, validation and test rows, and notes on how they were cut."""
+    train, val, test, notes = split_rows(raw, dataset)
+    train = thin_classes(raw, train, dataset.imbalance, dataset.split.seed)
+    return (choose_training_rows(raw, train, dataset.train_size, dataset.split.seed), val, test), notes
+
+
 def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
     """Refuse rows that no split can help: too few, one class only, values that are not finite."""
     if len(raw.y) < FEWEST_ROWS:
@@ -92,11 +111,14 @@ def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
         raise ConfigError(
             f"{raw.origin}: every row is of class {raw.classes[raw.y[0]]!r}; at least 2 classes are needed"
         )
-    if raw.task == "regression" and dataset.label_noise:
+    if raw.task != "classification" and dataset.label_noise:
         raise ConfigError(
-            f"dataset.label_noise={dataset.label_noise:g} is not allowed; {raw.origin} is a regression, "
+            f"dataset.label_noise={dataset.label_noise:g} is not allowed; {raw.origin} is a {raw.task} task, "
             "and label noise replaces classes: it takes 0"
         )
+    if raw.weights is not None:
+        check_weights(raw.weights, f"{raw.origin}: weights")
+    refuse_misnamed(raw)
     if isinstance(raw.x, np.ndarray):
         refuse_not_finite(raw.x, f"{raw.origin}: x")
     if raw.task == "regression":
@@ -129,15 +151,16 @@ def fit_preprocessing(raw: Raw, train: Rows, *, standardize: bool) -> Preprocess
         layout=raw.layout,
         shape=shape,
         classes=raw.classes,
+        outputs=raw.outputs,
         columns=columns,
         ignored=tuple(raw.left_out),
     )
     if standardize:
-        mean, deviation = measure_spread(read, train, shape)
+        mean, deviation = measure_spread(read, train, shape, raw.weights)
         _refuse_overflow(deviation, fitted.features, raw.origin)
         fitted = dataclasses.replace(fitted, mean=tuple(mean.tolist()), deviation=tuple(deviation.tolist()))
-    if raw.standardize_target:
-        centre, scale = measure_target(raw, train)
+    if raw.task == "regression":
+        centre, scale = measure_targets(raw, train)
         fitted = dataclasses.replace(fitted, target_mean=centre, target_scale=scale)
     return fitted
 
@@ -148,21 +171,3 @@ def _refuse_overflow(deviation: Floats, features: tuple[str, ...], origin: str) 
         number = int(np.flatnonzero(~np.isfinite(deviation))[0])
         name = features[number] if features else str(number)
         raise ConfigError(f"{origin}: the values of {name!r} are too large to standardise; rescale or drop it")
-
-
-def measure_target(raw: Raw, train: Rows) -> tuple[float, float]:
-    """Return mean and deviation of the target over the training rows.
-
-    Raises:
-        ConfigError: the target has one value in all training rows, or values so large that their variance overflows.
-    """
-    seen = raw.y[train]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, scale = float(seen.mean()), float(seen.std())
-    if not np.isfinite(scale):
-        raise ConfigError(f"{raw.origin}: the values of the target are too large to standardise; rescale it")
-    if seen.max() == seen.min() or scale == 0.0:
-        raise ConfigError(
-            f"{raw.origin}: the target cannot be standardised, its deviation over the training rows is {scale:g}"
-        )
-    return mean, scale

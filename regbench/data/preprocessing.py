@@ -24,6 +24,8 @@ class Preprocessing:
     `ignored` are columns that a raw table may have besides them: the target and the dropped ones.
     `mean` and `deviation` belong to each column of a prepared table or to each channel, and are empty where nothing is
     standardised; deviation 0 marks what was constant over the training rows, which becomes 0.
+    `outputs` names the numbers to predict where there are several, and the labels of a multilabel task; `target_mean`
+    and `target_scale` belong to each number to predict.
     """
 
     task: str
@@ -34,8 +36,9 @@ class Preprocessing:
     ignored: tuple[str, ...] = ()
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
-    target_mean: float = 0.0
-    target_scale: float = 1.0
+    outputs: tuple[str, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_scale: tuple[float, ...] = ()
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -51,6 +54,11 @@ class Preprocessing:
             for column, end in zip(self.columns, ends, strict=True)
             if isinstance(column, CategoryColumn) or column.kind == "truth"
         )
+
+    @property
+    def width(self) -> int:
+        """Number of outputs of a network: one for each class, label or number to predict."""
+        return len(self.classes) or len(self.outputs) or 1
 
     @property
     def takes_arrays(self) -> bool:
@@ -72,11 +80,12 @@ class Preprocessing:
             return np.where(constant, 0.0, (x - mean) / np.where(constant, 1.0, deviation))
 
     def scale_target(self, y: Labels) -> Labels:
-        """Return targets `[N]` of mean 0 and deviation 1 over the training rows; unchanged where none was asked for."""
-        if (self.target_mean, self.target_scale) == (0.0, 1.0):
+        """Return targets `[N]` or `[N, K]`, standardised where that was fitted."""
+        if all(pair == (0.0, 1.0) for pair in zip(self.target_mean, self.target_scale, strict=True)):
             return y
         with np.errstate(over="ignore"):
-            return (y - self.target_mean) / self.target_scale
+            scaled: Labels = (y.reshape(len(y), -1) - self.target_mean) / self.target_scale
+        return scaled.reshape(y.shape)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values, floats exact."""

@@ -13,6 +13,7 @@ from regbench.data.preparing import prepare
 from regbench.data.reading import Reading
 from regbench.data.records import Categorical, Column, Floats, Labels, Numeric, Part, Raw
 from regbench.data.splitting import Rows, split_rows
+from regbench.tasks import Task
 
 BINS = 10
 TELLS_ALL = 0.99
@@ -46,13 +47,14 @@ class ColumnProfile:
 class Profile:
     """The data of a run, as its settings read and split them.
 
-    `target` is the target's own column; `classes` counts the rows of each class, by name. `duplicates` counts the
-    held-out rows that are equal to a training row in every input, `contradictions` those of them with another target.
+    `targets` are the columns of the numbers or labels to predict; `classes` counts the rows of each class, by name.
+    `duplicates` counts the held-out rows that are equal to a training row in every input, `contradictions` those of
+    them with another target.
     """
 
     reading: Reading
     columns: tuple[ColumnProfile, ...]
-    target: ColumnProfile | None
+    targets: tuple[ColumnProfile, ...]
     classes: tuple[tuple[str, int], ...]
     duplicates: int
     contradictions: int
@@ -74,7 +76,7 @@ def profile(dataset: Dataset) -> Profile:
     return Profile(
         reading=split.reading,
         columns=tuple(_mark_leak(_describe(column), column, raw, train, held_out) for column in list_columns(raw)),
-        target=_describe(Numeric("target", raw.y)) if raw.task == "regression" and raw.y.ndim == 1 else None,
+        targets=describe_targets(raw),
         classes=count_classes(raw),
         duplicates=duplicates,
         contradictions=contradictions,
@@ -89,6 +91,15 @@ def list_columns(raw: Raw) -> Sequence[Column]:
     if raw.layout != "table":
         return ()
     return [Numeric(name, raw.x[:, place].astype(np.float64)) for place, name in enumerate(raw.features)]
+
+
+def describe_targets(raw: Raw) -> tuple[ColumnProfile, ...]:
+    """Return the columns of the numbers or labels to predict; none where there are classes."""
+    if raw.task == Task.CLASSIFICATION:
+        return ()
+    kind = "truth" if raw.task == Task.MULTILABEL else "number"
+    columns = zip(raw.outputs or ("target",), raw.y.reshape(len(raw.y), -1).T, strict=True)
+    return tuple(_describe(Numeric(name, values, kind)) for name, values in columns)
 
 
 def count_classes(raw: Raw) -> tuple[tuple[str, int], ...]:
@@ -131,13 +142,24 @@ def tell_alone(column: Column, y: Labels, train: Rows, held_out: Rows, task: str
 
 
 def _mark_leak(found: ColumnProfile, column: Column, raw: Raw, train: Rows, held_out: Rows) -> ColumnProfile:
-    """Say how well a column alone tells the target, where there is one target."""
-    if raw.y.ndim > 1 or len(held_out) < BINS:
+    """Say how well a column alone tells the target, or that of several targets which it tells best."""
+    if len(held_out) < BINS:
         return found
-    alone = tell_alone(column, raw.y, train, held_out, raw.task)
-    usual = np.bincount(raw.y[held_out]).max() / len(held_out) if raw.task == "classification" else 0.0
+    varied = [y for y in raw.y.reshape(len(raw.y), -1).T if np.ptp(y[held_out]) > 0]
+    if not varied:
+        return found
+    told = [_tell_one(column, y, raw.task, train, held_out) for y in varied]
+    return replace(found, alone=max(alone for alone, _ in told), leaks=any(leaks for _, leaks in told))
+
+
+def _tell_one(column: Column, y: Labels, task: str, train: Rows, held_out: Rows) -> tuple[float, bool]:
+    """Return how well a column alone tells a target `[N]`, and whether that is suspicious."""
+    if task == Task.MULTILABEL:
+        y, task = y.astype(np.int64), Task.CLASSIFICATION
+    alone = tell_alone(column, y, train, held_out, task)
+    usual = np.bincount(y[held_out]).max() / len(held_out) if task == Task.CLASSIFICATION else 0.0
     # Where nearly all rows are of one class, any column reaches such a share.
-    return replace(found, alone=alone, leaks=alone > usual and alone >= max(TELLS_ALL, (1.0 + usual) / 2))
+    return alone, alone > usual and alone >= max(TELLS_ALL, (1.0 + usual) / 2)
 
 
 def _describe(column: Column) -> ColumnProfile:

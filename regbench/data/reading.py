@@ -12,12 +12,14 @@ from typing import Any
 
 from regbench.errors import escape
 from regbench.formatting import count_noun, join_words
+from regbench.tasks import Task
 
 SHOWN = 4
 """Columns that a line names before it says how many more there are."""
 
 NOUNS = {"number": "number", "truth": "truth value", "date": "date", "duration": "duration", "category": "category"}
 PARTS = ("training", "validation", "test")
+TUPLES = ("outputs", "shape", "notes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +43,15 @@ class ColumnReading:
 class Reading:
     """How a source was read.
 
-    `rows` counts those of training, validation and test. `columns` are a table's, empty for arrays; `left_out` are
-    columns that are no features, with the reason. `shape` is that of a row as the network sees it. `notes` are
-    sentences on what was guessed.
+    `classes` is their number, `outputs` the names of several targets or of labels. `rows` counts those of training,
+    validation and test. `columns` are a table's, empty for arrays; `left_out` are columns that are no features, with
+    the reason. `shape` is that of a row as the network sees it. `notes` are sentences on what was guessed.
     """
 
     origin: str
     task: str
     classes: int
+    outputs: tuple[str, ...]
     rows: Mapping[str, int]
     columns: tuple[ColumnReading, ...]
     left_out: Mapping[str, str]
@@ -63,11 +66,15 @@ class Reading:
     def from_json(cls, values: Mapping[str, Any]) -> Reading:
         """Return the record that `to_json` described."""
         columns = tuple(ColumnReading(**column) for column in values["columns"])
-        return cls(**{**values, "columns": columns, "shape": tuple(values["shape"]), "notes": tuple(values["notes"])})
+        return cls(**{**values, "columns": columns, **{name: tuple(values[name]) for name in TUPLES}})
 
     def lines(self) -> tuple[str, str]:
         """Return two lines for the screen: task and rows; columns, what was filled in, and what was left out."""
-        task = f"{self.task}, {self.classes} classes" if self.classes else self.task
+        task = self.task
+        if self.classes:
+            task = f"{task}, {self.classes} classes"
+        elif self.outputs:
+            task = f"{task}, {count_noun(len(self.outputs), 'label' if task == Task.MULTILABEL else 'target')}"
         rows = join_words([f"{self.rows[part]} {part}" for part in PARTS])
         return f"{escape(self.origin)}: {task}; rows: {rows}", self._describe_inputs()
 

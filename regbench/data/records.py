@@ -20,7 +20,8 @@ Numbers: TypeAlias = NDArray[Any]
 """Numbers in whatever type a source has them: bytes of an image stay bytes until they are prepared."""
 
 Labels: TypeAlias = NDArray[Any]
-"""Class numbers (int64 `[N]`) for classification, targets (float64 `[N]`) for regression."""
+"""Class numbers (int64 `[N]`); numbers to predict (float64 `[N]`, or `[N, K]` where there are several); or 0 and 1 for
+each label of a multilabel task (float64 `[N, K]`)."""
 
 
 FREE, VAL, TEST = 0, 1, 2
@@ -81,7 +82,7 @@ class Raw:
     `roles` holds for each row the part that the source gives it: FREE (to be cut by the split), VAL or TEST; None: all
     are free. `weights` are the rows' weights, not negative; None: all equal.
     `groups` numbers the rows that must not be torn apart, `times` orders them; None: the source says neither.
-    `outputs` names the targets where there are several: y is then `[N, K]`.
+    `outputs` names the targets where there are several, and the labels of a multilabel task: y is then `[N, K]`.
     `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
     `left_out` are columns of the source's table that are not features, with the reason: the target, dropped ones.
     `aside` are columns among those that may say which rows belong together.
@@ -130,10 +131,11 @@ def last_rows_are_test(rows: int, tests: int) -> NDArray[np.int8] | None:
 class Split:
     """The data of one run.
 
-    `task` is "classification" or "regression"; `layout` is "table", "series" or "image" and tells what the axes of x
-    after the first are: `[D]`, `[C, L]` or `[C, H, W]`.
-    `classes` names the class numbers and is empty for regression; `features` names the columns of a table.
-    `target_mean` and `target_scale` undo a standardised target: raw = y * scale + mean; 0 and 1 where it is untouched.
+    `task` is "classification", "regression" or "multilabel"; `layout` is "table", "series" or "image" and tells what
+    the axes of x after the first are: `[D]`, `[C, L]` or `[C, H, W]`.
+    `classes` names the class numbers of a classification, else it is empty; `features` names the columns of a table.
+    `target_mean` and `target_scale` undo the standardising of each number to predict: raw = y * scale + mean; 0 and 1
+    where it is untouched, empty where no numbers are predicted.
     `checksum` is the sha256 of everything above, in hex: equal sums are equal data. `rows_checksum` is that of the
     source's rows, equal for all cuts of them.
     `preprocessing` made the arrays from the source's rows, and `reading` says how these were read.
@@ -146,8 +148,8 @@ class Split:
     test: Part
     classes: tuple[str, ...]
     features: tuple[str, ...]
-    target_scale: float
-    target_mean: float
+    target_scale: tuple[float, ...]
+    target_mean: tuple[float, ...]
     checksum: str
     preprocessing: Preprocessing
     reading: Reading

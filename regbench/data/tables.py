@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regbench.config.fields import choice, flag, text, texts
-from regbench.data.columns import read_column, read_target, refuse_stray_texts
+from regbench.config.fields import choice, flag, text, text_or_texts, texts
+from regbench.data.columns import read_column
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
 from regbench.data.records import FREE, TEST, VAL, Raw
-from regbench.data.row_keys import append_parts, read_row_keys
-from regbench.data.targets import TASKS, encode_target
+from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
+from regbench.data.table_targets import read_targets
+from regbench.data.targets import TASKS
+from regbench.data.weights import read_weights
 from regbench.errors import ConfigError, escape, suggest
 
 if TYPE_CHECKING:
@@ -41,8 +43,14 @@ class Table(Dataset):
     path: str = text(REQUIRED, help="path of the file")
     test_path: str | None = text(None, optional=True, help="a second file of the same columns: its rows are the test")
     val_path: str | None = text(None, optional=True, help="a file of the same columns: its rows are for validation")
-    target: str = text(REQUIRED, help="name of the column to predict")
+    target: str | tuple[str, ...] = text_or_texts(
+        REQUIRED, help="name of the column to predict; several are numbers, or 0 and 1 for labels"
+    )
     task: str = choice(*TASKS, help="infer: texts, and whole numbers with few values, are classes")
+    target_separator: str | None = text(
+        None, optional=True, help="multilabel: what separates labels in a target of texts, such as ';'"
+    )
+    weight: str | None = text(None, optional=True, help="column that says how much each row counts; null: all the same")
     drop: tuple[str, ...] = texts((), help="columns to leave out, such as row numbers and names")
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
@@ -76,6 +84,16 @@ class Table(Dataset):
         roles = np.repeat(np.array([PARTS[name] for name in given], dtype=np.int8), [len(frame) for frame in frames])
         return dataclasses.replace(raw, roles=roles)
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the columns to predict."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns whose cells are texts even where all look like numbers: lists of labels."""
+        return self.targets if self.target_separator is not None else ()
+
     def convert(self, frame: pd.DataFrame) -> Raw:
         """Return the rows of a frame, target and features apart.
 
@@ -84,27 +102,16 @@ class Table(Dataset):
         """
         frame.columns = frame.columns.map(str)
         refuse_repeated(frame.columns, self.path)
-        for setting, names in (("target", (self.target,)), ("drop", self.drop)):
-            for name in names:
-                if name not in frame.columns:
-                    raise ConfigError(
-                        f"dataset.{setting}={escape(name)}: no such column in {self.path}; "
-                        f"{suggest(name, frame.columns)}"
-                    )
-        if self.target in self.drop:
-            raise ConfigError(f"dataset.drop={escape(self.target)} is not allowed; it is the target")
         keys = read_row_keys(frame, self.split, self.drop, self.path)
-        if self.target in keys.left_out:
-            raise ConfigError(f"{keys.left_out[self.target]}={escape(self.target)} is not allowed; it is the target")
-        features = [name for name in frame.columns if name not in (self.target, *self.drop, *keys.left_out)]
+        left_out = self._list_left_out(frame, keys)
+        features = [name for name in frame.columns if name not in left_out]
         if not features:
-            raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.target!r}")
+            raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.targets[0]!r}")
         if len(frame) == 0:
             raise ConfigError(f"{self.path}: the table has no rows")
-        where = f"{self.path}: column {self.target!r}"
-        if self.task != "classification":
-            refuse_stray_texts(frame[self.target], where, "leave such rows out, or set dataset.task=classification")
-        task, y, classes = encode_target(read_target(frame[self.target], where), self.task, where)
+        task, y, classes, outputs, notes = read_targets(
+            frame[list(self.targets)], self.task, self.target_separator, self.path
+        )
         return Raw(
             origin=self.path,
             task=task,
@@ -112,14 +119,40 @@ class Table(Dataset):
             x=tuple(read_column(frame[name], f"{self.path}: column {name!r}") for name in features),
             y=y,
             classes=classes,
+            weights=None if self.weight is None else read_weights(frame[self.weight], self.path),
+            outputs=outputs,
             standardize_target=self.standardize_target and task == "regression",
             groups=keys.groups,
             times=keys.times,
             roles=keys.roles,
-            left_out={self.target: "target", **dict.fromkeys(self.drop, "dataset.drop"), **keys.left_out},
+            left_out=left_out,
             aside=keys.aside,
-            notes=keys.notes,
+            notes=(*keys.notes, *notes),
         )
+
+    def _list_left_out(self, frame: pd.DataFrame, keys: RowKeys) -> dict[str, str]:
+        """Return the columns that are not features, each with the reason.
+
+        Raises:
+            ConfigError: there is no such column, or it is given two reasons.
+        """
+        left_out: dict[str, str] = {}
+        settings = (("target", self.targets), ("weight", () if self.weight is None else (self.weight,)))
+        for setting, names in (*settings, ("drop", self.drop)):
+            for name in names:
+                if name not in frame.columns:
+                    raise ConfigError(
+                        f"dataset.{setting}={escape(name)}: no such column in {self.path}; "
+                        f"{suggest(name, frame.columns)}"
+                    )
+                if left_out.get(name, setting) != setting:
+                    raise ConfigError(f"dataset.{setting}={escape(name)} is not allowed; it is the {left_out[name]}")
+                left_out[name] = setting
+        for name, setting in keys.left_out.items():
+            if left_out.get(name, "drop") != "drop":
+                raise ConfigError(f"{setting}={escape(name)} is not allowed; it is the {left_out[name]}")
+        named = {name: "dataset.drop" if reason == "drop" else reason for name, reason in left_out.items()}
+        return {**named, **keys.left_out}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +161,7 @@ class Csv(Table):
 
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
         """Return the rows of a text table."""
-        return parse_csv(content, path)
+        return parse_csv(content, path, self.text_columns)
 
 
 @dataclass(frozen=True, kw_only=True)

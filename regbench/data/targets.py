@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from regbench.data.records import Labels
 from regbench.errors import ConfigError
+from regbench.tasks import Task
 
 MOST_CLASSES, MOST_PER_ROW = 20, 0.05
-TASKS = ("infer", "classification", "regression")
+TASKS = ("infer", *Task)
 
 
 def infer_task(values: NDArray[Any]) -> str:
@@ -42,6 +43,10 @@ def encode_target(values: NDArray[Any], task: str, where: str) -> tuple[str, Lab
         row = int(np.flatnonzero(~np.isfinite(values))[0]) + 1
         raise ConfigError(f"{where}, row {row}: the target is {values[row - 1]}; it must be a finite number")
     task = infer_task(values) if task == "infer" else task
+    if task == Task.MULTILABEL:
+        raise ConfigError(
+            f"{where}: dataset.task=multilabel is not allowed; it takes a column of 0 and 1 for each label"
+        )
     if task == "classification":
         names, numbers = np.unique(values, return_inverse=True)
         return task, numbers.astype(np.int64).reshape(-1), tuple(_name(name) for name in names)

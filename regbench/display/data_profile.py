@@ -31,9 +31,11 @@ def print_profile(profile: Profile, command: str) -> None:
         for line in _count_hidden(len(profile.columns) - MOST_COLUMNS, "the columns"):
             console.print(line)
     console.print()
-    console.print(_tabulate_classes(profile.classes) if profile.classes else _tabulate_target(profile))
-    for line in _count_hidden(len(profile.classes) - MOST_CLASSES, "the classes"):
-        console.print(line)
+    named = _tabulate(profile.targets[:MOST_CLASSES], "target")
+    console.print(_tabulate_classes(profile.classes) if profile.classes else named)
+    for found, noun in ((profile.classes, "classes"), (profile.targets, "targets")):
+        for line in _count_hidden(len(found) - MOST_CLASSES, f"the {noun}"):
+            console.print(line)
     console.print()
     for line in (*(f"note: {note}" for note in profile.reading.notes), *list_suspicions(profile)):
         console.print(line, soft_wrap=True)
@@ -78,10 +80,6 @@ def _tabulate(columns: Sequence[ColumnProfile], title: str) -> Table:
         cells = (str(column.missing), str(column.distinct), alone, draw_bars(column.histogram), _describe_range(column))
         table.add_row(_shorten(column.name), column.kind, *cells)
     return table
-
-
-def _tabulate_target(profile: Profile) -> Table:
-    return _tabulate([profile.target] if profile.target else [], "target")
 
 
 def _tabulate_classes(classes: Sequence[tuple[str, int]]) -> Table:

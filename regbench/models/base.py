@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class DataShape:
     """Facts about the data that a model may ask.
 
-    `task` is classification or regression; `layout` is table (rows `[D]`), series (`[C, L]`) or image (`[C, H, W]`).
-    `shape` is the shape of one row and `outputs` the number of classes, or 1.
+    `task` is classification, regression or multilabel; `layout` is table (rows `[D]`), series (`[C, L]`) or image
+    (`[C, H, W]`).
+    `shape` is the shape of one row and `outputs` the number of classes, labels or numbers to predict.
     `inputs` are the training inputs `[N, *shape]`, for models with a part that is fitted to them before training.
     """
 

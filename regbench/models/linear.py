@@ -15,7 +15,7 @@ from regbench.models.network import Network
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Model):
-    """Linear regression or, with its softmax in the loss, multinomial logistic regression: x W^T + b.
+    """Linear regression or, with the softmax or sigmoid in the loss, logistic regression: x W^T + b.
 
     Fits every layout; series and images are flattened. The loss is convex, so training may start at zero.
     """

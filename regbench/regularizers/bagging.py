@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.config.fields import choice, integer
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
+from regbench.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,8 @@ class Bagging(Regularizer):
     c multiplies the rows' weights, so all members see every row but learn from about 63 % of them. A batch's loss is
     the weighted mean of its rows: in batches of very few rows, counts partly cancel. p_m `[M, N, C]` are probabilities
     (or predictions: `mean` only); C is the number of classes. The pseudo-vote of 1/C for every class keeps the loss of
-    a unanimous error finite, at log(C (M + 1)). Members have their own initial weights, batches and random numbers;
+    a unanimous error finite, at log(C (M + 1)). Each label of a multilabel task is combined by itself, as a choice
+    between C = 2. Members have their own initial weights, batches and random numbers;
     with `smote`, each has its own synthetic rows, which its bootstrap draws from too. M = 1 is off: a single network
     on all rows.
 
@@ -51,8 +54,8 @@ class Bagging(Regularizer):
         """Refuse votes on numbers, and batches of one row, whose weight cancels out of the mean."""
         if self.members > 1 and facts.batch_size == 1:
             raise refuse("bagging", "needs batches of at least 2 rows, and schedule.batch_size=1")
-        if self.combination == "vote" and facts.task != "classification":
-            raise refuse("bagging", "combination=vote needs classification; it takes mean for a predicted number")
+        if self.combination == "vote" and facts.task == Task.REGRESSION:
+            raise refuse("bagging", "combination=vote needs classes or labels; it takes mean for a predicted number")
 
     def training_data(self, rows: Rows, ctx: Context) -> Rows:
         """Return the rows with their weights multiplied by this member's counts."""
@@ -61,10 +64,20 @@ class Bagging(Regularizer):
         return rows._replace(weight=rows.weight * self._counts(len(rows.weight), ctx.random).to(rows.weight.dtype))
 
     def combine(self, outputs: Tensor, facts: Facts) -> Tensor:
-        """Return the logarithm of the mean probability or of the smoothed shares of votes, or the mean number."""
-        if facts.task == "regression":
+        """Return the logarithm of the mean probability or of the smoothed shares of votes, or the mean number.
+
+        Labels, given as logits, are combined into logits.
+        """
+        if facts.task == Task.REGRESSION:
             return outputs.mean(0)
-        members, _, classes = outputs.shape
+        if facts.task == Task.MULTILABEL:
+            both = self._combine_classes(torch.stack([F.logsigmoid(-outputs), F.logsigmoid(outputs)], -1))
+            return both[..., 1] - both[..., 0]
+        return self._combine_classes(outputs)
+
+    def _combine_classes(self, outputs: Tensor) -> Tensor:
+        """Return the combined log-probabilities `[..., C]` of members' `[M, ..., C]`."""
+        members, classes = len(outputs), outputs.shape[-1]
         if self.combination == "mean":
             # Not the mean of probabilities and then its logarithm: a confident error would underflow to -inf.
             return torch.logsumexp(outputs, 0) - math.log(members)

@@ -191,7 +191,10 @@ class Regularizer:
         return h
 
     def combine(self, outputs: Tensor, facts: Facts) -> Tensor:
-        """Combine the log-probabilities (or predicted numbers) `[M, N, C]` of an ensemble into one, `[N, C]`."""
+        """Combine what the networks of an ensemble say `[M, N, C]` into one, `[N, C]`.
+
+        That are log-probabilities of classes, logits of labels, or predicted numbers.
+        """
         return outputs.mean(0)
 
 

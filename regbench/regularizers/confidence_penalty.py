@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.losses import log_probabilities
+from regbench.losses import entropies
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
+from regbench.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +23,9 @@ class ConfidencePenalty(Regularizer):
         hinge:  L + β max(0, Γ − H(p)),      H(p) = −Σ_k p_k log p_k
 
     p = softmax of the outputs `[B, N]`; H is in nats, between 0 and log N. β is `strength`, Γ is `threshold`: with
-    the hinge, a prediction whose entropy exceeds Γ pays nothing. Γ is not used by `plain`. β = 0 is off. The reported
-    losses of training and validation data are without the penalty.
+    the hinge, a prediction whose entropy exceeds Γ pays nothing. Γ is not used by `plain`. β = 0 is off. In a
+    multilabel task H is, as the loss is, a mean over labels: of −p log p − (1 − p) log(1 − p), between 0 and log 2.
+    The reported losses of training and validation data are without the penalty.
 
     With the sign the wrong way round, the technique rewards overconfidence; `plain` can make the objective negative.
 
@@ -37,8 +39,8 @@ class ConfidencePenalty(Regularizer):
 
     def check(self, facts: Facts) -> None:
         """Refuse regression, where predictions have no entropy."""
-        if facts.task != "classification":
-            raise refuse("confidence_penalty", "needs classification; a predicted number has no entropy")
+        if facts.task == Task.REGRESSION:
+            raise refuse("confidence_penalty", "needs classes or labels; a predicted number has no entropy")
 
     def idle(self, facts: Facts) -> str | None:
         """Return the reason where no entropy can be below the threshold."""
@@ -46,8 +48,7 @@ class ConfidencePenalty(Regularizer):
 
     def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
         """Return the losses `[B]` with the penalty."""
-        log_p = log_probabilities(outputs)
-        entropy = -(log_p.exp() * log_p).sum(-1)
+        entropy = entropies(ctx.facts.task, outputs)
         if self.form == "plain":
             return losses - entropy * self.strength
         return losses + F.relu(self.threshold - entropy) * self.strength

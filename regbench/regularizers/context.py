@@ -36,7 +36,7 @@ class Rows(NamedTuple):
     x: Tensor
     """Inputs `[B, *shape]`."""
     y: Tensor
-    """Soft targets `[B, C]` that sum to one (classification), or targets `[B, 1]` (regression)."""
+    """Targets `[B, C]`: soft classes that sum to one, numbers (regression), or a share in [0, 1] for each label."""
     weight: Tensor
     """Non-negative weight of each row in the loss, `[B]`."""
 
@@ -68,7 +68,7 @@ class Facts:
     layout: str
     shape: tuple[int, ...]
     class_counts: tuple[int, ...]
-    """Training rows of each class; empty for regression."""
+    """Training rows of each class; empty where there are no classes."""
     nonnegative: bool
     """Whether every training input is >= 0."""
     rows: int
@@ -77,6 +77,10 @@ class Facts:
     categories: tuple[tuple[int, int], ...] = ()
     """Ranges `(first, end)` of a table's columns that say one thing together: the levels of a category, or a truth
     value. What lies between two of their values means nothing."""
+    outputs: tuple[str, ...] = ()
+    """Names of the labels, or of several numbers to predict; empty for a single target."""
+    weighted: bool = False
+    """Whether the data set weighs its rows; the mean weight of a network's training rows is then 1."""
 
 
 class Update(NamedTuple):

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
+from regbench.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,8 @@ class LabelSmoothing(Regularizer):
 
     y `[B, N]` are targets that sum to one, one-hot or soft, and N is the number of classes; for a one-hot y, `others`
     leaves exactly 1 − ε to the label. The two forms are often mistaken for each other: `others` with ε equals
-    `uniform` with ε · N / (N − 1), that is twice the smoothing for two classes. ε lies in [0, 1); 0 is off.
+    `uniform` with ε · N / (N − 1), that is twice the smoothing for two classes. Each label of a multilabel task is a
+    choice between two, holds or not, so that N is 2 whatever the number of labels. ε lies in [0, 1); 0 is off.
     Validation and test losses use the hard labels.
 
     Source: Szegedy et al. (2016), section 7.
@@ -31,12 +33,12 @@ class LabelSmoothing(Regularizer):
 
     def check(self, facts: Facts) -> None:
         """Refuse regression, and fewer than two classes."""
-        if facts.task != "classification" or len(facts.class_counts) < 2:
-            raise refuse("label_smoothing", "needs classification with at least two classes")
+        if facts.task == Task.REGRESSION or (facts.task == Task.CLASSIFICATION and len(facts.class_counts) < 2):
+            raise refuse("label_smoothing", "needs classification with at least two classes, or multilabel")
 
     def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the batch with smoothed targets."""
-        classes = batch.y.shape[-1]
+        classes = 2 if ctx.facts.task == Task.MULTILABEL else batch.y.shape[-1]
         if self.form == "uniform":
             moved = self.epsilon * (1.0 / classes)
         else:

@@ -19,7 +19,7 @@ class Mixup(Regularizer):
         x̃_i = λ x_i + (1 − λ) x_j,   ỹ_i = λ y_i + (1 − λ) y_j,   λ ~ Beta(α, α),   j a random partner
 
     Partners are a random permutation of the batch, so a row may meet itself. λ is drawn for each row (`per: row`) or
-    once for the batch (`per: batch`, the paper's code). Targets may be classes (soft, `[B, C]`) or numbers `[B, 1]`.
+    once for the batch (`per: batch`, the paper's code). Targets `[B, C]` may be classes (soft), labels or numbers.
     A row of weight w counts like w equal rows, hence the mixed row weighs w_i · w_j: rows left out of a bootstrap
     sample stay out. α = 0 is off: λ = 1. `lambda` is the mean λ of the batch.
 

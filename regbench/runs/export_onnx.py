@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import onnxruntime
 
 METADATA = "regbench"
-"""Name of the metadata of an exported model: JSON with its inputs, classes and task."""
+"""Name of the metadata of an exported model: JSON with its inputs, task, classes and targets."""
 
 CHECKED_ROWS = (1, 200)
 TRACED_ROWS = 3
@@ -134,8 +134,10 @@ def _silenced() -> Iterator[None]:
 def _compare(model: TrainedModel, raw: Columns | Floats, found: np.ndarray) -> float:
     """Return the largest difference between onnxruntime's predictions and the model's own."""
     expected = model.finish(model.evaluate_rows(raw)).numpy()
-    if model.task == Task.CLASSIFICATION:
+    if model.task != Task.REGRESSION:
         return float(np.abs(found - expected).max())
-    fitted = model.preprocessing
-    centred = np.abs(expected - fitted.target_mean) / fitted.target_scale
-    return float((np.abs(found - expected) / fitted.target_scale / np.maximum(centred, 1.0)).max())
+    mean, scale = (np.array(values) for values in (model.preprocessing.target_mean, model.preprocessing.target_scale))
+    shape = (len(expected), len(scale))
+    found, expected = found.reshape(shape), expected.reshape(shape)
+    centred = np.abs(expected - mean) / scale
+    return float((np.abs(found - expected) / scale / np.maximum(centred, 1.0)).max())

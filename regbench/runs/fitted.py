@@ -24,7 +24,7 @@ from regbench.store.sealed_json import read_sealed, seal
 if TYPE_CHECKING:
     from regbench.regularizers.base import Facts
 
-SCHEMA = 1
+SCHEMA = 2
 DERIVED = {"sites", "categories"}
 """Facts that are not stored."""
 

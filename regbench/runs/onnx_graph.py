@@ -32,7 +32,7 @@ class Graph(nn.Module):
 
     Inputs, of N rows: `rows` float64 `[N, *shape]` for arrays; for a table `numbers` float64 `[N, columns]`, NaN where
     a value is missing, and `categories` int64 `[N, columns]`, numbers of levels. Output: probabilities `[N, C]`, or
-    numbers `[N]` in the target's own unit, float64.
+    numbers in the target's own unit, float64 `[N]`, or `[N, K]` for several targets.
     """
 
     def __init__(self, model: TrainedModel) -> None:
@@ -127,7 +127,7 @@ def draw_rows(fitted: Preprocessing, count: int) -> Columns | Floats:
 
 
 def describe_inputs(fitted: Preprocessing) -> dict[str, Any]:
-    """Return what a person who feeds the graph must know: order, kind and levels of columns, classes, units."""
+    """Return what a person who feeds the graph must know: order, kind and levels of columns, names of outputs."""
     if fitted.takes_arrays:
         inputs: dict[str, Any] = {ROWS: {"shape": list(fitted.shape), "columns": list(fitted.features)}}
     else:
@@ -140,4 +140,4 @@ def describe_inputs(fitted: Preprocessing) -> dict[str, Any]:
                 for c in categories
             ],
         }
-    return {"task": fitted.task, "inputs": inputs, "classes": list(fitted.classes)}
+    return {"task": fitted.task, "inputs": inputs, "classes": list(fitted.classes), "targets": list(fitted.outputs)}

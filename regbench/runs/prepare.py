@@ -109,7 +109,7 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
             f"schedule.stop={stop.name} needs validation rows, but this data set has none; "
             "take schedule/stop=none or dataset.split.val in (0, 1)"
         )
-    shape = DataShape(split.task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
+    shape = DataShape(split.task, split.layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
     network = records.model.build(shape)
     facts = collect_facts(split, network, records.schedule)
     spec = make_spec(network, records.regularizers, records.schedule, facts)

@@ -28,15 +28,15 @@ def rebuild_spec(records: Records, fitted: Fitted) -> TrainingSpec:
     Raises:
         ConfigError: model or regularizers do not fit what was stored.
     """
-    shape = fitted.preprocessing.shape
+    preprocessing = fitted.preprocessing
+    shape = preprocessing.shape
     inputs = np.empty((0, *shape)) if fitted.inputs is None else fitted.inputs
-    outputs = len(fitted.preprocessing.classes) or 1
-    data = DataShape(fitted.preprocessing.task, fitted.preprocessing.layout, shape, outputs, inputs)
+    data = DataShape(preprocessing.task, preprocessing.layout, shape, preprocessing.width, inputs)
     network = records.model.build(data)
     facts = Facts(
-        **{**fitted.facts, "task": Task(fitted.preprocessing.task)},
+        **{**fitted.facts, "task": Task(preprocessing.task)},
         sites=network.sites,
-        categories=fitted.preprocessing.categories,
+        categories=preprocessing.categories,
     )
     return make_spec(network, records.regularizers, records.schedule, facts)
 

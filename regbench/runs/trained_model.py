@@ -37,10 +37,11 @@ class PredictionWarning(UserWarning):
 class TrainedModel(nn.Module):
     """The best network of a run, or its ensemble, with the preprocessing that was fitted to its training rows.
 
-    Called with raw rows it returns probabilities `[N, C]`, or numbers `[N]` in the target's own unit (float64). It
-    computes as the run's own evaluation did, whether in training mode or not: dropout and noise are off, norms use
-    their running statistics, an ensemble's members are combined. Parameters and buffers have the names of
-    `best.safetensors`, an ensemble's with an axis of its members in front; gradients are off until they are asked for.
+    Called with raw rows it returns probabilities `[N, C]` of classes or labels, or numbers in the target's own unit
+    (float64): `[N]`, or `[N, K]` for several targets. It computes as the run's own evaluation did, whether in training
+    mode or not: dropout and noise are off, norms use their running statistics, an ensemble's members are combined.
+    Parameters and buffers have the names of `best.safetensors`, an ensemble's with an axis of its members in front;
+    gradients are off until they are asked for.
     """
 
     def __init__(self, spec: TrainingSpec, preprocessing: Preprocessing, weights: Mapping[str, Tensor]) -> None:
@@ -54,13 +55,18 @@ class TrainedModel(nn.Module):
 
     @property
     def task(self) -> str:
-        """`classification` or `regression`."""
+        """`classification`, `regression` or `multilabel`."""
         return self.preprocessing.task
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of the probabilities; empty for a regression."""
+        """Names of the classes, in the order of the probabilities; empty for other tasks."""
         return self.preprocessing.classes
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the labels, or of several numbers that are predicted, in order; empty for a single target."""
+        return self.preprocessing.outputs
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -68,7 +74,7 @@ class TrainedModel(nn.Module):
         return tuple(column.name for column in self.preprocessing.columns)
 
     def forward(self, rows: RawRows) -> Tensor:
-        """Return probabilities `[N, C]`, or numbers `[N]` in the target's own unit.
+        """Return probabilities `[N, C]`, or numbers `[N]` or `[N, K]` in the targets' own units.
 
         Raises:
             ConfigError: the rows are not like those of training; the line names column, row and cell.
@@ -76,9 +82,11 @@ class TrainedModel(nn.Module):
         return self.finish(self.outputs(rows))
 
     def predict(self, rows: RawRows, where: str = "rows") -> pd.DataFrame:
-        """Return a table with one row for each row: `class` and `probability_<class>`, or `prediction`.
+        """Return a table with one row for each row.
 
-        Its index is that of the rows, so that it can be joined to them. Names of classes are texts.
+        Its columns are `class` and `probability_<class>`; `prediction`, or `prediction_<target>` for several targets;
+        for labels `prediction_<label>`, 1 where the probability is above 0.5, and `probability_<label>`. Its index is
+        that of the rows, so that it can be joined to them. Names of classes are texts.
 
         Args:
             rows: as for a call.
@@ -92,14 +100,19 @@ class TrainedModel(nn.Module):
         with torch.no_grad():
             values = self.finish(self.outputs(rows, where)).cpu().numpy()
         index = rows.index if isinstance(rows, pd.DataFrame) else None
+        predictions = [f"prediction_{name}" for name in self.targets]
         if self.task == Task.REGRESSION:
-            return pd.DataFrame({"prediction": values}, index=index)
-        table = pd.DataFrame(values, columns=[f"probability_{name}" for name in self.classes], index=index)
-        table.insert(0, "class", np.array(self.classes)[values.argmax(1)])
-        return table
+            return pd.DataFrame(values, columns=predictions or ["prediction"], index=index)
+        names = self.classes or self.targets
+        table = pd.DataFrame(values, columns=[f"probability_{name}" for name in names], index=index)
+        if self.task == Task.CLASSIFICATION:
+            table.insert(0, "class", np.array(self.classes)[values.argmax(1)])
+            return table
+        held = pd.DataFrame((values > 0.5).astype(np.int64), columns=predictions, index=index)
+        return pd.concat([held, table], axis=1)
 
     def outputs(self, rows: RawRows, where: str = "rows") -> Tensor:
-        """Return what evaluation measures, `[N, C]`: log-probabilities, or standardised numbers.
+        """Return what evaluation measures, `[N, C]`: log-probabilities, logits of labels, or standardised numbers.
 
         Raises:
             ConfigError: the rows are not like those of training.
@@ -115,10 +128,15 @@ class TrainedModel(nn.Module):
         return log_probabilities(outputs) if self.task == Task.CLASSIFICATION else outputs
 
     def finish(self, outputs: Tensor) -> Tensor:
-        """Return probabilities, or numbers `[N]` in the target's own unit, from what `outputs` returns."""
+        """Return probabilities, or numbers in the targets' own units, from what `outputs` returns."""
         if self.task == Task.CLASSIFICATION:
             return outputs.exp()
-        return outputs[:, 0].to(torch.float64) * self.preprocessing.target_scale + self.preprocessing.target_mean
+        if self.task == Task.MULTILABEL:
+            return outputs.sigmoid()
+        fitted = self.preprocessing
+        mean, scale = (torch.tensor(v, dtype=torch.float64) for v in (fitted.target_mean, fitted.target_scale))
+        numbers = outputs.to(torch.float64) * scale + mean
+        return numbers if self.targets else numbers[:, 0]
 
     def read(self, rows: RawRows, where: str) -> Columns | Floats:
         """Return raw rows as columns or as an array, and warn of names that no training row had."""
@@ -147,7 +165,7 @@ class TrainedModel(nn.Module):
     def extra_repr(self) -> str:
         """Say what goes in and what comes out."""
         rows = f"{len(self.features)} columns" if self.features else f"rows {self.preprocessing.shape}"
-        return f"{rows} -> {', '.join(self.classes) or 'a number'}"
+        return f"{rows} -> {', '.join(self.classes or self.targets) or 'a number'}"
 
 
 def _register(module: nn.Module, name: str, tensor: Tensor, *, trained: bool) -> None:

@@ -26,18 +26,32 @@ FEWEST_ROWS = 16
 def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor:
     """Return loss and metric of every run on consecutive parts of the rows, `[R, parts, 2]`.
 
-    `ends` are the ends of the parts. An ensemble's members are combined first.
+    `ends` are the ends of the parts. An ensemble's members are combined first. Rows count as much as they weigh.
     """
+    weight = data.weight if networks.spec.facts.weighted else None
     losses, metrics = score(networks.spec.facts.task, predict(networks, data.x), data)
     figures, start = [], 0
     for end in ends:
-        figures.append(torch.stack([losses[:, start:end].mean(1), metrics[:, start:end].mean(1)], -1))
+        own = None if weight is None else weight[start:end]
+        figures.append(torch.stack([average(losses[:, start:end], own), average(metrics[:, start:end], own)], -1))
         start = end
     return torch.stack(figures, 1)
 
 
+def measure_outputs(networks: Networks, data: Labelled) -> Tensor:
+    """Return the metric of every run for each number or label by itself, `[R, C]`."""
+    scores = score_outputs(networks.spec.facts.task, predict(networks, data.x), data)
+    weight = data.weight if networks.spec.facts.weighted else None
+    return torch.stack([average(own, weight) for own in scores.unbind(-1)], -1)
+
+
+def average(values: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean `[R]` of values `[R, N]` of rows, which count as much as they weigh `[N]`; None: all the same."""
+    return values.mean(1) if weight is None else (values * weight).sum(1) / weight.sum()
+
+
 def predict(networks: Networks, x: Tensor) -> Tensor:
-    """Return logits or predictions of every run, `[R, N, C]`."""
+    """Return logits (of classes or labels) or predicted numbers of every run, `[R, N, C]`."""
     spec, members = networks.spec, networks.members
     widest = max(math.prod(site.shape) for site in spec.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
@@ -51,18 +65,27 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
 
 
 def score(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
-    """Return the loss and the metric of every row, both `[R, N]`: correct or not, or the squared error.
+    """Return the loss and the metric of every row, both `[R, N]`.
 
-    Both are NaN where the outputs are: argmax would make such a network right about its first class, and best so far.
+    The metric is whether the class is right, the share of labels that are, or the mean squared error of the numbers in
+    their own units. Both are NaN where the outputs are: argmax would make such a network right about its first class,
+    and best so far.
     """
-    if task == Task.REGRESSION:
-        losses = row_losses(task, outputs, data.y)
-        return losses, losses * data.error_scale
+    if task != Task.CLASSIFICATION:
+        return row_losses(task, outputs, data.y), score_outputs(task, outputs, data).mean(-1)
     labels = data.y.argmax(-1)
     chosen = labels.expand(len(outputs), -1).unsqueeze(-1)
     losses = -log_probabilities(outputs).gather(-1, chosen).squeeze(-1)
     predicted = outputs.max(-1).indices  # argmax, in a quarter of its time
     return losses, torch.where(losses.isnan(), losses, (predicted == labels).to(losses.dtype))
+
+
+def score_outputs(task: Task, outputs: Tensor, data: Labelled) -> Tensor:
+    """Return the squared error of each number in its own unit, or whether each label is right, `[R, N, C]`."""
+    if task == Task.REGRESSION:
+        return (outputs - data.y).square() * data.error_scale
+    right = (outputs.sigmoid() > 0.5) == (data.y > 0.5)
+    return torch.where(outputs.isnan(), outputs, right.to(outputs.dtype))
 
 
 def compute_outputs(networks: Networks, x: Tensor) -> Tensor:

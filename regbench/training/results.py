@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from regbench.metrics import LOSS
-from regbench.training.evaluation import measure_parts
+from regbench.training.evaluation import measure_outputs, measure_parts
 from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 from regbench.training.tracking import Ending, Track
@@ -21,6 +21,7 @@ def describe_results(
     """Return the content of result.json for each run: its best weights restored, evaluated again, and its last."""
     spec = best.spec
     at_best, at_last = measure_all(best, data), measure_all(last, data)
+    by_output = [measure_outputs(best, part) for part in data.parts] if spec.facts.outputs else []
     return [
         {
             "status": ending.state.value,
@@ -31,6 +32,7 @@ def describe_results(
             "best": _figures(spec, at_best[place]),
             "last": _figures(spec, at_last[place]),
             "rows": _count_rows(data),
+            **_name_outputs(spec, [part[place] for part in by_output]),
             "parameters": best.layout.total * spec.ensemble_size,
             "seconds": track.seconds,
             "effects": {name: _effects(name, track) for name in spec.regularizers},
@@ -46,6 +48,20 @@ def measure_all(networks: Networks, data: TrainingSet) -> Tensor:
     them may be rounded otherwise.
     """
     return torch.cat([measure_parts(networks, part, [len(part.x)]) for part in data.parts], 1)
+
+
+def _name_outputs(spec: TrainingSpec, parts: Sequence[Tensor]) -> dict[str, object]:
+    """Return the metric at the best epoch of each of several numbers or labels, by name and part; `parts` `[C]`."""
+    if not parts:
+        return {}
+    names = ("train", "val", "test") if len(parts) == 3 else ("train", "test")
+    table = torch.stack(list(parts), 1).tolist()
+    return {
+        "targets": {
+            output: {part: {spec.metric.name: value} for part, value in zip(names, values, strict=True)}
+            for output, values in zip(spec.facts.outputs, table, strict=True)
+        }
+    }
 
 
 def _figures(spec: TrainingSpec, parts: Tensor) -> dict[str, dict[str, float] | None]:

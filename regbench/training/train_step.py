@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from regbench.losses import row_losses
-from regbench.regularizers.base import Gradient, Moment, Params, Rows
+from regbench.regularizers.base import Facts, Gradient, Moment, Params, Rows
 from regbench.training.contexts import Contexts, Run
 from regbench.training.gradients import StepReport, differentiate, differentiate_under_vmap
 from regbench.training.passes import Passes
@@ -74,7 +74,7 @@ def objective_of(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> t
     losses = row_losses(spec.facts.task, outputs, batch.y)  # [B]
     for name, regularizer in stages["row_loss"]:
         losses = regularizer.row_loss(losses, outputs, batch, contexts.at(name, "row_loss", forward=passes.forward))
-    loss = (losses * batch.weight).sum() / batch.weight.sum().clamp_min(TINY)  # 0-d
+    loss = mean_loss(losses, batch.weight, spec.facts)  # 0-d
     objective = loss
     for name, regularizer in stages["batch_loss"]:
         objective = regularizer.batch_loss(objective, contexts.at(name, "batch_loss"))
@@ -86,6 +86,17 @@ def objective_of(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> t
         penalties[name] = penalties[name] + penalty if name in penalties else penalty
     total = sum(penalties.values(), objective)  # 0-d
     return total, StepReport(total, loss, penalties, contexts.effects(), buffers)
+
+
+def mean_loss(losses: Tensor, weight: Tensor, facts: Facts) -> Tensor:
+    """Return the loss of a batch, 0-d, given losses and weights of its rows, `[B]` each.
+
+    Weights that the data set gives have mean 1 over the training rows: their batch is divided by its number of rows, so
+    that batches average to the loss of all rows. Divided by the sum of its weights, a heavy row would count the less
+    the smaller its batch, and alone no more than any other.
+    """
+    total = len(weight) if facts.weighted else weight.sum().clamp_min(TINY)
+    return (losses * weight).sum() / total
 
 
 def follow_rule(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> tuple[Params, StepReport]:

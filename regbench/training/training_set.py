@@ -29,7 +29,7 @@ START = Moment(epoch=0, step=0, update=0, last_of_epoch=False, updates=1)
 class Labelled(NamedTuple):
     """Rows to measure on: inputs `[N, *shape]`, targets `[N, C]`, weights `[N]` of the rows.
 
-    `error_scale` `[C]` is what one unit of squared error of each output counts in the target's own unit.
+    `error_scale` `[C]` is what one unit of squared error of each number to predict counts in its own unit; else `[0]`.
     """
 
     x: Tensor
@@ -97,8 +97,9 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
     """Turn a split into tensors of one type."""
     train, val, test = (_label(part, split, dtype) for part in (split.train, split.val, split.test))
     validation = [val] if len(val.x) > 0 else []
-    count = min(len(train.x), len(val.x)) or len(train.x)
-    subset = Randomness(0).at("watched training rows").permutation(len(train.x))[:count].sort().values
+    counting = train.weight.nonzero().squeeze(1)  # a subset in which every row weighs 0 has no mean
+    count = min(len(counting), len(val.x)) or len(counting)
+    subset = counting[Randomness(0).at("watched training rows").permutation(len(counting))[:count].sort().values]
     watched = [train._replace(x=train.x[subset], y=train.y[subset], weight=train.weight[subset]), *validation]
     return TrainingSet(
         rows=Rows(train.x, train.y, train.weight),
@@ -129,10 +130,12 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         shape=split.train.x.shape[1:],
         class_counts=tuple(counts),
         nonnegative=bool(split.train.x.min() >= 0),
+        weighted=split.train.weights is not None,
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,
         categories=split.preprocessing.categories,
+        outputs=split.preprocessing.outputs,
     )
 
 
@@ -175,14 +178,20 @@ class _Changed(NamedTuple):
 
 
 def _change(rows: Rows, seed: int, regularizers: Mapping[str, Regularizer], facts: Facts) -> _Changed:
-    """Let the regularizers of one network change its training set, each as those before it left it."""
+    """Let the regularizers of one network change its training set, each as those before it left it.
+
+    Where the data set weighs its rows, their mean weight stays 1.
+    """
     reasons: dict[str, str | None] = {}
+    given = rows.weight
     for name, regularizer in arrange(regularizers)["training_data"]:
         before = rows
         rows = regularizer.training_data(before, _context(seed, name, "training_data", len(before.weight), facts))
         reasons[name] = explain_idle(regularizer, _facts_of(before, facts))
         if rows is before and acts_on_rows_only(regularizer) and not is_off(regularizer):
             reasons[name] = reasons[name] or NO_ROW
+    if facts.weighted and rows.weight is not given and rows.weight.any():
+        rows = rows._replace(weight=rows.weight / rows.weight.mean())
     now = _facts_of(rows, facts) if reasons else facts
     for name, regularizer in regularizers.items():
         if name not in reasons:
@@ -239,15 +248,17 @@ def _gather(part: Tensor, chosen: Tensor, own: bool) -> Tensor:
 
 
 def _label(part: Part, split: Split, dtype: torch.dtype) -> Labelled:
-    """Return the rows of a part as tensors, classes as rows of 0 and 1."""
+    """Return the rows of a part as tensors, classes as rows of 0 and 1, a single number as a row of one."""
     x = torch.from_numpy(np.ascontiguousarray(part.x)).to(dtype)
     weight = torch.ones(len(x), dtype=dtype) if part.weights is None else torch.from_numpy(part.weights).to(dtype)
-    if split.task == Task.REGRESSION:
-        y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype).unsqueeze(1)
-    else:
+    if split.task == Task.CLASSIFICATION:
         labels = torch.from_numpy(np.ascontiguousarray(part.y, dtype=np.int64))
         y = torch.nn.functional.one_hot(labels, len(split.classes)).to(dtype)
-    return Labelled(x, y, weight, torch.full((y.shape[1],), split.target_scale**2, dtype=dtype))
+    else:
+        y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype)
+        y = y.unsqueeze(1) if y.ndim == 1 else y
+    scale = torch.tensor(split.target_scale, dtype=torch.float64).square().to(dtype)
+    return Labelled(x, y, weight, scale)
 
 
 def _join(parts: Sequence[Labelled]) -> Labelled:

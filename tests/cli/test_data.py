@@ -29,6 +29,19 @@ def test_a_table_is_described_and_the_command_to_type_is_named(regbench: Session
     assert list(Path().iterdir()) == []
 
 
+def test_several_targets_are_described_each_by_itself(regbench: Session, tmp_path: Path) -> None:
+    rows = [f"{row},{row * 37 % 101},{row * 2 + 1},{int(row > 50)},{row % 2}" for row in range(100)]
+    (tmp_path / "rows.csv").write_text("size,noise,price,large,odd\n" + "\n".join(rows) + "\n")
+    words = (str(tmp_path / "rows.csv"), "dataset.target=[large,odd]", "dataset.drop=[price]")
+    assert regbench("data", *words) == 0
+    assert "multilabel, 2 labels" in regbench.out
+    assert "note: task multilabel: inferred because the 2 targets are all 0 or 1" in regbench.out
+    assert "leak? size alone tells the target" in regbench.out
+    assert "leak? noise" not in regbench.out
+    table = regbench.out.partition("target ")[2]
+    assert [line.split()[:2] for line in table.splitlines()[2:4]] == [["large", "truth"], ["odd", "truth"]]
+
+
 def test_a_data_set_can_be_named_instead_of_a_file(regbench: Session) -> None:
     assert regbench("data", "dataset=iris", "dataset.split.seed=1") == 0
     assert "iris: classification, 3 classes" in regbench.out

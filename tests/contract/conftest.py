@@ -26,7 +26,7 @@ from regbench.training.fit import fit
 from regbench.training.spec import TrainingSpec, make_spec
 from regbench.training.training_set import TrainingSet, collect_facts, prepare, stack_rows
 
-READING = Reading(origin="here", task="", classes=0, rows={}, columns=(), left_out={}, shape=())
+READING = Reading(origin="here", task="", classes=0, outputs=(), rows={}, columns=(), left_out={}, shape=())
 """Rows that no source was read for."""
 
 
@@ -69,9 +69,12 @@ SHAPES: dict[str, tuple[int, ...]] = {
 COLOUR = CategoryColumn("colour", ("blue", "green", "red"), missing=False)
 MIXED = (*(NumberColumn(f"n{place}", "number", 0.0) for place in range(4)), COLOUR, NumberColumn("t", "truth", 0.0))
 
+TASKS = ("classification", "regression", "several numbers", "multilabel")
+"""Tasks that regularizers meet; several numbers are a regression too."""
+
 
 def make_split(layout: str = "table", task: str = "classification") -> Split:
-    """Return 110 rows of learnable, non-negative data in three classes, of different sizes unless asked otherwise."""
+    """Return 110 rows of learnable, non-negative data for one of `TASKS`, of unequal classes unless asked otherwise."""
     generator = np.random.default_rng(11)
     shape = SHAPES[layout]
     y = np.repeat([0, 1, 2], [50, 36, 24])
@@ -88,14 +91,26 @@ def make_split(layout: str = "table", task: str = "classification") -> Split:
         ordered = np.concatenate([np.flatnonzero(y == number)[:20] for number in range(3)])
         order = np.concatenate([ordered, np.setdiff1d(np.arange(110), ordered)])
         x, y = x[order], y[order]
-    target = y if task == "classification" else x.reshape(110, -1).sum(1) - 3.0
+    number = x.reshape(110, -1).sum(1) - 3.0
+    target = {
+        "classification": y,
+        "regression": number,
+        "several numbers": np.stack([number, x.reshape(110, -1)[:, 0]], 1),
+        "multilabel": np.stack([y == 0, y != 1, number > 0], 1).astype(np.float64),
+    }[task]
+    kind = "regression" if task == "several numbers" else task
     train = 60 if layout == "balanced" else 70
     parts = [Part(x[a:b], target[a:b]) for a, b in ((0, train), (train, 90), (90, 110))]
     classes = ("a", "b", "c") if task == "classification" else ()
-    kind = layout if layout in ("series", "image") else "table"
+    outputs = tuple("uvw"[: target.shape[1]]) if target.ndim == 2 else ()
+    numbers = len(outputs) or 1 if kind == "regression" else 0
+    place = layout if layout in ("series", "image") else "table"
     columns = MIXED if layout == "mixed" else ()
-    preprocessing = Preprocessing(task=task, layout=kind, shape=shape, classes=classes, columns=columns)
-    return Split(task, kind, *parts, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING, "0" * 64)
+    preprocessing = Preprocessing(
+        task=kind, layout=place, shape=shape, classes=classes, columns=columns, outputs=outputs
+    )
+    scales = (1.0,) * numbers, (0.0,) * numbers
+    return Split(kind, place, *parts, classes, (), *scales, "0" * 64, preprocessing, READING, "0" * 64)
 
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -112,7 +127,7 @@ def make_setting(
     split = make_split(layout, task)
     settings = {"epochs": 3, "batch_size": 16, "stop": {"name": "none"}, **schedule}
     built: Schedule = build_schedule(settings)
-    shape = DataShape(task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
+    shape = DataShape(split.task, split.layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
     network = build_model(MODELS[split.layout]).build(shape)
     spec = make_spec(network, regularizers, built, collect_facts(split, network, built))
     return spec, prepare(split, spec.dtype)

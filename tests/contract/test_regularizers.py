@@ -106,6 +106,37 @@ def test_every_variant_in_a_cohort_equals_it_alone(name: str, field: str, option
         assert together[place].result["best_epoch"] == alone.result["best_epoch"]
 
 
+def find_refusal(regularizers: dict[str, Regularizer], task: str) -> str | None:
+    """Return what regularizers say to a task that they do not take."""
+    try:
+        make_setting(regularizers, task=task)
+    except ConfigError as refusal:
+        return str(refusal)
+    return None
+
+
+@pytest.mark.parametrize("task", ["several numbers", "multilabel"])
+@pytest.mark.parametrize("name", NAMES)
+def test_it_takes_several_numbers_and_labels_or_says_what_it_needs(name: str, task: str) -> None:
+    members = [{name: regularizer} for regularizer in spread(registry.load(name), 2)]
+    refusal = find_refusal(members[0], task)
+    if refusal is not None:
+        assert re.fullmatch(rf"regularizer {name}: needs [^\n]+", refusal)
+        return
+    spec, data = make_setting(members[0], task=task, precision="float64", optimizer=DAMPED)
+    together = train(spec, data, members, [0, 1], [0.01, 0.02])
+    for place in range(2):
+        own = dataclasses.replace(spec, regularizers=members[place])
+        alone = train(own, data, [members[place]], [place], [0.01 * (place + 1)])[0]
+        torch.testing.assert_close(together[place].final["weights"], alone.final["weights"], rtol=1e-9, atol=1e-9)
+        assert together[place].result["status"] == "complete"
+    off, bare = {name: neutral(registry.load(name))}, make_setting({}, task=task)
+    absent = train(*bare, [{}], [3], [0.01])[0]
+    switched_off = train(*make_setting(off, task=task), [off], [3], [0.01])[0]
+    assert all(torch.equal(switched_off.best[k], tensor) for k, tensor in absent.best.items())
+    assert torch.equal(switched_off.final["weights"], absent.final["weights"])
+
+
 @pytest.mark.parametrize("layout", CONVOLUTIONAL)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cohort_of_convolutional_networks_equals_runs_alone(name: str, layout: str) -> None:

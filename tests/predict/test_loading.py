@@ -165,7 +165,7 @@ class TestFolders:
     def test_of_a_later_schema_are_refused(self, copy: Path) -> None:
         path = copy / "preprocessing.json"
         path.write_bytes(seal({**read_sealed(path), "schema": 99}))
-        assert "has schema version 99, this regbench has 1" in refusal(copy)
+        assert "has schema version 99, this regbench has 2" in refusal(copy)
 
     def test_with_a_changed_digit_are_refused(self, copy: Path) -> None:
         path = copy / "preprocessing.json"

@@ -71,7 +71,7 @@ def measure(run: Trained, outputs: Tensor, source: Source) -> dict[str, dict[str
         losses = -outputs.gather(1, torch.from_numpy(source.y)[:, None])[:, 0]
         metric, metrics = "accuracy", (outputs.argmax(1) == torch.from_numpy(source.y)).to(outputs.dtype)
     else:
-        mean, scale = run.preprocessing["target_mean"], run.preprocessing["target_scale"]
+        (mean,), (scale,) = run.preprocessing["target_mean"], run.preprocessing["target_scale"]
         y = torch.from_numpy((source.y - mean) / scale).to(outputs.dtype)
         losses = (outputs[:, 0] - y).square()
         metric, metrics = "mse", losses * scale**2

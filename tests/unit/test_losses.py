@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from regbench.losses import log_probabilities, row_losses
+from regbench.losses import entropies, log_probabilities, row_losses
 from regbench.models.layers import convolve_series
 from regbench.randomness import Randomness
 
@@ -30,6 +30,29 @@ def test_tiny_losses_keep_their_digits(margin: float) -> None:
     target = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
     expected = torch.log1p(torch.exp(torch.tensor([-margin], dtype=torch.float64)))
     torch.testing.assert_close(row_losses("classification", logits, target), expected, rtol=1e-9, atol=0.0)
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 300.0])
+def test_the_loss_of_labels_is_torchs_mean_over_them(scale: float) -> None:
+    logits = scale * Randomness(1).normal((5, 17, 4), torch.float64)
+    targets = Randomness(2).uniform((5, 17, 4), torch.float64)
+    expected = F.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(-1)
+    torch.testing.assert_close(row_losses("multilabel", logits, targets), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("margin", [10.0, 30.0, 300.0])
+def test_tiny_losses_of_labels_keep_their_digits(margin: float) -> None:
+    logits = torch.tensor([[margin, -margin]], dtype=torch.float64)
+    expected = torch.log1p(torch.exp(torch.tensor([-margin], dtype=torch.float64)))
+    found = row_losses("multilabel", logits, torch.tensor([[1.0, 0.0]], dtype=torch.float64))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0.0)
+
+
+def test_entropies_are_those_of_torchs_distributions() -> None:
+    logits = 3.0 * Randomness(1).normal((17, 4), torch.float64)
+    classes, labels = torch.distributions.Categorical(logits=logits), torch.distributions.Bernoulli(logits=logits)
+    torch.testing.assert_close(entropies("classification", logits), classes.entropy(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(entropies("multilabel", logits), labels.entropy().mean(-1), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from regbench.config import fields
-from regbench.config.containers import ListOf, MappingOf, Nested, Settings, accept, declared, defaults_of
+from regbench.config.containers import ListOf, MappingOf, Nested, OneOrSeveral, Settings, accept, declared, defaults_of
 from regbench.config.fields import build, hyper_fields, hyper_names
 from regbench.config.kinds import Kind, Range, Real, Text, Whole
 from regbench.errors import ConfigError
@@ -105,6 +105,16 @@ def test_mistakes_are_refused_at_their_place(values: dict[str, object], message:
     assert "\n" not in str(caught.value)
 
 
+def test_one_value_and_a_list_of_one_are_the_same() -> None:
+    kind = OneOrSeveral(item=Text())
+    assert kind.check("abc", "target") == kind.check(["abc"], "target") == "abc"
+    assert kind.check(["a", "b"], "target") == ("a", "b")
+    assert (kind.read_name(3), kind.read_name([3, "a"]), kind.read_name("abc")) == ("3", ["3", "a"], "abc")
+    for value in ([], ["a", "a"], {"a": 1}, 3, None, ["a", 3]):
+        with pytest.raises(ConfigError, match=r"^target(\[1\])?=.* is not allowed; it takes a text"):
+            kind.check(value, "target")
+
+
 def test_keys_at_the_top_have_no_path() -> None:
     with pytest.raises(ConfigError, match=r"^seed=-1 is not allowed"):
         accept(Inner, {"seed": -1})
@@ -117,6 +127,7 @@ def test_keys_at_the_top_have_no_path() -> None:
     [
         (ListOf(item=Whole(range=Range(low=1))), "a list of whole numbers in [1, inf)"),
         (ListOf(item=Text()), "a list of texts"),
+        (OneOrSeveral(item=Text()), "a text, or a list of different texts"),
         (MappingOf(item=Real()), "a mapping of names to numbers"),
         (Settings(), "a mapping"),
         (Nested(inner=Inner()), "a mapping"),

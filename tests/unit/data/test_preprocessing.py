@@ -116,8 +116,9 @@ def test_stored_as_json_the_record_is_equal_to_the_last_bit(
         ignored=("y",),
         mean=tuple(mean),
         deviation=tuple(abs(value) for value in mean),
-        target_mean=target,
-        target_scale=abs(target) + 1.0,
+        outputs=("u", "v"),
+        target_mean=(target, 0.0),
+        target_scale=(abs(target) + 1.0, 1.0),
     )
     again = json_round_trip(fitted)
     assert again == fitted

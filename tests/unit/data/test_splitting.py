@@ -219,10 +219,10 @@ class TestStandardisation:
 
     def test_the_target_can_be_scaled_back(self) -> None:
         plain, scaled = load({"name": "diabetes", "standardize_target": False}), load({"name": "diabetes"})
-        assert (plain.target_mean, plain.target_scale) == (0.0, 1.0)
-        assert scaled.target_mean == pytest.approx(plain.train.y.mean())
-        assert scaled.target_scale == pytest.approx(plain.train.y.std())
-        np.testing.assert_allclose(scaled.test.y * scaled.target_scale + scaled.target_mean, plain.test.y)
+        assert (plain.target_mean, plain.target_scale) == ((0.0,), (1.0,))
+        assert scaled.target_mean == pytest.approx((plain.train.y.mean(),))
+        assert scaled.target_scale == pytest.approx((plain.train.y.std(),))
+        np.testing.assert_allclose(scaled.test.y * scaled.target_scale[0] + scaled.target_mean[0], plain.test.y)
 
 
 def test_every_stratified_cut_is_made_or_refused_in_our_words() -> None:

@@ -48,7 +48,11 @@ def make_facts(**changes: Any) -> Facts:
 
 
 def make_context(
-    random: Randomness = RANDOM, effects: dict[str, Tensor] | None = None, state: State | None = None, update: int = 0
+    random: Randomness = RANDOM,
+    effects: dict[str, Tensor] | None = None,
+    state: State | None = None,
+    update: int = 0,
+    facts: Facts | None = None,
 ) -> Context:
     """Return the context of a stage whose random source is `random`; `effects` gets every figure."""
 
@@ -61,7 +65,7 @@ def make_context(
         key=(),
         effect=record,
         moment=Moment(epoch=1, step=update, update=update, last_of_epoch=True, updates=10_000),
-        facts=make_facts(),
+        facts=facts or make_facts(),
         state=state or {},
         numbers=torch.arange(8),
         about={},

@@ -166,9 +166,10 @@ REGRESSION: dict[str, Any] = {"task": "regression", "class_counts": ()}
     ("regularizer", "facts", "message"),
     [
         (Smote(), REGRESSION, "needs classification"),
+        (Smote(), {"task": "multilabel", "class_counts": ()}, "needs classification"),
         (Smote(), {"class_counts": (30, 5)}, "has 5 training rows; it takes more than neighbours=5"),
         (Smote(neighbours=8), {}, "has 8 training rows; it takes more than neighbours=8"),
-        (Bagging(combination="vote"), REGRESSION, "vote needs classification"),
+        (Bagging(combination="vote"), REGRESSION, "vote needs classes or labels"),
     ],
 )
 def test_unfit_data_are_refused(regularizer: Regularizer, facts: dict[str, Any], message: str) -> None:

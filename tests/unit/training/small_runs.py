@@ -30,7 +30,7 @@ NONE: dict[str, Any] = {"name": "none"}
 Settings: TypeAlias = Mapping[str, Any]
 """What a configuration says of one regularizer."""
 
-READING = Reading(origin="here", task="", classes=0, rows={}, columns=(), left_out={}, shape=())
+READING = Reading(origin="here", task="", classes=0, outputs=(), rows={}, columns=(), left_out={}, shape=())
 """Rows that no source was read for."""
 
 
@@ -61,25 +61,38 @@ def make_setting(
     A regularizer may be a record too, of a class that only the test knows.
     """
     built = build_schedule({"stop": NONE, **schedule})
-    shape = DataShape(split.task, split.layout, split.train.x.shape[1:], len(split.classes) or 1, split.train.x)
+    shape = DataShape(split.task, split.layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
     network = build_model(model).build(shape)
     spec = make_spec(network, build_named(regularizers or {}), built, collect_facts(split, network, built))
     return Setting(spec, prepare(split, spec.dtype), split)
 
 
-def make_split(x: NDArray[np.float64], y: NDArray[Any], *, layout: str = "table", val: int = 0, test: int = 1) -> Split:
-    """Cut rows into training, validation and test rows, in this order; whole numbers in `y` are classes."""
+def make_split(
+    x: NDArray[np.float64],
+    y: NDArray[Any],
+    *,
+    layout: str = "table",
+    val: int = 0,
+    test: int = 1,
+    weights: NDArray[np.float64] | None = None,
+) -> Split:
+    """Cut rows into training, validation and test rows, in this order.
+
+    Whole numbers in `y` `[N]` are classes, truth values `[N, K]` labels, other numbers those to predict.
+    """
     ends = len(y) - val - test
     train, validation, held_out = (
-        Part(x[a:b], y[a:b]) for a, b in ((0, ends), (ends, len(y) - test), (len(y) - test, len(y)))
+        Part(x[a:b], y[a:b] if y.dtype != bool else y[a:b].astype(float), None if weights is None else weights[a:b])
+        for a, b in ((0, ends), (ends, len(y) - test), (len(y) - test, len(y)))
     )
-    classify = np.issubdtype(y.dtype, np.integer)
-    classes = tuple(str(label) for label in range(y.max() + 1)) if classify else ()
-    task = "classification" if classify else "regression"
-    preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes)
-    return Split(
-        task, layout, train, validation, held_out, classes, (), 1.0, 0.0, "0" * 64, preprocessing, READING, "0" * 64
-    )
+    task = {"i": "classification", "b": "multilabel", "f": "regression"}[y.dtype.kind]
+    classes = tuple(str(label) for label in range(y.max() + 1)) if task == "classification" else ()
+    outputs = tuple(f"y{place}" for place in range(y.shape[1])) if y.ndim == 2 else ()
+    numbers = len(outputs) or 1 if task == "regression" else 0
+    preprocessing = Preprocessing(task=task, layout=layout, shape=x.shape[1:], classes=classes, outputs=outputs)
+    scales = (1.0,) * numbers, (0.0,) * numbers
+    parts = (train, validation, held_out)
+    return Split(task, layout, *parts, classes, (), *scales, "0" * 64, preprocessing, READING, "0" * 64)
 
 
 def draw_classes(
