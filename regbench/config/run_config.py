@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from regbench.config.containers import accept, declared
 from regbench.config.fields import choice, declare, flag, integer
-from regbench.config.kinds import Folder, Pattern
+from regbench.config.kinds import Choice, Folder, Pattern
 from regbench.config.sweep_settings import build_settings
 from regbench.config.values import canonical, check_plain, shorten
 from regbench.errors import ConfigError, suggest
+from regbench.metrics import METRICS, monitored_column
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -41,7 +42,8 @@ class RunConfig:
     """The resolved configuration of one run.
 
     `seed`, `dataset`, `model`, `schedule` and `regularizers` are the run's identity; everything else (where results go,
-    on which device, how much is printed, how a sweep is spread: `sweep`) may change without making it another run.
+    on which device, how much is printed, by which `metric` tables rank, how a sweep is spread: `sweep`) may change
+    without making it another run.
     Regularizers are kept sorted by name, whatever the order in which they were listed: `[dropout,l2]` and
     `[l2,dropout]` are two spellings of one run, so they must compute the same thing and share one folder.
     """
@@ -52,6 +54,7 @@ class RunConfig:
     regularizers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     name: str = declare("default", NAME)
     seed: int = integer(0, low=0, high=2**31 - 1)
+    metric: str | None = declare(None, Choice(options=tuple(METRICS), optional=True))
     device: str = declare("cpu", DEVICE)
     threads: int | None = integer(None, low=1, high=256, optional=True)
     resume: str = choice("auto", "fresh")
@@ -139,11 +142,20 @@ def build_run(values: Mapping[str, object], overrides: Sequence[str]) -> RunConf
         **accept(RunConfig, {key: values[key] for key in SETTINGS}),
         dataset=_named(values["dataset"], "dataset"),
         model=_named(values["model"], "model"),
-        schedule=_mapping(values["schedule"], "schedule"),
+        schedule=_settle_monitor(_mapping(values["schedule"], "schedule"), values["metric"]),
         regularizers=_members(values.get("regularizer")),
         overrides=tuple(overrides),
         sweep=sweep,
     )
+
+
+def _settle_monitor(schedule: Mapping[str, object], metric: object) -> Mapping[str, object]:
+    """Return the schedule with the column that its stopping rule watches, which belongs to the run's identity."""
+    stop = schedule.get("stop")
+    if not isinstance(stop, Mapping) or not isinstance(stop.get("monitor"), str):
+        return schedule
+    column = monitored_column(stop["monitor"], metric if isinstance(metric, str) else None)
+    return {**schedule, "stop": {**stop, "monitor": column}}
 
 
 def _members(node: object) -> dict[str, Mapping[str, object]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError
+from regbench.metrics import check_metric, list_metrics
 
 if TYPE_CHECKING:
     from regbench.data.fingerprint import FileRecord
@@ -113,7 +114,9 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     network = records.model.build(shape)
     facts = collect_facts(split, network, records.schedule)
     spec = make_spec(network, records.regularizers, records.schedule, facts)
-    check_monitor(stop, spec.header)
+    if config.metric is not None:
+        check_metric(config.metric, facts.task)
+    check_monitor(stop, [f"val_{figure.name}" for figure in list_metrics(facts.task)])
     fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
     return PreparedRun(
         spec=spec,

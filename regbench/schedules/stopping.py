@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from regbench.config.fields import choice, integer, number
 from regbench.errors import ConfigError, suggest
-from regbench.metrics import MONITORED, find_metric
+from regbench.metrics import BY_METRIC, MONITORED, find_metric, monitored_column
 
 
 @dataclass(frozen=True)
@@ -160,27 +160,34 @@ class Metric(PatientRule):
     """
 
     name: ClassVar[str] = "metric"
-    monitor: str = choice(*MONITORED, help="the figure; a loss or an error should fall, an accuracy rise")
+    monitor: str = choice(
+        BY_METRIC, *MONITORED, help="the figure; metric: the one that the setting metric names, else the loss"
+    )
     min_delta: float = number(0.0, low=0.0, help="what an improvement must exceed, in the figure's own unit; 0 is off")
 
     @property
     def watches(self) -> str | None:
         """The monitored figure."""
-        return self.monitor
+        return self.column
+
+    @property
+    def column(self) -> str:
+        """The column of the monitored figure."""
+        return monitored_column(self.monitor, None)
 
     def _count(self, state: StopState, observation: Observation) -> StopState:
-        value = observation.values[self.monitor]
-        if better(self.monitor, value, state.best_value, self.min_delta):
+        value = observation.values[self.column]
+        if better(self.column, value, state.best_value, self.min_delta):
             return replace(state, best_value=value, best_epoch=observation.epoch, misses=0)
         return replace(state, misses=state.misses + (observation.epoch > self.min_epochs))
 
     def _explain(self, state: StopState) -> str:
         waited = times(self.patience, "epoch")
         if state.best_value is None:
-            return f"{self.monitor} was not finite for {waited}"
+            return f"{self.column} was not finite for {waited}"
         margin = f" by more than {self.min_delta:g}" if self.min_delta else ""
         return (
-            f"{self.monitor} has not improved{margin} for {waited} "
+            f"{self.column} has not improved{margin} for {waited} "
             f"(last: {state.best_value:.6g} at epoch {state.best_epoch})"
         )
 
@@ -254,7 +261,7 @@ def ranking(rule: StopRule, has_validation: bool) -> str | None:
     """
     if not has_validation:
         return None
-    return rule.monitor if isinstance(rule, Metric) else "val_loss"
+    return rule.column if isinstance(rule, Metric) else "val_loss"
 
 
 def needs_validation(rule: StopRule) -> bool:
@@ -262,15 +269,14 @@ def needs_validation(rule: StopRule) -> bool:
     return isinstance(rule, Metric)
 
 
-def check_monitor(rule: StopRule, measured: Iterable[str]) -> None:
+def check_monitor(rule: StopRule, measured: Collection[str]) -> None:
     """Refuse a rule whose figure this task does not measure, such as val_accuracy on a regression.
 
     Raises:
         ConfigError: the monitored column is none of the measured ones.
     """
-    known = [column for column in measured if column in MONITORED]
-    if isinstance(rule, Metric) and rule.monitor not in known:
-        raise ConfigError(f"schedule.stop.monitor={rule.monitor} is not measured here; {suggest(rule.monitor, known)}")
+    if isinstance(rule, Metric) and rule.column not in measured:
+        raise ConfigError(f"schedule.stop.monitor={rule.column} is not measured here; {suggest(rule.column, measured)}")
 
 
 def times(count: int, noun: str) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from regbench.losses import log_probabilities, row_losses
+from regbench.metrics import BY_TASK, LOSS, Metric
 from regbench.regularizers.base import Params
 from regbench.tasks import Task
 from regbench.training.contexts import Run
 from regbench.training.networks import Networks
 from regbench.training.passes import Passes
+from regbench.training.scores import Scored, measure_figures
 from regbench.training.spec import TrainingSpec
 from regbench.training.training_set import START, Labelled
 
@@ -23,25 +26,42 @@ FEWEST_ROWS = 16
 """Rows in one evaluation pass: with fewer, reading the weights would be most of it."""
 
 
-def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> Tensor:
-    """Return loss and metric of every run on consecutive parts of the rows, `[R, parts, 2]`.
+def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> list[dict[str, Tensor]]:
+    """Return the figures of every epoch, by name, of every run `[R]` on consecutive parts of the rows.
 
     `ends` are the ends of the parts. An ensemble's members are combined first. Rows count as much as they weigh.
     """
-    weight = data.weight if networks.spec.facts.weighted else None
-    losses, metrics = score(networks.spec.facts.task, predict(networks, data.x), data)
-    figures, start = [], 0
-    for end in ends:
-        own = None if weight is None else weight[start:end]
-        figures.append(torch.stack([average(losses[:, start:end], own), average(metrics[:, start:end], own)], -1))
-        start = end
-    return torch.stack(figures, 1)
+    outputs = predict(networks, data.x)
+    starts = [0, *ends[:-1]]
+    return [
+        measure_rows(networks.spec, outputs[:, start:end], data.cut(start, end), networks.spec.figures)
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
-def measure_outputs(networks: Networks, data: Labelled) -> Tensor:
-    """Return the metric of every run for each number or label by itself, `[R, C]`."""
-    scores = score_outputs(networks.spec.facts.task, predict(networks, data.x), data)
-    weight = data.weight if networks.spec.facts.weighted else None
+def measure_rows(spec: TrainingSpec, outputs: Tensor, data: Labelled, figures: Sequence[Metric]) -> dict[str, Tensor]:
+    """Return figures by name, float64 `[R]` each: the loss, the task's own figure, and what else is asked for.
+
+    Args:
+        spec: says what the task is, and whether rows weigh.
+        outputs: of every run, `[R, N, C]`.
+        data: the rows.
+        figures: what is measured; the loss and the task's own figure always are.
+    """
+    task = spec.facts.task
+    weight = data.weight if spec.facts.weighted else None
+    losses, scores = score(task, outputs, data)
+    found = {LOSS.name: average(losses, weight), BY_TASK[task].name: average(scores, weight)}
+    others = [figure.name for figure in figures if figure.name not in found]
+    if others:
+        found |= measure_figures(Scored(task, outputs, data.y, data.weight, data.error_scale), others)
+    return {name: values.to(torch.float64) for name, values in found.items()}
+
+
+def measure_outputs(spec: TrainingSpec, outputs: Tensor, data: Labelled) -> Tensor:
+    """Return the task's own figure of every run for each number or label by itself, `[R, C]`."""
+    scores = score_outputs(spec.facts.task, outputs, data)
+    weight = data.weight if spec.facts.weighted else None
     return torch.stack([average(own, weight) for own in scores.unbind(-1)], -1)
 
 
@@ -83,7 +103,8 @@ def score(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
 def score_outputs(task: Task, outputs: Tensor, data: Labelled) -> Tensor:
     """Return the squared error of each number in its own unit, or whether each label is right, `[R, N, C]`."""
     if task == Task.REGRESSION:
-        return (outputs - data.y).square() * data.error_scale
+        # In float64: the square of a unit of 1e24 is beyond float32.
+        return (outputs - data.y).square().to(torch.float64) * data.error_scale
     right = (outputs.sigmoid() > 0.5) == (data.y > 0.5)
     return torch.where(outputs.isnan(), outputs, right.to(outputs.dtype))
 

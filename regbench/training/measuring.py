@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from regbench.metrics import PARTS
 from regbench.training.cohort import Cohort
 from regbench.training.evaluation import measure_parts
 from regbench.training.gradients import StepReport
@@ -80,9 +81,7 @@ def measure_epoch(
     """
     spec = cohort.spec
     parts = measure_parts(evaluated, data.watched, data.watched_ends)
-    columns = {"train_loss": parts[:, 0, 0], f"train_{spec.metric.name}": parts[:, 0, 1]}
-    if parts.shape[1] > 1:
-        columns |= {"val_loss": parts[:, 1, 0], f"val_{spec.metric.name}": parts[:, 1, 1]}
+    columns = {f"{part}_{name}": own for part, found in zip(PARTS, parts, strict=False) for name, own in found.items()}
     columns |= measured.columns() | describe_weights(cohort, evaluated, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()
     empty = dict.fromkeys(spec.header[2:])

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
-from regbench.metrics import LOSS
-from regbench.training.evaluation import measure_outputs, measure_parts
+from regbench.metrics import PARTS, list_metrics
+from regbench.tasks import Task
+from regbench.training.evaluation import measure_outputs, measure_rows, predict
 from regbench.training.networks import Networks
+from regbench.training.scores import Scored
 from regbench.training.spec import TrainingSpec
 from regbench.training.tracking import Ending, Track
-from regbench.training.training_set import TrainingSet
+from regbench.training.training_set import Labelled, TrainingSet
+
+MOST_CLASSES = 100
+"""Classes above which a result has no confusion matrix: it would be most of the file."""
 
 
 def describe_results(
@@ -20,8 +25,7 @@ def describe_results(
 ) -> list[dict[str, object]]:
     """Return the content of result.json for each run: its best weights restored, evaluated again, and its last."""
     spec = best.spec
-    at_best, at_last = measure_all(best, data), measure_all(last, data)
-    by_output = [measure_outputs(best, part) for part in data.parts] if spec.facts.outputs else []
+    parts = measure_all(best, last, data)
     return [
         {
             "status": ending.state.value,
@@ -29,10 +33,11 @@ def describe_results(
             "best_epoch": track.best_epoch,
             "epochs": track.epoch,
             "rolled_back_to": track.best_epoch if ending.ranked or track.best_epoch != track.epoch else None,
-            "best": _figures(spec, at_best[place]),
-            "last": _figures(spec, at_last[place]),
+            "best": _figures(parts, place),
+            "last": _figures(parts, place + len(tracks)),
             "rows": _count_rows(data),
-            **_name_outputs(spec, [part[place] for part in by_output]),
+            **_name_outputs(spec, parts, place),
+            **_name_classes(data, parts, place),
             "parameters": best.layout.total * spec.ensemble_size,
             "seconds": track.seconds,
             "effects": {name: _effects(name, track) for name in spec.regularizers},
@@ -41,33 +46,70 @@ def describe_results(
     ]
 
 
-def measure_all(networks: Networks, data: TrainingSet) -> Tensor:
-    """Return loss and metric of every run on train, validation and test, `[S, parts, 2]`.
+@dataclass(frozen=True)
+class PartFigures:
+    """Figures of all runs at the best epoch, then of all at the last, on one part of the data.
+
+    `figures` are `[2R]` each, by name; `by_output` `[R, C]` is the task's own figure of each of several numbers or
+    labels; `confusion` `[R, C, C]` counts rows by true class and predicted class. None where there are none.
+    """
+
+    name: str
+    figures: Mapping[str, list[float]]
+    by_output: list[list[float]] | None
+    confusion: list[list[list[float]]] | None
+
+
+def measure_all(best: Networks, last: Networks, data: TrainingSet) -> list[PartFigures]:
+    """Return all figures of the task on train, validation and test.
 
     Each part is measured by itself, as whoever has only the rows of one part will: a product with other rows beside
     them may be rounded otherwise.
     """
-    return torch.cat([measure_parts(networks, part, [len(part.x)]) for part in data.parts], 1)
+    names = PARTS if len(data.parts) == len(PARTS) else ("train", "test")
+    return [_measure_part(name, best, last, part) for name, part in zip(names, data.parts, strict=True)]
 
 
-def _name_outputs(spec: TrainingSpec, parts: Sequence[Tensor]) -> dict[str, object]:
-    """Return the metric at the best epoch of each of several numbers or labels, by name and part; `parts` `[C]`."""
-    if not parts:
+def _measure_part(name: str, best: Networks, last: Networks, part: Labelled) -> PartFigures:
+    spec = best.spec
+    at_best = predict(best, part.x)
+    figures = measure_rows(spec, torch.cat([at_best, predict(last, part.x)]), part, list_metrics(spec.facts.task))
+    by_output = measure_outputs(spec, at_best, part).tolist() if spec.facts.outputs else None
+    confusion = None
+    if spec.facts.task == Task.CLASSIFICATION and part.y.shape[1] <= MOST_CLASSES:
+        confusion = Scored(spec.facts.task, at_best, part.y, part.weight, part.error_scale).confusion.tolist()
+    return PartFigures(name, {key: values.tolist() for key, values in figures.items()}, by_output, confusion)
+
+
+def _figures(parts: Sequence[PartFigures], place: int) -> dict[str, dict[str, float] | None]:
+    """Return the figures of one run by part; without a validation part its entry is None."""
+    named = {part.name: {key: values[place] for key, values in part.figures.items()} for part in parts}
+    return {name: named.get(name) for name in PARTS}
+
+
+def _name_outputs(spec: TrainingSpec, parts: Sequence[PartFigures], place: int) -> dict[str, object]:
+    """Return the metric at the best epoch of each of several numbers or labels, by name and part."""
+    named = {part.name: part.by_output[place] for part in parts if part.by_output is not None}
+    if not named:
         return {}
-    names = ("train", "val", "test") if len(parts) == 3 else ("train", "test")
-    table = torch.stack(list(parts), 1).tolist()
     return {
         "targets": {
-            output: {part: {spec.metric.name: value} for part, value in zip(names, values, strict=True)}
-            for output, values in zip(spec.facts.outputs, table, strict=True)
+            output: {part: {spec.metric.name: values[number]} for part, values in named.items()}
+            for number, output in enumerate(spec.facts.outputs)
         }
     }
 
 
-def _figures(spec: TrainingSpec, parts: Tensor) -> dict[str, dict[str, float] | None]:
-    """Name the figures `[parts, 2]`; without a validation part its entry is None."""
-    named = [dict(zip((LOSS.name, spec.metric.name), values, strict=True)) for values in parts.tolist()]
-    return {"train": named[0], "val": named[1] if len(named) == 3 else None, "test": named[-1]}
+def _name_classes(data: TrainingSet, parts: Sequence[PartFigures], place: int) -> dict[str, object]:
+    """Return, at the best epoch, rows by true and predicted class, and the share of each class that is recognised."""
+    named = {part.name: part.confusion[place] for part in parts if part.confusion is not None}
+    if not named:
+        return {}
+    recall = {
+        name: [row[number] / sum(row) if sum(row) else None for number, row in enumerate(table)]
+        for name, table in named.items()
+    }
+    return {"classes": list(data.classes), "confusion": named, "recall": recall}
 
 
 def _count_rows(data: TrainingSet) -> dict[str, int]:

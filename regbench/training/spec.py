@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import hyper_names
-from regbench.metrics import BY_TASK, LOSS, PARTS, Metric
+from regbench.metrics import BY_TASK, LOSS, MONITORED, PARTS, Metric, find_metric
 from regbench.models.network import Network
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Regularizer
@@ -38,6 +38,13 @@ class TrainingSpec:
     def metric(self) -> Metric:
         """The figure besides the loss: accuracy, or mse in the target's own unit."""
         return BY_TASK[self.facts.task]
+
+    @cached_property
+    def figures(self) -> tuple[Metric, ...]:
+        """The figures of every epoch: the loss, the task's own, and the one that the stopping rule watches."""
+        watched = self.schedule.stop.watches or ""
+        extra = [find_metric(watched)] if watched in MONITORED else []
+        return tuple(dict.fromkeys((LOSS, self.metric, *extra)))
 
     @cached_property
     def parameters(self) -> int:
@@ -102,7 +109,7 @@ class TrainingSpec:
     @cached_property
     def header(self) -> tuple[str, ...]:
         """The columns of metrics.csv."""
-        figures = (f"{part}_{figure.name}" for part in PARTS[:2] for figure in (LOSS, self.metric))
+        figures = (f"{part}_{figure.name}" for part in PARTS[:2] for figure in self.figures)
         return ("epoch", "lr", "objective", "penalty", *figures, *FIXED_COLUMNS, *self.effect_columns)
 
 

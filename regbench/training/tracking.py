@@ -21,6 +21,8 @@ class Track:
     best_epoch: int
     """Epoch whose weights are kept: 0 stands for the initial ones."""
     best_value: float | None
+    best_loss: float | None = None
+    """Validation loss of the best epoch, which decides between epochs of the same figure."""
     seconds: float
     effects: Mapping[str, float | None]
     """Last figures that the regularizers reported."""
@@ -85,8 +87,10 @@ def follow(track: Track, done: Epoch, rule: StopRule, ranked_by: str | None) -> 
         # Nothing to choose by: the last epoch whose training loss is finite counts.
         return replace(track, best_epoch=epoch) if math.isfinite(values["train_loss"]) else track
     value = values[ranked_by]
-    if better(ranked_by, value, track.best_value):
-        return replace(track, best_epoch=epoch, best_value=value)
+    loss = values.get("val_loss", math.nan)
+    tie = value == track.best_value and better("val_loss", loss, track.best_loss)
+    if tie or better(ranked_by, value, track.best_value):
+        return replace(track, best_epoch=epoch, best_value=value, best_loss=loss if math.isfinite(loss) else None)
     return track
 
 

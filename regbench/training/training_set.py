@@ -37,6 +37,10 @@ class Labelled(NamedTuple):
     weight: Tensor
     error_scale: Tensor
 
+    def cut(self, start: int, end: int) -> Labelled:
+        """Return consecutive rows."""
+        return self._replace(x=self.x[start:end], y=self.y[start:end], weight=self.weight[start:end])
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -48,6 +52,8 @@ class TrainingSet:
     watched_ends: list[int]
     parts: tuple[Labelled, ...]
     """Measured at the end, each by itself: all rows of train, of validation if there are any, and of test."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, by number; empty for other tasks."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
         watched=_join(watched),
         watched_ends=torch.tensor([len(part.x) for part in watched]).cumsum(0).tolist(),
         parts=(train, *validation, test),
+        classes=split.classes,
     )
 
 
@@ -257,7 +264,7 @@ def _label(part: Part, split: Split, dtype: torch.dtype) -> Labelled:
     else:
         y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype)
         y = y.unsqueeze(1) if y.ndim == 1 else y
-    scale = torch.tensor(split.target_scale, dtype=torch.float64).square().to(dtype)
+    scale = torch.tensor(split.target_scale, dtype=torch.float64).square()
     return Labelled(x, y, weight, scale)
 
 
