@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from regbench.data.dataset import SplitRule
 from regbench.data.duplicates import must_repeat, number_equal_rows
-from regbench.data.records import Raw
+from regbench.data.records import FREE, Raw
 
 Rows = NDArray[np.int64]
 NOTED = 0.1
@@ -36,14 +36,15 @@ def find_units(raw: Raw, rule: SplitRule) -> Units:
     equal = number_equal_rows(raw.x)
     if equal is None:
         return Units(raw.groups, None, ())
-    count = int((equal != np.arange(len(equal))).sum())
+    cut = equal if raw.roles is None else equal[raw.roles == FREE]
+    count = len(cut) - len(np.unique(cut))
     if must_repeat(raw.x):
         note = (
             f"{count} row(s) repeat another in all features, as they must where all features together take fewer "
             "values than there are rows; equal rows may lie in different parts"
         )
         return Units(raw.groups, None, (note,))
-    if rule.method == "time":
+    if rule.method == "time" or count == 0:
         return Units(raw.groups, equal, ())
     note = (
         f"{count} row(s) repeat another in all features; equal rows are kept in one part "

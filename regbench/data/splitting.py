@@ -58,6 +58,7 @@ def split_rows(raw: Raw, dataset: Dataset) -> RowParts:
         said += describe_fold(rule)
     elif tests:
         rows, test = cutter.cut(rows, tests, "test")
+    if tests:
         said += describe_size("test", len(test), tests)
     if validations:
         rows, val = cutter.cut(rows, validations, "val")
