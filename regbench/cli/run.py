@@ -61,7 +61,7 @@ def _train(config: RunConfig) -> int:
 
     result = run_one(config, SILENT_RUN if config.quiet else open_progress())
     if not config.quiet:
-        print_result(result)
+        print_result(result, config.metric)
     if result.note is not None:
         print(f"regbench: note: {result.note}", file=sys.stderr)
     return 0

@@ -165,7 +165,7 @@ def _drop_repeated(configs: Sequence[RunConfig], warn: Callable[[str], None]) ->
     kept: dict[tuple[str, str, str], RunConfig] = {}
     for config in configs:
         same = kept.setdefault((str(config.runs), config.name, config.config_hash()), config)
-        for key in ("device", "threads", "resume", "quiet"):
+        for key in ("device", "threads", "resume", "quiet", "metric"):
             if getattr(same, key) != getattr(config, key):
                 raise ConfigError(f"{key} cannot be swept: runs that differ in nothing else are one run, in one folder")
     if len(kept) < len(configs):

@@ -11,6 +11,9 @@ from regbench.statuses import RunState
 if TYPE_CHECKING:
     from rich.table import Table
 
+EQUAL = 1e-6
+"""Difference of two shares that is rounding: accuracies are means in float32."""
+
 PARTS = {"train": "train", "val": "validation", "test": "test"}
 STYLES = {
     RunState.COMPLETE: "bold green",
@@ -19,8 +22,11 @@ STYLES = {
 }
 
 
-def print_result(result: RunResult) -> None:
-    """Print the result of a run to standard output; parts that the data do not have (validation) show as `-`."""
+def print_result(result: RunResult, metric: str | None = None) -> None:
+    """Print the result of a run to standard output; parts that the data do not have (validation) show as `-`.
+
+    Besides the loss and the task's own figure it shows `metric`, if one was asked for.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -31,24 +37,25 @@ def print_result(result: RunResult) -> None:
     reason = f": {result.reason}" if result.reason else ""
     console.print(Text.assemble("\n", preface, (words, STYLES.get(result.status, "bold")), reason))
     console.print()
-    console.print(make_table(result))
+    console.print(make_table(result, metric))
     console.print()
     for line in describe(result):
         console.print(Text(line), soft_wrap=True)
     console.print(Text(f"folder      {result.folder}"), soft_wrap=True)
 
 
-def make_table(result: RunResult) -> Table:
+def make_table(result: RunResult, asked: str | None = None) -> Table:
     """Return the table of losses and metrics; its last row is the generalization gap, test minus train."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("", no_wrap=True)
+    shown = dict.fromkeys((*result.metrics[:2], *([asked] if asked in result.metrics else [])))
     columns = [
         (f"{when} epoch {epoch}", figures, metric)
         for when, epoch, figures in (("best", result.best_epoch, result.best), ("last", result.epochs, result.last))
-        for metric in result.metrics
+        for metric in shown
     ]
     for title, _, metric in columns:
         table.add_column(f"{title if metric == result.metrics[0] else ''}\n{metric}", justify="right", no_wrap=True)
@@ -76,6 +83,7 @@ def describe(result: RunResult) -> list[str]:
         lines.append(f"weights     {'those of' if rolled_back == result.epochs else 'rolled back to'} {target}")
     lines.append(f"parameters  {result.parameters:,}")
     lines.append(f"time        {format_seconds(result.seconds)}")
+    lines += [f"note        {note}" for note in warn_of_majority(result)]
     for name, effects in result.effects.items():
         shown = ", ".join(f"{effect} {_format_effect(value)}" for effect, value in effects.items())
         if shown:
@@ -83,6 +91,22 @@ def describe(result: RunResult) -> list[str]:
     lines += [f"{name:<11} {describe_idle(reason)}" for name, reason in result.idle.items()]
     lines += [f"note        {note}" for note in result.notes]
     return lines
+
+
+def warn_of_majority(result: RunResult) -> list[str]:
+    """Say that an accuracy is what one and the same answer gives, where it is no better."""
+    rows = [sum(row) for row in result.confusion.get("test", ())]
+    accuracy = result.best.get("test", {}).get("accuracy")
+    if accuracy is None or not sum(rows):
+        return []
+    largest = max(range(len(rows)), key=rows.__getitem__)
+    share = rows[largest] / sum(rows)
+    if accuracy > share + EQUAL:
+        return []
+    return [
+        f"a test accuracy of {format_figure(accuracy)} is no more than always answering {result.classes[largest]!r} "
+        f"gives ({format_figure(share)}); metric=balanced_accuracy or metric=auc tells more"
+    ]
 
 
 def _format_effect(value: float | int | None) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.errors import escape
-from regbench.formatting import describe_idle, format_figure, format_seconds
+from regbench.formatting import describe_idle, format_figure, format_seconds, join_words
 from regbench.statuses import ENDED, RunState
 from regbench.sweeps.averaging import Score
 from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
@@ -25,6 +25,7 @@ from regbench.sweeps.ranking import (
     NO_VALIDATION,
     SeedGroup,
     best,
+    list_tied,
     rank,
 )
 from regbench.sweeps.readings import read_readings
@@ -41,6 +42,7 @@ LEFT = (RunState.RUNNING, RunState.INTERRUPTED, RunState.MISSING)
 MOST_GROUPS = 20
 MOST_LISTED = 10
 MOST_SOURCES = 3
+MOST_TIED = 3
 NARROW = 60
 """Characters of a terminal below which the table has no test figures."""
 
@@ -153,8 +155,13 @@ def _explain_idle(groups: Sequence[SeedGroup]) -> list[str]:
 
 def _count(group: SeedGroup) -> list[str]:
     """Return how many seeds stand behind a mean, and how many of the group do not: `3/4`, `1 diverged`."""
-    lost = [f"{n} {word}" for n, word in ((group.diverged, "diverged"), (group.failed, "failed")) if n]
-    return [f"{group.ended - group.diverged}/{group.runs}", *lost]
+    return [f"{group.ended - group.diverged - group.undefined}/{group.runs}", *_count_lost(group)]
+
+
+def _count_lost(group: SeedGroup) -> list[str]:
+    """Return how many runs of a group have no part in its mean, by reason."""
+    reasons = ((group.diverged, "diverged"), (group.failed, "failed"), (group.undefined, "undefined"))
+    return [f"{count} {word}" for count, word in reasons if count]
 
 
 def _summary(
@@ -164,7 +171,9 @@ def _summary(
         data = name_data(group)
         figures = f"val {group.metric} {format_score(group.validation)}, test {format_score(group.test)}"
         words = " ".join(shlex.quote(escape(word)) for word in list_overrides(group, groups))
-        yield "best", [words, f"{figures}{f', {data}' if data else ''}"]
+        lost = _count_lost(group)
+        missing = f", without {join_words(lost)} of {group.runs} runs" if lost else ""
+        yield "best", [words, f"{figures}{f', {data}' if data else ''}{missing}", *_describe_ties(group, groups)]
     failed = [status for status in statuses if status.state is RunState.FAILED]
     if failed:
         lines = [line for status in failed[:MOST_LISTED] for line in _describe_failure(status, folder)]
@@ -177,6 +186,16 @@ def _summary(
     seconds = sum(float(status.number("seconds") or 0) for status in statuses)
     yield "training", [f"{format_seconds(seconds)} in all runs together"]
     yield "table", [escape(str(folder / FILE))]
+
+
+def _describe_ties(first: SeedGroup, groups: Sequence[SeedGroup]) -> list[str]:
+    """Say which groups are as good to the last digit as the one that is named best."""
+    overrides = [list_overrides(group, groups) for group in list_tied(first, groups)]
+    tied = [" ".join(shlex.quote(escape(word)) for word in words) for words in overrides]
+    if not tied:
+        return []
+    more = f" and {len(tied) - MOST_TIED} more" if len(tied) > MOST_TIED else ""
+    return [f"a tie, to the last digit, with {'; '.join(tied[:MOST_TIED])}{more}: the simplest is named"]
 
 
 def _describe_failure(status: RunStatus, folder: Path) -> Iterator[str]:

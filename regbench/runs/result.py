@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from regbench.errors import ConfigError, escape
 from regbench.formatting import format_figure
-from regbench.metrics import PARTS
+from regbench.metrics import METRICS, PARTS, main_metric
 from regbench.statuses import RunState, read_state
 from regbench.store.json_file import read_json
 from regbench.store.run_files import RESULT_SCHEMA, check_schema
@@ -52,6 +52,12 @@ class RunResult:
     """Time of training and measuring."""
     effects: Mapping[str, Mapping[str, float | int | None]]
     """Last figures that each regularizer reported, by its name."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes; empty for other tasks, and where there are too many for a confusion matrix."""
+    confusion: Mapping[str, Sequence[Sequence[float]]] = field(default_factory=dict)
+    """Rows at the best epoch by part, true class and predicted class, `confusion["test"][true][predicted]`."""
+    recall: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    """Share of each class's rows that is recognised, by part; None for a class without rows."""
     idle: Mapping[str, str] = field(default_factory=dict)
     """Regularizers that change nothing on these data, with the reason."""
     notes: tuple[str, ...] = ()
@@ -63,9 +69,11 @@ class RunResult:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the figures: the loss, then the others in order."""
+        """Names of the figures: the loss, the task's own, then the others."""
         parts = (figures.get(part, {}) for figures in (self.best, self.last) for part in PARTS)
-        return tuple(dict.fromkeys(["loss", *(name for own in parts for name in own)]))
+        found = {name for own in parts for name in own}
+        main = main_metric(found)
+        return tuple(dict.fromkeys(["loss", *([main] if main else []), *(name for name in METRICS if name in found)]))
 
     @cached_property
     def history(self) -> DataFrame:
@@ -107,7 +115,7 @@ class RunResult:
         return values
 
     def __repr__(self) -> str:
-        name = self.metrics[-1]
+        name = self.metrics[:2][-1]
         figures = (f"{part} {name} {format_figure(self.best[part].get(name))}" for part in PARTS if part in self.best)
         best = ", ".join((f"best epoch {self.best_epoch} of {self.epochs}", *figures))
         return f"<RunResult {self.status}: {best}; {self.folder}>"
@@ -142,6 +150,9 @@ def read_result(folder: Path, values: Mapping[str, object]) -> RunResult:
             }
             for name, own in _mapping(values.get("effects", values.get("techniques"))).items()
         },
+        classes=tuple(map(str, _list(values.get("classes")))),
+        confusion={str(part): _list(table) for part, table in _mapping(values.get("confusion")).items()},
+        recall={str(part): _list(shares) for part, shares in _mapping(values.get("recall")).items()},
         idle={str(name): str(reason) for name, reason in _mapping(values.get("idle")).items()},
         notes=_read_notes(values.get("notes")),
     )
@@ -192,6 +203,10 @@ def _parse_column(name: str, cells: Sequence[str]) -> list[float] | list[int]:
     if name == "epoch":
         return [int(cell) for cell in cells]
     return [float(cell) if cell else math.nan for cell in cells]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -161,7 +161,7 @@ class Metric(PatientRule):
 
     name: ClassVar[str] = "metric"
     monitor: str = choice(
-        BY_METRIC, *MONITORED, help="the figure; metric: the one that the setting metric names, else the loss"
+        *MONITORED, BY_METRIC, help="the figure; metric: the one that the setting metric names, else the loss"
     )
     min_delta: float = number(0.0, low=0.0, help="what an improvement must exceed, in the figure's own unit; 0 is off")
 

@@ -128,7 +128,7 @@ def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
         ConfigError: a setting is not allowed, or differs from run to run.
     """
     first = configs[0]
-    for key in ("name", "runs", "sweep", "quiet", "resume"):
+    for key in ("name", "runs", "sweep", "quiet", "resume", "metric"):
         if any(getattr(config, key) != getattr(first, key) for config in configs):
             raise ConfigError(f"{key} cannot be swept: all runs of a sweep have the same")
     return build_settings(first.sweep)

@@ -26,6 +26,9 @@ BOOKKEEPING = ".sweep"
 WRITE_LOCK = "lock"
 """Held in `.sweep` while a file that two sweeps may share is written: they would use one temporary file."""
 
+METRIC = "metric"
+"""What the sweep ranks by, where the person said so; it tells no run from another."""
+
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 LARGEST_PLAN = 1 << 30
 ABSENT = object()
@@ -86,7 +89,7 @@ def read_planned(folder: Path, warn: Callable[[str], None]) -> list[PlannedRun]:
 def varying(runs: Sequence[PlannedRun]) -> list[str]:
     """Return the keys in which the runs differ: regularizers with their settings, then data, model, schedule, seed."""
     keys = dict.fromkeys(key for run in runs for key in run.values)
-    found = [key for key in keys if _varies([run.values.get(key, ABSENT) for run in runs])]
+    found = [key for key in keys if key != METRIC and _varies([run.values.get(key, ABSENT) for run in runs])]
     return sorted(found, key=_rank)
 
 
@@ -100,7 +103,7 @@ def _flat_identity(config: RunConfig) -> dict[str, object]:
     for group in ("dataset", "model", "schedule"):
         values.update(_flatten(getattr(config, group), group))
     values["seed"] = config.seed
-    return values
+    return values if config.metric is None else {**values, METRIC: config.metric}
 
 
 def _flatten(node: Mapping[str, object], where: str) -> Iterator[tuple[str, object]]:

@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from regbench.metrics import METRICS
+from regbench.metrics import METRICS, main_metric
 from regbench.statuses import RunState
 from regbench.sweeps.averaging import AVERAGED, Draw, Score, average, compare_rows, describe_draws, find_draw
-from regbench.sweeps.manifest import ABSENT, varying
+from regbench.sweeps.manifest import ABSENT, METRIC, varying
 from regbench.sweeps.run_status import RunStatus
 
 DIGITS = 10
@@ -51,6 +51,8 @@ class SeedGroup:
     ended: int
     failed: int
     diverged: int
+    undefined: int
+    """Runs that have ended without the figure, such as an AUC of rows of one class."""
     metric: str | None
     validation: Score | None
     test: Score | None
@@ -88,8 +90,9 @@ def rank(statuses: Sequence[RunStatus]) -> list[SeedGroup]:
     """Return the groups, data set by data set in the order of the plan, the best first.
 
     Groups of the same data are compared on the splits and seeds that all of them have: first by how many of these they
-    lost (to divergence or failure), then by the mean validation metric, then by validation loss. Groups without a
-    figure keep the order of the plan, last.
+    lost (to divergence or failure), then by the mean validation metric; of equal ones the simpler comes first, that of
+    fewer regularizers, then that of the lower validation loss. Groups without a figure keep the order of the plan,
+    last.
     """
     keys = [key for key in varying([status.run for status in statuses]) if key not in AVERAGED]
     by_values: dict[tuple[str | None, ...], list[RunStatus]] = {}
@@ -187,9 +190,10 @@ def _mark(value: object) -> str:
 
 def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
     ended = [run for run in runs if run.state.ended]
-    metric = next((name for run in ended for name in run.figures("test") if name != "loss"), None)
+    metric = find_ranked(runs)
+    diverged = sum(run.state is RunState.DIVERGED for run in ended)
     part = "val" if any(run.has_part("val") for run in ended) else "test"
-    # A run that diverged, or whose figures overflowed, would make the mean one of something else.
+    # A run that diverged, or whose figure is undefined, would make the mean one of something else.
     sound = [run for run in ended if run.state is not RunState.DIVERGED and metric in run.figures(part)]
     return SeedGroup(
         values=_share([run.run.values for run in runs]),
@@ -197,7 +201,8 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
         runs=len(runs),
         ended=len(ended),
         failed=sum(run.state is RunState.FAILED for run in runs),
-        diverged=len(ended) - len(sound),
+        diverged=diverged,
+        undefined=len(ended) - diverged - len(sound),
         metric=metric,
         validation=_average(sound, "val", metric),
         test=_average(sound, "test", metric),
@@ -212,6 +217,18 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
         by_draw={find_draw(run.run): _judge(run, sound, metric) for run in runs if _has_ended(run)},
         over=describe_draws([find_draw(run.run) for run in sound]),
     )
+
+
+def find_ranked(runs: Sequence[RunStatus]) -> str | None:
+    """Return the figure that runs are ranked by: the one that the sweep names, else their task's; None without any."""
+    asked = next((str(run.run.values[METRIC]) for run in runs if METRIC in run.run.values), None)
+    return asked or main_metric({name for run in runs if run.state.ended for name in run.result_names("test")})
+
+
+def list_tied(first: SeedGroup, groups: Sequence[SeedGroup]) -> list[SeedGroup]:
+    """Return the other groups of the same data whose validation metric equals that of the best to the last digit."""
+    others = [group for group in groups if group is not first and group.data == first.data and group.validation]
+    return [group for group in others if _merit(group, set())[:3] == _merit(first, set())[:3]]
 
 
 def _share(values: Sequence[Mapping[str, object]]) -> dict[str, object]:
@@ -236,7 +253,7 @@ def _judge(run: RunStatus, sound: Sequence[RunStatus], metric: str | None) -> fl
     return run.figures("val").get(metric or "") if any(run is other for other in sound) else None
 
 
-def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, float]:
+def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, int, float]:
     """Return what sorts groups of the same data, the best first.
 
     Args:
@@ -244,7 +261,7 @@ def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, flo
         common: the splits and seeds that all groups have; without any, each is judged by its own.
     """
     if group.validation is None:
-        return True, 0, 0.0, 0.0
+        return True, 0, 0.0, 0, 0.0
     draws = common or set(group.by_draw)
     figures = [(draw, figure) for draw, figure in group.by_draw.items() if draw in draws and figure is not None]
     lost = sum(figure is None for draw, figure in group.by_draw.items() if draw in draws)
@@ -252,4 +269,9 @@ def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, flo
     loss = group.loss.mean if group.loss else math.inf
     metric = METRICS.get(group.metric or "")
     lower = metric is not None and not metric.higher_is_better
-    return False, lost, compared.mean if lower else -compared.mean, loss
+    return False, lost, compared.mean if lower else -compared.mean, _count_regularizers(group), loss
+
+
+def _count_regularizers(group: SeedGroup) -> int:
+    name = str(group.values.get("regularizer", "none"))
+    return 0 if name == "none" else 1 + name.count("+")

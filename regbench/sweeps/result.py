@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-OF_ONE_RUN = re.compile(r"\+*(seed|name|runs|resume|quiet|device|threads|sweep(\.[\w.]+)?)=")
+OF_ONE_RUN = re.compile(r"\+*(seed|name|runs|resume|metric|quiet|device|threads|sweep(\.[\w.]+)?)=")
 """Overrides that say which of a group's runs it is, where it lies and how it was executed, not what is trained."""
 
 
@@ -43,7 +43,7 @@ class Best:
     """Mean over the runs with its standard error."""
     test: Score | None
     seeds: int
-    """Runs behind the mean; diverged ones are left out."""
+    """Runs behind the mean; diverged ones, and those whose figure is undefined, are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -86,7 +86,7 @@ class SweepResult:
                 metric=group.metric,
                 validation=group.validation,
                 test=group.test,
-                seeds=group.ended - group.diverged,
+                seeds=group.ended - group.diverged - group.undefined,
             )
             for group in best(self.groups)
             if group.metric is not None and group.validation is not None

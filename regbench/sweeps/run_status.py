@@ -36,6 +36,10 @@ class RunStatus:
         named = self._figures(part, at)
         return {} if named is None else {name: float(value) for name, value in named.items() if _is_figure(value)}
 
+    def result_names(self, part: str) -> tuple[str, ...]:
+        """Return the names of all figures of a part at the best epoch, undefined ones too."""
+        return tuple(self._figures(part, "best") or ())
+
     def has_part(self, part: str) -> bool:
         """Tell whether the run's data have this part."""
         return self._figures(part, "best") is not None

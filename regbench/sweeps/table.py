@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from regbench.errors import ConfigError, escape
-from regbench.metrics import PARTS
+from regbench.metrics import METRICS, PARTS
 from regbench.store import durable
 from regbench.store.locks import hold
 from regbench.sweeps.manifest import ABSENT, BOOKKEEPING, WRITE_LOCK, varying
@@ -62,7 +62,8 @@ def tabulate(statuses: Sequence[RunStatus]) -> dict[str, list[object]]:
     """Return the columns of the table by title; `ABSENT` stands where a run has no such setting or figure."""
     keys = varying([status.run for status in statuses])
     figures = [{part: status.figures(part) for part in PARTS} for status in statuses]
-    metrics = dict.fromkeys(["loss", *(name for own in figures for part in PARTS for name in own[part])])
+    found = {name for own in figures for part in PARTS for name in own[part]}
+    metrics = [name for name in METRICS if name == "loss" or name in found]
     columns: dict[str, list[object]] = {"run_id": [status.run.run_id for status in statuses]}
     for key in keys:
         columns[key] = [status.run.values.get(key, ABSENT) for status in statuses]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from regbench.losses import log_probabilities, row_losses
-from regbench.metrics import BY_TASK, LOSS, Metric
+from regbench.metrics import LOSS, Metric
 from regbench.regularizers.base import Params
 from regbench.tasks import Task
 from regbench.training.contexts import Run
@@ -31,31 +31,39 @@ def measure_parts(networks: Networks, data: Labelled, ends: list[int]) -> list[d
 
     `ends` are the ends of the parts. An ensemble's members are combined first. Rows count as much as they weigh.
     """
-    outputs = predict(networks, data.x)
-    starts = [0, *ends[:-1]]
-    return [
-        measure_rows(networks.spec, outputs[:, start:end], data.cut(start, end), networks.spec.figures)
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    return measure_rows(networks.spec, predict(networks, data.x), data, ends, networks.spec.figures)
 
 
-def measure_rows(spec: TrainingSpec, outputs: Tensor, data: Labelled, figures: Sequence[Metric]) -> dict[str, Tensor]:
-    """Return figures by name, float64 `[R]` each: the loss, the task's own figure, and what else is asked for.
+def measure_rows(
+    spec: TrainingSpec, outputs: Tensor, data: Labelled, ends: Sequence[int], figures: Sequence[Metric]
+) -> list[dict[str, Tensor]]:
+    """Return figures by name, float64 `[R]` each, of every part: the loss, the task's own, and what else is asked for.
 
     Args:
         spec: says what the task is, and whether rows weigh.
         outputs: of every run, `[R, N, C]`.
         data: the rows.
+        ends: ends of the parts.
         figures: what is measured; the loss and the task's own figure always are.
     """
     task = spec.facts.task
-    weight = data.weight if spec.facts.weighted else None
     losses, scores = score(task, outputs, data)
-    found = {LOSS.name: average(losses, weight), BY_TASK[task].name: average(scores, weight)}
-    others = [figure.name for figure in figures if figure.name not in found]
-    if others:
-        found |= measure_figures(Scored(task, outputs, data.y, data.weight, data.error_scale), others)
-    return {name: values.to(torch.float64) for name, values in found.items()}
+    others = [figure.name for figure in figures if figure not in (LOSS, spec.metric)]
+    found, start = [], 0
+    for end in ends:
+        weight = data.weight[start:end] if spec.facts.weighted else None
+        own = (average(losses[:, start:end], weight), average(scores[:, start:end], weight))
+        named = dict(zip((LOSS.name, spec.metric.name), own, strict=True))
+        if others:
+            named |= measure_figures(score_rows(task, outputs[:, start:end], data.cut(start, end)), others)
+        found.append({name: values.to(torch.float64) for name, values in named.items()})
+        start = end
+    return found
+
+
+def score_rows(task: Task, outputs: Tensor, data: Labelled) -> Scored:
+    """Return what figures are computed from."""
+    return Scored(task, outputs, data.y, data.weight, data.error_scale)
 
 
 def measure_outputs(spec: TrainingSpec, outputs: Tensor, data: Labelled) -> Tensor:

@@ -9,9 +9,8 @@ import torch
 
 from regbench.metrics import PARTS, list_metrics
 from regbench.tasks import Task
-from regbench.training.evaluation import measure_outputs, measure_rows, predict
+from regbench.training.evaluation import measure_outputs, measure_rows, predict, score_rows
 from regbench.training.networks import Networks
-from regbench.training.scores import Scored
 from regbench.training.spec import TrainingSpec
 from regbench.training.tracking import Ending, Track
 from regbench.training.training_set import Labelled, TrainingSet
@@ -73,11 +72,12 @@ def measure_all(best: Networks, last: Networks, data: TrainingSet) -> list[PartF
 def _measure_part(name: str, best: Networks, last: Networks, part: Labelled) -> PartFigures:
     spec = best.spec
     at_best = predict(best, part.x)
-    figures = measure_rows(spec, torch.cat([at_best, predict(last, part.x)]), part, list_metrics(spec.facts.task))
+    both = torch.cat([at_best, predict(last, part.x)])
+    (figures,) = measure_rows(spec, both, part, [len(part.x)], list_metrics(spec.facts.task))
     by_output = measure_outputs(spec, at_best, part).tolist() if spec.facts.outputs else None
     confusion = None
     if spec.facts.task == Task.CLASSIFICATION and part.y.shape[1] <= MOST_CLASSES:
-        confusion = Scored(spec.facts.task, at_best, part.y, part.weight, part.error_scale).confusion.tolist()
+        confusion = score_rows(spec.facts.task, at_best, part).confusion.tolist()
     return PartFigures(name, {key: values.tolist() for key, values in figures.items()}, by_output, confusion)
 
 
@@ -109,7 +109,8 @@ def _name_classes(data: TrainingSet, parts: Sequence[PartFigures], place: int) -
         name: [row[number] / sum(row) if sum(row) else None for number, row in enumerate(table)]
         for name, table in named.items()
     }
-    return {"classes": list(data.classes), "confusion": named, "recall": recall}
+    counts = named if data.weighted else {name: [list(map(int, row)) for row in table] for name, table in named.items()}
+    return {"classes": list(data.classes), "confusion": counts, "recall": recall}
 
 
 def _count_rows(data: TrainingSet) -> dict[str, int]:

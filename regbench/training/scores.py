@@ -145,8 +145,8 @@ def compute_calibration_error(scored: Scored) -> Tensor:
     """
     confidence, predicted = scored.probabilities.max(-1)
     gaps = ((predicted == scored.labels).to(torch.float64) - confidence) * scored.weights
-    bins = (confidence * BINS).ceil().clamp(1, BINS).to(torch.int64) - 1
-    sums = gaps.new_zeros(len(gaps), BINS).scatter_add(1, torch.where(bins < 0, 0, bins), gaps)
+    bins = (confidence.nan_to_num() * BINS).ceil().clamp(1, BINS).to(torch.int64) - 1
+    sums = gaps.new_zeros(len(gaps), BINS).scatter_add(1, bins, gaps)
     return sums.abs().sum(1)
 
 

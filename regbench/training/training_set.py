@@ -54,6 +54,8 @@ class TrainingSet:
     """Measured at the end, each by itself: all rows of train, of validation if there are any, and of test."""
     classes: tuple[str, ...] = ()
     """Names of the classes, by number; empty for other tasks."""
+    weighted: bool = False
+    """Whether the data set weighs its rows."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
         watched_ends=torch.tensor([len(part.x) for part in watched]).cumsum(0).tolist(),
         parts=(train, *validation, test),
         classes=split.classes,
+        weighted=split.train.weights is not None,
     )
 
 

@@ -135,10 +135,12 @@ COUNTED = "Poisson numbers come from another generator"
 DROPPED = "kept values are scaled by the probability really drawn, a multiple of 1/65536"
 AVERAGED = "norm and sparsity are those of the averaged weights, which are saved"
 
+RAW = "mse is taken in float64, in which the square of any unit fits"
 CHANGED = {
+    "number_bagging": RAW,
     "l1": PROXIMAL,
     "elastic_net": PROXIMAL,
-    "number_l1": PROXIMAL,
+    "number_l1": f"{PROXIMAL}; {RAW}",
     "sgd_nesterov+l1": PROXIMAL,
     "rmsprop+elastic_net": PROXIMAL,
     "l1+max_norm+weight_decay": f"ranks: weight decay acts before the proximal step, no longer after it; {PROXIMAL}",
@@ -147,7 +149,7 @@ CHANGED = {
     "mixup_batch": MIXED,
     "bagging+batch_norm+mixup": MIXED,
     "label_smoothing+mixup": MIXED,
-    "number_mixup+ema": f"{MIXED}; {AVERAGED}",
+    "number_mixup+ema": f"{MIXED}; {AVERAGED}; {RAW}",
     "input_noise_poisson": COUNTED,
     "bagging_vote": COUNTED,
     "dropout": DROPPED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ def read_source(values: dict[str, Any]) -> Source:
 
 
 def measure(run: Trained, outputs: Tensor, source: Source) -> dict[str, dict[str, float]]:
-    """Return loss and metric of each part by their definitions, from log-probabilities or standardised numbers."""
+    """Return loss and main metric of each part by their definitions, from log-probabilities or standardised numbers."""
     if run.preprocessing["task"] == "classification":
         losses = -outputs.gather(1, torch.from_numpy(source.y)[:, None])[:, 0]
         metric, metrics = "accuracy", (outputs.argmax(1) == torch.from_numpy(source.y)).to(outputs.dtype)
@@ -74,12 +75,18 @@ def measure(run: Trained, outputs: Tensor, source: Source) -> dict[str, dict[str
         (mean,), (scale,) = run.preprocessing["target_mean"], run.preprocessing["target_scale"]
         y = torch.from_numpy((source.y - mean) / scale).to(outputs.dtype)
         losses = (outputs[:, 0] - y).square()
-        metric, metrics = "mse", losses * scale**2
+        metric, metrics = "mse", losses.to(torch.float64) * scale**2
     figures, start = {}, 0
     for part, end in zip(("train", "val", "test"), source.ends, strict=True):
         figures[part] = {"loss": losses[start:end].mean().item(), metric: metrics[start:end].mean().item()}
         start = end
     return figures
+
+
+def pick_main(best: Mapping[str, Mapping[str, float] | None]) -> dict[str, dict[str, float]]:
+    """Return loss and main metric of each part of a result; the others are computed from the same outputs."""
+    names = ("loss", "accuracy", "mse")
+    return {part: {name: own[name] for name in names if name in own} for part, own in best.items() if own is not None}
 
 
 def write_table(path: Path, rows: int = 240) -> pd.DataFrame:

@@ -99,7 +99,7 @@ def test_a_finished_run_without_a_finite_figure_is_not_averaged_either() -> None
     broken = result(0.5)
     broken["best"] = {**broken["best"], "val": {"loss": None, "accuracy": None}}
     (group,) = rank([make_status({"seed": 0}, broken), make_status({"seed": 1}, result(0.25))])
-    assert (group.mean, group.diverged) == (0.25, 1)
+    assert (group.mean, group.diverged, group.undefined) == (0.25, 0, 1)
 
 
 def test_without_a_validation_part_the_plan_decides_and_nothing_is_best() -> None:
