@@ -75,11 +75,9 @@ def integer(
     return declare(default, kinds.Whole(range=Range(**bounds), optional=optional, off=off, help=help))
 
 
-def integer_or(
-    word: str, default: int | None, *, meaning: str = "", help: str = "", **bounds: Unpack[Bounds]
-) -> int | None:
-    """Declare a static whole number that may also be a word, kept as None: `full` for the whole training set."""
-    return declare(default, kinds.WholeOr(word=word, meaning=meaning, range=Range(**bounds), help=help))
+def integer_or(word: str, default: int | None, *, help: str = "", **bounds: Unpack[Bounds]) -> int | None:
+    """Declare a static whole number that may also be a word, kept as None: `auto` for what pays."""
+    return declare(default, kinds.WholeOr(word=word, range=Range(**bounds), help=help))
 
 
 def integer_or_word(

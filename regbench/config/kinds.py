@@ -152,8 +152,6 @@ class WholeOr(Whole):
     """A whole number, or a word for the number that only the program knows; the word is read as None."""
 
     word: str
-    meaning: str = ""
-    """Explanation of the word, as in `for the whole training set`."""
 
     def check(self, value: object, where: str) -> int | None:
         """Return the number, or None for the word."""
@@ -161,7 +159,7 @@ class WholeOr(Whole):
 
     def describe(self, noun: str) -> str:
         """Return the noun with the range, and the word."""
-        return f"{super().describe(noun)}, or {self.word} {self.meaning}".rstrip()
+        return f"{super().describe(noun)}, or {self.word}"
 
     def spell(self, value: object) -> str:
         """Write None as the word."""

@@ -45,6 +45,13 @@ def choose_kind(kind: str, facts: Facts) -> str:
     return CATEGORICAL if kind == "regular" and facts.categories else kind
 
 
+def note_kind(kind: str, facts: Facts) -> str | None:
+    """Return the sentence that a kind was replaced; None where it was not."""
+    if choose_kind(kind, facts) == kind:
+        return None
+    return f"it is SMOTE-NC (kind={CATEGORICAL}), because the table has categories"
+
+
 def refuse_few_rows(name: str, counts: Mapping[int, int], neighbours: int) -> None:
     """Refuse a class to fill up that has no more rows than it takes neighbours.
 

@@ -65,6 +65,10 @@ class Regularizer:
         """
         return None
 
+    def note(self, facts: Facts) -> str | None:
+        """Return, as a sentence, what the regularizer chose for the person on these data; None where nothing."""
+        return None
+
     def alone(self) -> bool:
         """Tell whether the number of rows that `training_data` leaves depends on the seed.
 

@@ -23,7 +23,7 @@ from regbench.regularizers._classes import (
     take_rows,
     thin_classes,
 )
-from regbench.regularizers._synthetic import Recipe, choose_kind, fill_up, refuse_few_rows
+from regbench.regularizers._synthetic import Recipe, choose_kind, fill_up, note_kind, refuse_few_rows
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 THINNING = ("under", "near_miss")
@@ -89,6 +89,10 @@ class Resampling(Regularizer):
         if not change(facts.class_counts, self.strength):
             return f"strength={self.strength:g} of every gap between classes is rounded to 0 rows"
         return None
+
+    def note(self, facts: Facts) -> str | None:
+        """Return that categories are kept whole."""
+        return note_kind("regular", facts) if self.form in COMBINED else None
 
     def alone(self) -> bool:
         """Tell whether the form cleans rows that were drawn."""

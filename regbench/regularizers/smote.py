@@ -15,7 +15,15 @@ from regbench.regularizers._classes import (
     draw_state,
     fill_classes,
 )
-from regbench.regularizers._synthetic import KINDS, Recipe, check_categories, choose_kind, fill_up, refuse_few_rows
+from regbench.regularizers._synthetic import (
+    KINDS,
+    Recipe,
+    check_categories,
+    choose_kind,
+    fill_up,
+    note_kind,
+    refuse_few_rows,
+)
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 
 NEEDS_NEAR = ("borderline1", "borderline2", "svm")
@@ -75,6 +83,10 @@ class Smote(Regularizer):
         if not fill_classes(facts.class_counts, self.strength):
             return f"strength={self.strength:g} of every gap between classes is rounded to 0 rows"
         return None
+
+    def note(self, facts: Facts) -> str | None:
+        """Return that categories are kept whole."""
+        return note_kind(self.kind, facts)
 
     def alone(self) -> bool:
         """Tell whether the kind draws how many rows it makes."""

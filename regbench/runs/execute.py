@@ -55,6 +55,8 @@ def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
         if result is not None:
             return result
     prepared = prepare_run(config, build_records(config))
+    if not os.path.exists(config.folder()):
+        prepared = _change_rows(config, prepared)
     with _claim(config.folder()) as folder:
         result = _find_result(config, folder)  # of another process, since the first look
         if result is not None:
@@ -68,6 +70,22 @@ def run_one(config: RunConfig, observer: RunObserver = SILENT_RUN) -> RunResult:
             if is_out_of_memory(error):
                 raise RegbenchError(OUT_OF_MEMORY) from error
             raise
+
+
+def _change_rows(config: RunConfig, prepared: PreparedRun) -> PreparedRun:
+    """Let the regularizers of a new run change its training rows: what they refuse is refused before a folder is made.
+
+    Raises:
+        ConfigError: a regularizer cannot change these rows as it is set.
+    """
+    from regbench.training.stacked_runs import change_rows
+
+    with torch_threads(_choose_threads(config, prepared)):
+        return replace(prepared, rows=change_rows(prepared.spec, config.seed, prepared.data))
+
+
+def _choose_threads(config: RunConfig, prepared: PreparedRun) -> int:
+    return config.threads or choose_threads(prepared, len(os.sched_getaffinity(0)))
 
 
 def _claim(path: Path) -> RunFolder:
@@ -111,7 +129,7 @@ def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder, observer
     checkpoint = open_run(config, prepared, folder)
     before = {} if checkpoint is None else checkpoint.facts
     # A resumed run keeps its number of threads: sums are rounded differently with another.
-    threads = config.threads or before.get("threads") or choose_threads(prepared, len(os.sched_getaffinity(0)))
+    threads = config.threads or before.get("threads") or _choose_threads(config, prepared)
     with torch_threads(threads), stop_requests() as stop:
         begin_run(config, prepared, folder, checkpoint, describe_environment(config.device))
         run = make_run(prepared.spec, config.seed, FolderSink(folder), prepared.commit_record(threads), checkpoint)
@@ -151,6 +169,6 @@ def _fit(
         observer.begin(start)
         with torch.no_grad():
             told = Observer(epoch=observer.epoch, stop_requested=stop.requested)
-            return fit(prepared.spec, [run], prepared.data, told)[0]
+            return fit(prepared.spec, [run], prepared.data, told, prepared.rows)[0]
     finally:
         observer.end()

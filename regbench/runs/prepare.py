@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from regbench.runs.fitted import Fitted
     from regbench.schedules.schedule import Schedule
     from regbench.training.spec import TrainingSpec
-    from regbench.training.training_set import TrainingSet
+    from regbench.training.training_set import StackedRows, TrainingSet
 
 OUT_OF_MEMORY = "the machine's memory does not hold this run; take a smaller model, batch_size or ensemble"
 
@@ -53,6 +53,8 @@ class PreparedRun:
     fitted: Fitted
     reading: Reading
     """How the data were read."""
+    rows: StackedRows | None = None
+    """Training rows as the regularizers of a run alone leave them; None: they are still to do so."""
 
     def commit_record(self, threads: int, cohort: str | None = None) -> dict[str, Any]:
         """Return what every commit holds besides the state of training, for whoever resumes it.

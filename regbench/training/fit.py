@@ -13,7 +13,6 @@ from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.concurrently import concurrently
-from regbench.training.cohort import Cohort
 from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.networks import Member, Networks
@@ -21,9 +20,10 @@ from regbench.training.ordering import order_rows
 from regbench.training.results import describe_results
 from regbench.training.saving import clone, load_runs, name_parameters, replace_networks, save_run
 from regbench.training.spec import TrainingSpec, note_batch
+from regbench.training.stacked_runs import stack_runs
 from regbench.training.tracking import Ending, Epoch, Track, begin_track, find_ending, follow
 from regbench.training.train_step import train_step
-from regbench.training.training_set import TrainingSet, stack_rows
+from regbench.training.training_set import StackedRows, TrainingSet
 
 COMMIT_SECONDS = 30.0
 """Training time between two commits: what a kill can cost at most."""
@@ -36,7 +36,11 @@ COMMIT_SHARE = 1 / 40
 
 
 def fit(
-    spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet, observer: Observer
+    spec: TrainingSpec,
+    runs: Sequence[CohortRun],
+    data: TrainingSet,
+    observer: Observer,
+    rows: StackedRows | None = None,
 ) -> list[dict[str, object]]:
     """Train runs side by side and return their results, in their order.
 
@@ -46,6 +50,7 @@ def fit(
             checkpoints of the same epoch; one that has already ended there is finished without training.
         data: what all are trained and measured on.
         observer: is told how it goes.
+        rows: the training rows as the runs' regularizers leave them; None: they are still to do so.
 
     Raises:
         CheckpointError: a checkpoint does not fit its run.
@@ -56,7 +61,7 @@ def fit(
     epochs = {int(checkpoint.facts["track"]["epoch"]) for checkpoint in checkpoints}
     if len(epochs) > 1 or len(checkpoints) not in (0, len(runs)):
         raise ValueError("runs of one cohort resume from checkpoints of the same epoch, or all of them begin")
-    training = _Training(spec, runs, data, observer)
+    training = _Training(spec, runs, data, observer, rows)
     if checkpoints:
         training.restore(checkpoints)
     results: dict[int, dict[str, object]] = training.retire()
@@ -70,11 +75,18 @@ def fit(
 class _Training:
     """The runs still training: their cohort, their tracks and the best networks so far."""
 
-    def __init__(self, spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet, observer: Observer) -> None:
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        runs: Sequence[CohortRun],
+        data: TrainingSet,
+        observer: Observer,
+        rows: StackedRows | None,
+    ) -> None:
         self.spec, self.data, self.observer = spec, data, observer
         self.runs = list(runs)
         self.active = list(range(len(runs)))
-        self.cohort = stack_runs(spec, runs, data)
+        self.cohort = stack_runs(spec, runs, data, rows)
         self.epoch = 0
         self.best = clone(self.cohort.evaluated(self._end_of(0)))
         self.history: list[Tensor] = [self.cohort.flat.clone()]
@@ -138,7 +150,13 @@ class _Training:
 
     def _remarks(self, place: int) -> dict[str, object]:
         """Return what a person has to know about a run's figures: `notes`, and why regularizers are `idle`."""
-        return {"notes": note_batch(self.spec), "idle": dict(self.cohort.rows.idle[self._rows_of(place).start])}
+        idle = self.cohort.rows.idle[self._rows_of(place).start]
+        acting = {name: r for name, r in self.runs[self.active[place]].regularizers.items() if name not in idle}
+        said = ((name, regularizer.note(self.spec.facts)) for name, regularizer in acting.items())
+        return {
+            "notes": [*note_batch(self.spec), *(f"{name}: {note}" for name, note in said if note)],
+            "idle": dict(idle),
+        }
 
     def _end_of(self, epoch: int) -> Moment:
         """Return the time at which an epoch is over; 0 is the time before the first."""
@@ -247,20 +265,3 @@ class _Training:
         self.cohort.keep(rows)
         self.best = self.best.select(rows)
         self.history = [flat[rows] for flat in self.history]
-
-
-def stack_runs(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) -> Cohort:
-    """Return the cohort of all runs; an ensemble's networks have seeds of their own."""
-    members = [
-        Member(_member_seed(run.seed, number), run.regularizers, run.optimizer)
-        for run in runs
-        for number in range(spec.ensemble_size)
-    ]
-    networks = [(member.seed, member.regularizers) for member in members]
-    rows = stack_rows(data.rows, networks, spec.facts, spec.ensemble_size)
-    return Cohort(spec, members, rows)
-
-
-def _member_seed(seed: int, number: int) -> int:
-    """Return the seed of an ensemble's network; the first has the run's own. Runs' seeds lie below 2^31."""
-    return seed + (number << 32)

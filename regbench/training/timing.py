@@ -12,8 +12,8 @@ from regbench.randomness import Randomness
 from regbench.regularizers.base import Moment
 from regbench.training.cohort_run import CohortRun
 from regbench.training.evaluation import LARGEST_PASS
-from regbench.training.fit import stack_runs
 from regbench.training.spec import TrainingSpec
+from regbench.training.stacked_runs import stack_runs
 from regbench.training.train_step import train_step
 from regbench.training.training_set import TrainingSet
 

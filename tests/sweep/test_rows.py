@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from regbench.cli.main import main
 from tests.sweep.commands import alone, assert_same_trees, folders, results, sweep
 
 COUNTS = (60, 40, 25)
 SHORT = ("dataset=csv", "dataset.target=y", "model.widths=[8]", "schedule.epochs=3", "quiet=true")
 
 
-def write_table(folder: Path, counts: tuple[int, ...] = COUNTS, columns: int = 4) -> str:
-    """Write classes that overlap, of these sizes, and return the words that name the file."""
+def write_table(folder: Path, counts: tuple[int, ...] = COUNTS, columns: int = 4, apart: float = 0.9) -> str:
+    """Write classes of these sizes, so far apart, and return the words that name the file."""
     generator = np.random.default_rng(4)
     labels = np.repeat(np.arange(len(counts)), counts)
-    x = generator.standard_normal((len(labels), columns)) + 0.9 * labels[:, None]
+    x = generator.standard_normal((len(labels), columns)) + apart * labels[:, None]
     lines = [",".join([*(f"{value:.4f}" for value in row), f"c{label}"]) for row, label in zip(x, labels, strict=True)]
     path = folder / "table.csv"
     path.write_text("\n".join([",".join([*(f"x{k}" for k in range(columns)), "y"]), *lines]) + "\n")
@@ -101,6 +102,36 @@ def test_few_rows_are_trained_with_the_default_batch_size_and_the_table_says_so(
     ended = sweep(work, *words)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.count("schedule.batch_size=auto takes all 60 training rows, which are fewer than 64") == 1
+
+
+def test_a_refusal_by_the_rows_themselves_is_one_line_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_table(tmp_path, (60, 30), apart=100.0)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert main(["run", *SHORT, data, "regularizer=smote", "regularizer.smote.kind=adasyn"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
+        "regbench: regularizer smote: kind=adasyn: no row of another class is near a class to fill up; "
+        "take kind=regular\n"
+    )
+    assert list(Path().iterdir()) == []
+
+
+def test_categories_are_kept_whole_and_the_run_says_how(work: Path, tmp_path: Path) -> None:
+    colours = "".join(
+        f"{0.1 * (37 * k % 101):.1f},{('red', 'green', 'blue')[53 * k % 97 % 3]},{'uv'[k % 3 == 0]}\n"
+        for k in range(90)
+    )
+    (tmp_path / "colours.csv").write_text("a,colour,y\n" + colours)
+    words = (*SHORT, f"dataset.path={tmp_path / 'colours.csv'}")
+    alone(work, [(*words, "regularizer=smote"), (*words, "regularizer=smote", "regularizer.smote.kind=categorical")])
+    by_itself, asked = sorted(results(work).values(), key=lambda result: -len(result["notes"]))
+    assert "smote: it is SMOTE-NC (kind=categorical), because the table has categories" in by_itself["notes"]
+    assert not any("smote" in note for note in asked["notes"])
+    assert by_itself["best"] == asked["best"]
 
 
 def test_figures_of_few_rows_are_those_of_the_number_typed(work: Path, tmp_path: Path) -> None:

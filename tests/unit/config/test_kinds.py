@@ -11,14 +11,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.config.containers import ListOf
-from regbench.config.kinds import Amount, Choice, Flag, Folder, Hyper, Kind, Pattern, Range, Real, Text, Whole, WholeOr
+from regbench.config.kinds import (
+    Amount,
+    Choice,
+    Flag,
+    Folder,
+    Hyper,
+    Kind,
+    Pattern,
+    Range,
+    Real,
+    Text,
+    Whole,
+    WholeOr,
+    WholeOrWord,
+)
 from regbench.errors import ConfigError
 
 SHARE = Range(0.0, 1.0, open_high=True)
 STRENGTH = Hyper(range=Range(low=0.0), search=(1e-5, 0.1), log=True, off=0.0)
 LIMIT = Real(range=Range(low=0.0, open_low=True), off=math.inf)
 MEMBERS = Whole(range=Range(2, 10), off=1)
-FULL = WholeOr(word="full", meaning="for the whole training set", range=Range(low=1))
+AUTO = WholeOr(word="auto", range=Range(low=1))
+BATCH = WholeOrWord(words=(("auto", "for a guess"), ("full", "for the whole training set")), range=Range(low=1))
+BATCHES = "it takes a whole number in [1, inf), auto for a guess, or full for the whole training set"
 VARIANT = Choice(options=("norm", "value"), off="norm")
 NAME = Pattern(pattern=re.compile("[a-z]+"), words="small letters")
 HUGE = 10**400
@@ -34,8 +50,11 @@ TAKEN: list[tuple[Kind[object], object, object]] = [
     (Whole(), -(10**20), -(10**20)),
     (MEMBERS, 1, 1),
     (MEMBERS, 10, 10),
-    (FULL, "full", None),
-    (FULL, 1, 1),
+    (AUTO, "auto", None),
+    (AUTO, 1, 1),
+    (BATCH, "auto", "auto"),
+    (BATCH, "full", "full"),
+    (BATCH, 1, 1),
     (Amount(), 2, 2),
     (Amount(), 1.0, 1.0),
     (Amount(), 0.1, 0.1),
@@ -67,9 +86,13 @@ REFUSED: list[tuple[Kind[object], object, str]] = [
     ),
     (Whole(), True, "key=True is not allowed; it takes a whole number"),
     (MEMBERS, 0, "key=0 is not allowed; it takes a whole number in [2, 10], or 1 for off"),
-    (FULL, 0, "key=0 is not allowed; it takes a whole number in [1, inf), or full for the whole training set"),
-    (FULL, None, "key=None is not allowed; it takes a whole number in [1, inf), or full for the whole training set"),
-    (FULL, "all", "key='all' is not allowed; it takes a whole number in [1, inf), or full for the whole training set"),
+    (AUTO, 0, "key=0 is not allowed; it takes a whole number in [1, inf), or auto"),
+    (AUTO, None, "key=None is not allowed; it takes a whole number in [1, inf), or auto"),
+    (BATCH, 0, f"key=0 is not allowed; {BATCHES}"),
+    (BATCH, None, f"key=None is not allowed; {BATCHES}"),
+    (BATCH, True, f"key=True is not allowed; {BATCHES}"),
+    (BATCH, 2.0, f"key=2.0 is not allowed; {BATCHES}"),
+    (BATCH, "all", f"key='all' is not allowed; {BATCHES}"),
     (WholeOr(word="auto"), 2.0, "key=2.0 is not allowed; it takes a whole number, or auto"),
     (Amount(), 1, "key=1 is not allowed; it takes a whole number of at least 2 (a count) or a fraction in (0, 1]"),
     (Amount(), 0.0, "key=0.0 is not allowed; it takes a whole number of at least 2 (a count) or a fraction in (0, 1]"),
@@ -143,4 +166,5 @@ def test_words_for_cards() -> None:
     assert STRENGTH.describe_search() == "1e-05..0.1 log"
     assert Hyper(range=SHARE, search=(0.05, 0.8)).describe_search() == "0.05..0.8"
     assert MEMBERS.describe_search() == ""
-    assert (FULL.spell(None), FULL.spell("full"), FULL.spell(32), MEMBERS.spell(None)) == ("full", "full", "32", "null")
+    assert (AUTO.spell(None), AUTO.spell("auto"), AUTO.spell(32), MEMBERS.spell(None)) == ("auto", "auto", "32", "null")
+    assert (BATCH.spell("full"), BATCH.spell(32)) == ("full", "32")

@@ -11,7 +11,7 @@ from regbench.randomness import Randomness
 from regbench.regularizers.bagging import Bagging
 from regbench.regularizers.base import Params, Regularizer
 from regbench.training.cohort_run import make_run
-from regbench.training.fit import stack_runs
+from regbench.training.stacked_runs import stack_runs
 from tests.contract.conftest import Memory
 from tests.unit.training.small_runs import Settings, train_alone, train_seeds
 from tests.unit.training.test_protocol import Witness

@@ -84,6 +84,26 @@ def test_static_numbers_of_techniques_keep_runs_apart() -> None:
     assert count_stacks(*runs) == 2
 
 
+@pytest.mark.parametrize(
+    ("techniques", "stacks"),
+    [
+        ({"smote": {}}, 1),
+        ({"smote": {"kind": "adasyn"}}, 1),  # as many rows as the data say
+        ({"smote": {"kind": "kmeans"}}, 2),
+        ({"smote": {"kind": "svm"}, "bagging": {"members": 2}}, 2),
+        ({"resampling": {"form": "enn"}}, 1),
+        ({"resampling": {"form": "smote_enn"}}, 2),
+        ({"outlier_removal": {}}, 1),
+        ({"outlier_removal": {}, "resampling": {"form": "tomek"}}, 2),  # which rows the second sees is drawn
+        ({"smote": {}, "bagging": {"members": 2}, "balanced_batches": {}, "curriculum": {}}, 1),
+    ],
+)
+def test_seeds_are_kept_apart_where_they_decide_how_many_rows_there_are(
+    techniques: Mapping[str, Mapping[str, Any]], stacks: int
+) -> None:
+    assert count_stacks(*(configure(techniques, seed=seed) for seed in (0, 1))) == stacks
+
+
 def test_the_order_of_keys_and_techniques_means_nothing() -> None:
     one = configure({"l2": {"strength": 0.1}, "dropout": {"rate": 0.2}})
     other = replace(
