@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 QUOTED = r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\""
-ATTRIBUTE = re.compile(rf"@attribute\s+({QUOTED}|[^\s{{'\"][^\s{{]*)\s*(\S.*)", re.IGNORECASE)
+ATTRIBUTE = re.compile(rf"@attribute\s+({QUOTED}|[^\s{{'\"][^\s{{]*)(?:\s+|(?={{))(\S.*)", re.IGNORECASE)
 FIELD = re.compile(rf"\s*({QUOTED}|[^,\t'\"]*?)\s*([,\t]|$)")
 NUMBER = re.compile(r"(?:numeric|real|integer)\s*(?:\[.*\])?", re.IGNORECASE)
 DATE = re.compile(rf"date(?:\s+({QUOTED}|\S+))?", re.IGNORECASE)
@@ -99,7 +99,8 @@ def _read_header(lines: Iterator[tuple[int, str]], path: str) -> tuple[list[Attr
                 raise ConfigError(f"{where}: the attribute {show(attribute.name)} appears twice")
             attributes[attribute.name] = attribute
         elif tag in ("@input", "@inputs", "@output", "@outputs"):
-            lists[tag[1:].rstrip("s")] = tuple(_unquote(field) for field in _split(line[len(tag) :], where))
+            names = _split(line[len(tag) :], where)
+            lists[tag[1:].rstrip("s")] = tuple(_unquote(name) for name in names if name)
         elif tag != "@relation":
             raise ConfigError(
                 f"{where}: {show(line)} is no declaration; before @data stand @relation, @attribute, @inputs, @outputs"
@@ -186,7 +187,7 @@ def _read_column(attribute: Attribute, fields: list[str], lines: list[int], path
         _refuse_unread(codes, fields, lines, path, f"{name} takes one of {show(', '.join(attribute.levels))}")
         return pd.Series(pd.Categorical.from_codes(np.array(codes, dtype=np.int64), pd.Index(attribute.levels)))
     dates = [pd.NaT if field in MISSING else _read_date(_unquote(field), attribute.pattern) for field in fields]
-    _refuse_unread(dates, fields, lines, path, f"{name} takes dates of the form {attribute.pattern}")
+    _refuse_unread(dates, fields, lines, path, f"{name} takes dates of the form {show(attribute.pattern)}")
     return pd.Series(dates, dtype="datetime64[us]")
 
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regbench.config.fields import nested, text
 from regbench.data.attribute_files import AttributeTable, append_rows, parse_attributes
 from regbench.data.dataset import SplitRule
 from regbench.data.files import read_file
+from regbench.data.lines import show
 from regbench.data.records import Raw, last_rows_are_test
 from regbench.data.tables import Table
+from regbench.errors import ConfigError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNLABELED = "unlabeled"
 TRAINING_FILE = re.compile(r"tra(\.dat(?:\.gz)?)$")
 
 
@@ -52,6 +59,7 @@ class Keel(Table):
             frame, tests = append_rows(frame, more, test), len(more)
             notes.append(f"{test}: its {tests} rows are the test part")
         outputs = self.find_outputs(table)
+        refuse_unlabeled(frame, outputs, self.path)
         unused = [name for name in frame.columns if table.inputs and name not in (*table.inputs, *outputs)]
         raw = replace(self, target=outputs[0], drop=(*self.drop, *unused)).convert(frame)
         reasons = {**raw.left_out, **dict.fromkeys(unused, "not among the file's @inputs")}
@@ -62,3 +70,12 @@ class Keel(Table):
         if self.target:
             return (self.target,)
         return table.outputs or (str(table.frame.columns[-1]),)
+
+
+def refuse_unlabeled(frame: pd.DataFrame, outputs: tuple[str, ...], path: str) -> None:
+    """Refuse KEEL's semi-supervised parts, in which `unlabeled` is no class but the lack of one."""
+    for name in outputs:
+        if name in frame.columns and (frame[name] == UNLABELED).any():
+            raise ConfigError(
+                f"{path}: rows of {UNLABELED!r} in {show(name)} have no class (semi-supervised data); leave them out"
+            )

@@ -158,9 +158,10 @@ def _refuse_changing(
     for block, series in zip(np.split(targets, starts[1:]), ids, strict=True):
         other = np.flatnonzero(block != block[0])
         if len(other):
+            both = " and ".join(show(str(block[place])) for place in (0, int(other[0])))
             raise ConfigError(
-                f"{path}: the series of id {show(series)} has the targets {block[0]} and {block[other[0]]} in column "
-                f"{name!r}; a series has one target"
+                f"{path}: the series of id {show(series)} has the targets {both} in column {name!r}; "
+                "a series has one target"
             )
 
 
