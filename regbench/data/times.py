@@ -74,7 +74,7 @@ def name_time(times: Times, place: int) -> str:
 def refuse_irregular(times: Times, rows: NDArray[np.int64], where: str) -> None:
     """Refuse times, in their order, of which two are equal or whose steps are not all the same.
 
-    Months, quarters and years are steps too, and so are working days.
+    Months are steps of one size, and so are the days from one working day to the next.
 
     Args:
         times: `[N]`, ascending.
@@ -84,37 +84,41 @@ def refuse_irregular(times: Times, rows: NDArray[np.int64], where: str) -> None:
     Raises:
         ConfigError: names the first row that is not one step after the row before.
     """
-    import pandas as pd
-
-    if len(times) < 3:
-        return  # any two steps are equal
-    steps = np.diff(times)
-    nothing = np.zeros((), dtype=steps.dtype)
-    for place in np.flatnonzero(steps == nothing).tolist():
+    for place in np.flatnonzero(times[1:] == times[:-1]).tolist():
         one, other = sorted((int(rows[place]) + 1, int(rows[place + 1]) + 1))
         raise ConfigError(f"{where}: rows {one} and {other} have one time, {name_time(times, place)}")
-    steps, tolerance = _count_steps(times)
-    usual = np.median(steps)
-    odd = np.flatnonzero(np.abs(steps - usual) > tolerance * usual)
-    dates = times.dtype.kind == "M"
-    if len(odd) == 0 or (dates and pd.infer_freq(pd.DatetimeIndex(times)) is not None):
+    if len(times) < 3:
+        return  # one step is equal to itself
+    odd = min((_find_odd(steps) for steps in _count_steps(times)), key=len)
+    if len(odd) == 0:
         return
     place = int(odd[0])
     raise ConfigError(
         f"{where}, row {int(rows[place + 1]) + 1}: {name_time(times, place + 1)} does not follow "
-        f"{name_time(times, place)} by the step of the other rows; a forecast needs times in equal steps: fill "
-        "the gaps (an empty cell counts as the last known value) or take a part without any"
+        f"{name_time(times, place)} by the step of the other rows; a forecast needs times in equal steps: fill the "
+        "gaps (an empty cell counts as the last known value), or name a column of row numbers if they mean nothing"
     )
 
 
-def _count_steps(times: Times) -> tuple[Floats, float]:
-    """Return the steps `[N - 1]`, and how much they may differ: in months where all dates are of one day in the month.
+def _find_odd(steps: Floats) -> NDArray[np.int64]:
+    """Return the places of the steps that differ from the median by more than the rounding of numbers explains."""
+    usual = np.median(steps)
+    return np.flatnonzero(np.abs(steps - usual) > 1e-6 * abs(usual))
 
-    Numbers and days with a fraction are rounded, so that equal steps differ a little.
+
+def _count_steps(times: Times) -> list[Floats]:
+    """Return the steps `[N - 1]` in every unit in which they may be equal: time itself, months, working days.
+
+    Months count where all times are at one moment of their month, or of the days before the next one.
     """
     if times.dtype.kind == "f":
-        return np.diff(times), 1e-6
-    months = times.astype("datetime64[M]")
-    if len(np.unique(times - months)) == 1:
-        return np.diff(months.astype(np.int64)).astype(np.float64), 0.0
-    return np.diff(times.astype(np.int64)).astype(np.float64), 0.0
+        return [np.diff(times)]
+    steps = [np.diff(times.astype(np.int64)).astype(np.float64)]
+    for moved in (times, times + np.timedelta64(1, "D")):
+        months = moved.astype("datetime64[M]")
+        if len(np.unique(moved - months)) == 1:
+            steps.append(np.diff(months.astype(np.int64)).astype(np.float64))
+    days = times.astype("datetime64[D]")
+    if len(np.unique(times - days)) == 1 and np.is_busday(days).all():
+        steps.append(np.busday_count(days[:-1], days[1:]).astype(np.float64))
+    return steps
