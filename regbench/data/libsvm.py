@@ -58,7 +58,8 @@ class Libsvm(Dataset):
     def read(self) -> Raw:
         """Return x `[N, D]`, the rows of the test part last."""
         settings = ("dataset.path", "dataset.test_path")
-        contents = [read_packed(path, setting) for path, setting in zip(self.files(), settings, strict=False)]
+        files = zip(self.files(), settings, strict=False)
+        contents = [unpack(read_file(path, setting), path) for path, setting in files]
         extents = [measure(content, path) for content, path in zip(contents, self.files(), strict=True)]
         rows, highest = sum(extent.rows for extent in extents), max(extent.highest for extent in extents)
         first = 0 if any(extent.lowest == 0 for extent in extents) else 1
@@ -81,13 +82,12 @@ class Libsvm(Dataset):
         )
 
 
-def read_packed(path: str, setting: str) -> bytes:
-    """Return the content of a file, unpacked if it is bzip2 or gzip.
+def unpack(content: bytes, path: str) -> bytes:
+    """Return the content of a file, unpacked if it is bzip2.
 
     Raises:
-        ConfigError: it cannot be read, or is damaged.
+        ConfigError: it is damaged.
     """
-    content = read_file(path, setting)
     if not content.startswith(BZIP2):
         return content
     try:

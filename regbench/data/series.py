@@ -103,7 +103,10 @@ class Series(Dataset):
         self._refuse_idle_settings(kind)
         content = read_file(path, setting)
         if kind == ".ts":
-            return parse_ts(content, path)
+            found = parse_ts(content, path)
+            if not found.task:
+                raise ConfigError(f"{path}: the series have no target; @classLabel or @targetLabel must be true")
+            return found
         if kind in (".tsv", ".txt"):
             return parse_ucr(content, path)
         frame = parse_csv(content, path) if kind == ".csv" else parse_attributes(content, path).frame

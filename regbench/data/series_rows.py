@@ -24,7 +24,7 @@ class SeriesRows:
 
     `rows[i][c]` is channel c of series i, float64 `[L]`, NaN where a value is missing; `places` says for messages where
     each series stands (`line 12`). `targets` are `[N]` texts or numbers; `task` is what the file says of them, `infer`
-    where it says nothing.
+    where it says nothing; it is empty, and there are no targets, where the file has none.
     """
 
     rows: list[Channels]

@@ -35,8 +35,10 @@ class Header:
 
     @property
     def task(self) -> str:
-        """What the targets are."""
-        return "classification" if "classlabel" in self.on else "regression"
+        """What the targets are; empty where the file has none."""
+        if "classlabel" in self.on:
+            return "classification"
+        return "regression" if "targetlabel" in self.on else ""
 
 
 def parse_ts(content: bytes, path: str) -> SeriesRows:
@@ -56,17 +58,23 @@ def parse_ts(content: bytes, path: str) -> SeriesRows:
     labels: list[str] = []
     for number, line in lines:
         where = f"{path}: line {number}"
-        *channels, label = OUTSIDE_BRACKETS.split(line)
-        _check_row(len(channels), label.strip(), header, where)
+        channels = OUTSIDE_BRACKETS.split(line)
+        if header.task:
+            labels.append(channels.pop().strip())
+            _check_label(labels[-1], header, where)
+        if not channels or len(channels) != (header.channels or len(channels)):
+            raise ConfigError(
+                f"{where}: {len(channels)} channel(s) of values, the header says {header.channels or 'at least 1'}"
+                f"{' and a target after them' if header.task else ''}"
+            )
         read = _read_stamped if "timestamps" in header.on else _read_plain
         rows.append([read(channel.strip(), where) for channel in channels])
         if "equallength" in header.on and {len(values) for values in rows[-1]} != {len(rows[0][0])}:
             raise ConfigError(f"{where}: @equalLength is true, but this series is not as long as the first one")
         places.append(f"line {number}")
-        labels.append(label.strip())
     if not rows:
         raise ConfigError(f"{path}: no series after @data")
-    targets = np.array(labels) if header.task == "classification" else np.array(labels, dtype=np.float64)
+    targets = np.array(labels, dtype=np.float64 if header.task == "regression" else np.str_)
     return SeriesRows(rows=rows, places=places, targets=targets, task=header.task)
 
 
@@ -92,8 +100,8 @@ def _read_header(lines: Iterator[tuple[int, str]], path: str) -> Header:
     else:
         raise ConfigError(f"{path}: there is no line @data")
     on = frozenset(key for key, value in switches.items() if value)
-    if len(on & {"classlabel", "targetlabel"}) != 1:
-        raise ConfigError(f"{path}: the series have no target; either @classLabel or @targetLabel must be true")
+    if {"classlabel", "targetlabel"} <= on:
+        raise ConfigError(f"{path}: @classLabel and @targetLabel are both true; a series has one target")
     return Header(on, 1 if "univariate" in on else channels, classes)
 
 
@@ -103,15 +111,11 @@ def _read_switch(words: list[str], line: str, where: str) -> bool:
     return words[0].lower() == "true"
 
 
-def _check_row(channels: int, label: str, header: Header, where: str) -> None:
-    """Refuse a line without channels or target, or with others than the header says."""
-    if channels == 0 or not label:
-        raise ConfigError(f"{where}: no target; it stands after the values and a colon")
-    if header.channels is not None and channels != header.channels:
-        raise ConfigError(f"{where}: {channels} channel(s), the header says {header.channels}")
+def _check_label(label: str, header: Header, where: str) -> None:
+    """Refuse a line without a target, or with another than the header says."""
+    if label in ("", "?"):
+        raise ConfigError(f"{where}: the target is missing; it stands after the values and a colon")
     if header.task == "classification":
-        if label == "?":
-            raise ConfigError(f"{where}: the target is missing; every series needs one")
         if header.classes and label not in header.classes:
             raise ConfigError(f"{where}: class {show(label)} is not among those of @classLabel")
     elif (target := read_number(label)) is None or np.isnan(target):

@@ -88,14 +88,22 @@ class TestTs:
         ("old", "new", "message"),
         [
             ("@data", "@date", "stands before @data"),
-            ("@classLabel true rest walk", "@classLabel false", "the series have no target"),
+            ("@classLabel true rest walk", "@classLabel false", "line 8: 3 channel(s) of values, the header says 2"),
             ("@classLabel true rest walk", "@classLabel yes", "line 6: '@classLabel yes'; it takes true or false"),
             ("@dimensions 2", "@dimensions two", "line 5: '@dimensions two'"),
-            ("@dimensions 2", "@dimensions 3", "line 8: 2 channel(s), the header says 3"),
-            ("@univariate false", "@univariate true", "line 8: 2 channel(s), the header says 1"),
+            (
+                "@dimensions 2",
+                "@dimensions 3",
+                "line 8: 2 channel(s) of values, the header says 3 and a target after them",
+            ),
+            (
+                "@univariate false",
+                "@univariate true",
+                "line 8: 2 channel(s) of values, the header says 1 and a target after them",
+            ),
             ("rest walk", "rest run", "line 9: class 'walk' is not among those of @classLabel"),
-            (":walk\n", "\n", "line 9: 1 channel(s), the header says 2"),
-            (":walk\n", ":\n", "line 9: no target"),
+            (":walk\n", "\n", f"line 9: class '{X[1, 1, 0]},{X[1, 1, 1]}"),
+            (":walk\n", ":\n", "line 9: the target is missing"),
             (f"{X[1, 0, 0]}", "1.0x", "line 9: '1.0x' is not a finite number"),
             (f"{X[1, 0, 0]}", "1_0", "line 9: '1_0' is not a finite number"),
             (f"{X[1, 0, 0]}", "inf", "line 9: 'inf' is not a finite number"),
@@ -107,13 +115,16 @@ class TestTs:
         assert old in content
         assert message in refusal(tmp_path, content.replace(old, new, 1))
 
+    def test_series_without_targets_train_nothing(self, tmp_path: Path) -> None:
+        content = ts(head=HEAD.replace("@classLabel true rest walk\n", ""))
+        content = content.replace(":rest", "").replace(":walk", "")
+        assert "the series have no target; @classLabel or @targetLabel must be true" in refusal(tmp_path, content)
+
     def test_a_target_that_is_missing_is_named(self, tmp_path: Path) -> None:
         head = HEAD.replace("@classLabel true rest walk", "@classLabel true")
         assert "line 8: the target is missing" in refusal(tmp_path, ts(targets=["?", *Y[1:]], head=head))
         head = HEAD.replace("@classLabel true rest walk", "@targetLabel true")
-        assert "line 9: the target '?' is not a finite number" in refusal(
-            tmp_path, ts(targets=[1.0, "?", *range(N - 2)], head=head)
-        )
+        assert "line 9: the target is missing" in refusal(tmp_path, ts(targets=[1.0, "?", *range(N - 2)], head=head))
 
 
 class TestGapsAndLengths:
