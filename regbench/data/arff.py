@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from regbench.config.fields import text
 from regbench.data.attribute_files import parse_attributes
-from regbench.data.files import read_file
 from regbench.data.records import Raw
 from regbench.data.tables import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +20,15 @@ class Arff(Table):
 
     target: str = text("", help="attribute to predict; empty takes the last one")
 
-    def read(self) -> Raw:
-        """Return the rows of the file."""
-        frame = parse_attributes(read_file(self.path, "dataset.path"), self.path).frame
-        target = self.target or str(frame.columns[-1])
+    def parse(self, content: bytes, path: str) -> pd.DataFrame:
+        """Return the rows of a file."""
+        return parse_attributes(content, path).frame
+
+    def convert(self, frame: pd.DataFrame) -> Raw:
+        """Return the rows of a frame, target and features apart."""
+        if self.target:
+            return super().convert(frame)
+        target = str(frame.columns[-1])
         raw = replace(self, target=target).convert(frame)
-        said = () if self.target else (f"target {target!r}: the last attribute, because dataset.target is empty",)
-        return replace(raw, notes=(*said, *raw.notes))
+        said = f"target {target!r}: the last attribute, because dataset.target is empty"
+        return replace(raw, notes=(said, *raw.notes))

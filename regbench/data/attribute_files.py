@@ -203,24 +203,3 @@ def _refuse_unread(values: Sequence[object], fields: list[str], lines: list[int]
     for value, field, line in zip(values, fields, lines, strict=True):
         if value is None:
             raise ConfigError(f"{path}: line {line}: {show(field)} cannot be read; {takes}")
-
-
-def append_rows(first: pd.DataFrame, second: pd.DataFrame, where: str) -> pd.DataFrame:
-    """Return the rows of two files with the same declarations; `where` is what messages call the second.
-
-    Raises:
-        ConfigError: the declared attributes differ.
-    """
-    import pandas as pd
-    from pandas.api.types import union_categoricals
-
-    kinds = [[(name, frame[name].dtype.kind) for name in frame] for frame in (first, second)]
-    if kinds[0] != kinds[1]:
-        names = [show(str(one[0])) for one in kinds[0] if one not in kinds[1]] or ["their order"]
-        raise ConfigError(f"{where}: its attributes are not those of the training part; they differ in {names[0]}")
-    columns: dict[Any, Any] = {}
-    for name in first:
-        both = [first[name], second[name]]
-        nominal = isinstance(first[name].dtype, pd.CategoricalDtype)
-        columns[name] = union_categoricals(both) if nominal else pd.concat(both, ignore_index=True)
-    return pd.DataFrame(columns)

@@ -38,7 +38,7 @@ class Forecast(Dataset):
     gap: int = integer(0, low=0, help="rows between the last that is seen and the first to forecast")
     season: int | None = integer(None, low=1, optional=True, help="rows of a season, for the seasonal naive forecast")
     drop: tuple[str, ...] = texts((), help="columns to leave out")
-    split: SplitRule = nested(SplitRule(test=None))
+    split: SplitRule = nested(SplitRule(method="time"))
     standardize_target: bool = flag(True, help="mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:
@@ -47,6 +47,11 @@ class Forecast(Dataset):
 
     def read(self) -> Raw:
         """Return the windows of the three parts, in the order of time."""
+        if self.split.method != "time":
+            raise ConfigError(
+                f"dataset.split.method={self.split.method} is not allowed; windows overlap, and a forecast is tested "
+                "on what comes later: dataset.split.method=time"
+            )
         frame = parse_csv(read_file(self.path, "dataset.path"), self.path)
         frame, notes = self._sort(frame)
         columns, left_out = self._read_columns(frame)
@@ -69,7 +74,7 @@ class Forecast(Dataset):
             layout="series",
             x=windows.inputs(kept),
             y=y[:, 0] if self.horizon == 1 else y,
-            roles=roles,
+            times=kept.astype(np.float64),
             outputs=() if self.horizon == 1 else self._name_outputs(),
             standardize_target=self.standardize_target,
             left_out=left_out,

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regbench.config.fields import nested, text
-from regbench.data.attribute_files import AttributeTable, append_rows, parse_attributes
-from regbench.data.dataset import SplitRule
+from regbench.config.fields import text
+from regbench.data.attribute_files import AttributeTable, parse_attributes
 from regbench.data.files import read_file
 from regbench.data.lines import show
-from regbench.data.records import Raw, last_rows_are_test
+from regbench.data.records import Raw
 from regbench.data.tables import Table
 from regbench.errors import ConfigError
 
@@ -34,48 +33,53 @@ class Keel(Table):
     test_path: str | None = text(
         None, optional=True, help="path of the test part; null takes NAMEtst.dat for NAMEtra.dat"
     )
-    split: SplitRule = nested(SplitRule(test=None))
 
     def files(self) -> tuple[str, ...]:
-        """Return the path of the file and, where there is one, that of its test part."""
-        test = self.find_test()
-        return (self.path,) if test is None else (self.path, test)
+        """Return the paths of all files, the published test part among them."""
+        return super(Keel, self.with_published_test()).files()
 
-    def find_test(self) -> str | None:
-        """Return the path of the test part: the one given, else the fold's other file where that exists."""
-        if self.test_path is not None:
-            return self.test_path
+    def with_published_test(self) -> Keel:
+        """Return the data set with the other file of the fold as its test part, unless one is given or none exists."""
         beside = TRAINING_FILE.sub(r"tst\1", self.path)
-        return beside if beside != self.path and Path(beside).expanduser().is_file() else None
+        if self.test_path is not None or beside == self.path or not Path(beside).expanduser().is_file():
+            return self
+        return replace(self, test_path=beside)
+
+    def parse(self, content: bytes, path: str) -> pd.DataFrame:
+        """Return the rows of a file."""
+        return parse_attributes(content, path).frame
 
     def read(self) -> Raw:
-        """Return the rows of the file, those of the test part last."""
+        """Return the rows of the file, then those of its validation and test parts."""
         table = parse_attributes(read_file(self.path, "dataset.path"), self.path)
-        test = self.find_test()
-        notes: list[str] = []
-        frame, tests = table.frame, 0
-        if test is not None:
-            more = parse_attributes(read_file(test, "dataset.test_path"), test).frame
-            frame, tests = append_rows(frame, more, test), len(more)
-            notes.append(f"{test}: its {tests} rows are the test part")
-        outputs = self.find_outputs(table)
-        refuse_unlabeled(frame, outputs, self.path)
-        unused = [name for name in frame.columns if table.inputs and name not in (*table.inputs, *outputs)]
-        raw = replace(self, target=outputs[0], drop=(*self.drop, *unused)).convert(frame)
+        target, whole = self.find_target(table), self.with_published_test()
+        unused = tuple(name for name in table.frame.columns if table.inputs and name not in (*table.inputs, target))
+        raw = super(Keel, replace(whole, target=target, drop=(*self.drop, *unused))).read()
+        said = (f"{whole.test_path}: its rows are the test part",) if whole.test_path != self.test_path else ()
         reasons = {**raw.left_out, **dict.fromkeys(unused, "not among the file's @inputs")}
-        return replace(raw, roles=last_rows_are_test(len(frame), tests), left_out=reasons, notes=(*notes, *raw.notes))
+        return replace(raw, left_out=reasons, notes=(*said, *raw.notes))
 
-    def find_outputs(self, table: AttributeTable) -> tuple[str, ...]:
-        """Return the names of what is to be predicted: as set, as the file says, or the last attribute."""
-        if self.target:
-            return (self.target,)
-        return table.outputs or (str(table.frame.columns[-1]),)
+    def convert(self, frame: pd.DataFrame) -> Raw:
+        """Return the rows of a frame, target and features apart.
 
-
-def refuse_unlabeled(frame: pd.DataFrame, outputs: tuple[str, ...], path: str) -> None:
-    """Refuse KEEL's semi-supervised parts, in which `unlabeled` is no class but the lack of one."""
-    for name in outputs:
-        if name in frame.columns and (frame[name] == UNLABELED).any():
+        Raises:
+            ConfigError: as for any table, or rows have no class, as in semi-supervised data.
+        """
+        if self.target in frame.columns and (frame[self.target] == UNLABELED).any():
             raise ConfigError(
-                f"{path}: rows of {UNLABELED!r} in {show(name)} have no class (semi-supervised data); leave them out"
+                f"{self.path}: rows of {UNLABELED!r} in {show(self.target)} have no class (semi-supervised data); "
+                "leave them out"
             )
+        return super().convert(frame)
+
+    def find_target(self, table: AttributeTable) -> str:
+        """Return the name of what is to be predicted: as set, as the file says, or the last attribute.
+
+        Raises:
+            ConfigError: the file has several outputs, and the settings name none.
+        """
+        if len(table.outputs) > 1 and not self.target:
+            raise ConfigError(
+                f"{self.path}: dataset.target is required, because @outputs names {', '.join(map(show, table.outputs))}"
+            )
+        return self.target or next(iter(table.outputs), str(table.frame.columns[-1]))

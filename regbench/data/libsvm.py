@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from regbench.config.fields import choice, flag, nested, text
-from regbench.data.dataset import REQUIRED, Dataset, SplitRule
+from regbench.config.fields import choice, flag, text
+from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
 from regbench.data.lines import read_number, show
 from regbench.data.memory import refuse_too_big
@@ -48,7 +48,6 @@ class Libsvm(Dataset):
     path: str = text(REQUIRED, help="path of the file")
     test_path: str | None = text(None, optional=True, help="path of the test part; null cuts it from the file")
     task: str = choice(*TASKS, help="infer: whole numbers with few values are classes")
-    split: SplitRule = nested(SplitRule(test=None))
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:

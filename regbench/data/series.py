@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.config.fields import choice, flag, nested, text, texts
+from regbench.config.fields import choice, flag, text, texts
 from regbench.data.attribute_files import parse_attributes
-from regbench.data.dataset import REQUIRED, Dataset, SplitRule
+from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
 from regbench.data.records import Raw, last_rows_are_test
 from regbench.data.series_rows import LENGTHS, SeriesRows, make_array
@@ -49,7 +49,6 @@ class Series(Dataset):
     task: str = choice(
         *TASKS, help="infer: as the file says; in a CSV, texts and whole numbers with few values are classes"
     )
-    split: SplitRule = nested(SplitRule(test=None))
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:

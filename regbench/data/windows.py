@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.data.cutting import Rows, count_rows
 from regbench.data.dataset import SplitRule
 from regbench.data.records import FREE, TEST, VAL, Floats
-from regbench.data.splitting import TEST_FRACTION, Rows, count_rows
+from regbench.data.splitting import TEST_FRACTION
 from regbench.errors import ConfigError
 
 

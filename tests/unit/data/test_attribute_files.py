@@ -193,12 +193,14 @@ class TestKeel:
 
     def test_a_published_fold_keeps_its_test_part(self, tmp_path: Path) -> None:
         (tmp_path / "plants-5-1tra.dat").write_text(keel(range(40)))
-        (tmp_path / "plants-5-1tst.dat").write_text(keel(range(40, 50)))
+        other = keel(range(40, 50)).replace("{red, green}", "{blue, red, green}")  # as some published parts declare
+        (tmp_path / "plants-5-1tst.dat").write_text(other)
         values = {"name": "keel", "path": str(tmp_path / "plants-5-1tra.dat"), "standardize": False}
         dataset = build_dataset(values)
         assert [Path(path).name for path in dataset.files() or ()] == ["plants-5-1tra.dat", "plants-5-1tst.dat"]
-        assert any("its 10 rows are the test part" in note for note in dataset.read().notes)
+        assert any("plants-5-1tst.dat: its rows are the test part" in note for note in dataset.read().notes)
         split = load(values)
+        assert split.preprocessing.columns[-1].features == ("colour=green", "colour=red", "colour=(missing)")
         assert split.test.x[:, split.features.index("height")].tolist() == [float(row) for row in range(40, 50)]
         assert len(split.train.y) + len(split.val.y) == 40
 
@@ -206,7 +208,7 @@ class TestKeel:
         other = tmp_path / "other.dat"
         other.write_text(keel(range(10)).replace("leaves", "twigs"))
         said = refusal(tmp_path, keel(range(30)), "keel", test_path=str(other))
-        assert "its attributes are not those of the training part; they differ in 'leaves'" in said
+        assert "other.dat: column 'leaves' is missing" in said
 
     @pytest.mark.parametrize(
         ("old", "new", "message"),
@@ -225,6 +227,13 @@ class TestKeel:
             assert read(tmp_path, content, "keel").classes == ("elm", "oak")
             return
         assert message in refusal(tmp_path, content, "keel")
+
+    def test_several_outputs_need_one_to_be_chosen(self, tmp_path: Path) -> None:
+        content = keel(range(30)).replace("@outputs kind", "@outputs kind, yield")
+        assert "dataset.target is required, because @outputs names 'kind', 'yield'" in refusal(
+            tmp_path, content, "keel"
+        )
+        assert read(tmp_path, content, "keel", target="kind").left_out["yield"] == "not among the file's @inputs"
 
     def test_rows_without_a_label_are_no_class_of_their_own(self, tmp_path: Path) -> None:
         content = keel(range(30)).replace("{oak, elm}", "{oak, elm, unlabeled}")

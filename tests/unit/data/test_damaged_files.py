@@ -101,7 +101,7 @@ def test_damaged_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     draw, path = random.Random(name), tmp_path / name
     said: list[str] = []
     path.write_bytes(content.encode())
-    values = {**settings, "path": str(path), "split": {"stratify": False}}
+    values = {**settings, "path": str(path), "split": {} if name == "time.csv" else {"stratify": False}}
     load(values)
     for _ in range(ROUNDS):
         path.write_bytes(damage(content.encode(), draw))

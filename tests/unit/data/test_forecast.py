@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regbench.data import load
-from regbench.data.dataset import SplitRule
+from regbench.data.dataset import Dataset, SplitRule
 from regbench.data.loading import build_dataset
 from regbench.data.records import FREE, TEST, VAL, Raw
+from regbench.data.splitting import split_rows
 from regbench.data.windows import cut_windows
 from regbench.errors import ConfigError
 
@@ -28,10 +29,14 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"day": DAYS, "load": ROW, "temp": ROW + 100, **columns})
 
 
-def read(folder: Path, table: pd.DataFrame, **options: Any) -> Raw:
+def build(folder: Path, table: pd.DataFrame, **options: Any) -> Dataset:
     table.to_csv(folder / "load.csv", index=False)
     values = {"name": "forecast", "path": str(folder / "load.csv"), "time": "day", "target": "load", "lookback": 5}
-    return build_dataset({**values, **options}).read()
+    return build_dataset({**values, **options})
+
+
+def read(folder: Path, table: pd.DataFrame, **options: Any) -> Raw:
+    return build(folder, table, **options).read()
 
 
 def refusal(folder: Path, table: pd.DataFrame, **options: Any) -> str:
@@ -41,11 +46,12 @@ def refusal(folder: Path, table: pd.DataFrame, **options: Any) -> str:
     return str(refused.value)
 
 
-def parts(raw: Raw) -> list[tuple[np.ndarray, np.ndarray]]:
+def parts(dataset: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the last row that each window of a part sees, and the rows that it forecasts; `load` counts the rows."""
+    raw = dataset.read()
     assert isinstance(raw.x, np.ndarray)
     y = raw.y.reshape(len(raw.y), -1)
-    return [(raw.x[raw.roles == role][:, 0, -1], y[raw.roles == role]) for role in (FREE, VAL, TEST)]
+    return [(raw.x[rows][:, 0, -1], y[rows]) for rows in split_rows(raw, dataset)[:3]]
 
 
 @pytest.mark.parametrize(("lookback", "gap", "horizon"), [(5, 0, 1), (7, 2, 1), (4, 0, 3), (3, 2, 4)])
@@ -65,10 +71,11 @@ def test_windows_see_the_rows_before_and_forecast_those_after_the_gap(
 
 
 @pytest.mark.parametrize(("gap", "horizon"), [(0, 1), (3, 1), (0, 4), (2, 3)])
+@pytest.mark.parametrize("fractions", [{}, {"val": 0.1, "test": 0.33}])
 def test_all_targets_of_a_part_are_known_when_the_first_forecast_of_the_next_is_made(
-    tmp_path: Path, gap: int, horizon: int
+    tmp_path: Path, gap: int, horizon: int, fractions: dict[str, float]
 ) -> None:
-    train, val, test = parts(read(tmp_path, frame(), gap=gap, horizon=horizon))
+    train, val, test = parts(build(tmp_path, frame(), gap=gap, horizon=horizon, split=fractions))
     for (_, targets), (ends, _) in ((train, val), (val, test)):
         assert targets.max() == ends.min()
     assert test[1].max() == T - 1
@@ -147,8 +154,10 @@ def test_numbers_and_months_are_times_too(tmp_path: Path) -> None:
 
 def test_naive_forecasts_are_those_of_their_definition(tmp_path: Path) -> None:
     load = np.sin(ROW * 2 * np.pi / 7) + 0.01 * ROW
-    raw = read(tmp_path, frame(load=load), horizon=2, season=7)
-    ends = np.array([np.flatnonzero(load == value)[0] for value in raw.x[raw.roles == TEST][:, 0, -1]])
+    dataset = build(tmp_path, frame(load=load), horizon=2, season=7)
+    raw = dataset.read()
+    tested = split_rows(raw, dataset).test
+    ends = np.array([np.flatnonzero(load == value)[0] for value in raw.x[tested][:, 0, -1]])
     ahead = ends[:, None] + np.array([1, 2])
     last, season = load[ends][:, None] - load[ahead], load[ahead - 7] - load[ahead]
     for name, error in (("the last value", last), ("the value 7 row(s) before", season)):
@@ -185,6 +194,7 @@ def test_times_that_are_not_in_equal_steps_are_named(tmp_path: Path, row: int, c
         ({"lookback": T}, "120 rows give no window of dataset.lookback=120"),
         ({"lookback": 90, "horizon": 25}, "6 windows leave none for training"),
         ({"season": 118}, "dataset.season=118 is not allowed"),
+        ({"split": {"method": "random"}}, "dataset.split.method=random is not allowed; windows overlap"),
     ],
 )
 def test_settings_that_do_not_fit_the_table_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:

@@ -185,7 +185,7 @@ class TestParts:
             load(values)
 
     def test_held_out_series_change_nothing_that_is_fitted(self, tmp_path: Path) -> None:
-        values = {**self.write(tmp_path, ts(X[:9], Y[:9])), "standardize": True}
+        values = {**self.write(tmp_path, ts(X[:9] + 1.0, Y[:9])), "standardize": True}
         before = load(values)
         (tmp_path / "Moves_TEST.ts").write_text(ts(100.0 * X[:9], Y[:9]))
         after = load(values)
