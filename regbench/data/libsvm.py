@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bz2
 import io
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from regbench.errors import ConfigError
 BZIP2 = b"BZh"
 NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 ROW = re.compile(rb"\s*(%b)((?:\s+\d{1,9}:%b)*)\s*" % (NUMBER, NUMBER))
+FEATURE = re.compile(rb"(\d+):")
 HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 """What may be a number beyond the range of float64; _explain tells."""
 
@@ -110,8 +110,8 @@ def measure(content: bytes, path: str) -> Extent:
         if found is None or (HUGE.search(row) and _explain(row)):
             raise ConfigError(f"{path}: line {place}: {_explain(row) or 'this is not a row'}")
         rows += 1
-        numbers = [int(pair.partition(b":")[0]) for pair in found[2].split()]
-        if any(later <= earlier for earlier, later in itertools.pairwise(numbers)):
+        numbers = list(map(int, FEATURE.findall(found[2])))
+        if numbers != sorted(set(numbers)):
             raise ConfigError(f"{path}: line {place}: the numbers of features must rise within a row, each once")
         if numbers:
             lowest = numbers[0] if lowest < 0 else min(lowest, numbers[0])

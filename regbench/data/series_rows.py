@@ -40,6 +40,13 @@ def read_values(fields: Sequence[str], where: str) -> Floats:
     Raises:
         ConfigError: a text is neither; `where` is what the message calls the place.
     """
+    if "_" not in "".join(fields):  # Python reads 1_0 as a number
+        try:
+            plain = np.array([*map(float, fields)])
+        except ValueError:
+            plain = np.array([np.inf])
+        if not np.isinf(plain).any():
+            return plain
     numbers = [np.nan if field.strip() == "?" else read_number(field) for field in fields]
     for field, number in zip(fields, numbers, strict=True):
         if number is None:
