@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from regbench.config.fields import text
+from regbench.config.fields import text_or_texts
 from regbench.data.attribute_files import parse_attributes
 from regbench.data.records import Raw
 from regbench.data.tables import Table
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Arff(Table):
     """A table in ARFF: numeric, nominal and date attributes; `?` is a missing value."""
 
-    target: str = text("", help="attribute to predict; empty takes the last one")
+    target: str | tuple[str, ...] = text_or_texts("", help="attribute to predict, or several; empty takes the last one")
 
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
         """Return the rows of a file."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regbench.config.fields import flag, integer, nested, text, texts
+from regbench.config.fields import flag, integer, nested, text, text_or_texts, texts
 from regbench.data.columns import read_column
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
@@ -32,7 +32,9 @@ class Forecast(Dataset):
 
     path: str = text(REQUIRED, help="path of the CSV file")
     time: str = text(REQUIRED, help="column of numbers or dates, in equal steps")
-    target: str = text(REQUIRED, help="column to forecast; its past is among the inputs")
+    target: str | tuple[str, ...] = text_or_texts(
+        REQUIRED, help="column to forecast, or several; their past is among the inputs"
+    )
     lookback: int = integer(24, low=1, help="rows that the network sees")
     horizon: int = integer(1, low=1, help="rows to forecast")
     gap: int = integer(0, low=0, help="rows between the last that is seen and the first to forecast")
@@ -40,6 +42,18 @@ class Forecast(Dataset):
     drop: tuple[str, ...] = texts((), help="columns to leave out")
     split: SplitRule = nested(SplitRule(method="time"))
     standardize_target: bool = flag(True, help="mean 0 and deviation 1, measured on the training rows")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the columns to forecast."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what is forecast, `load+1` for the next row; empty where it is one number."""
+        steps = range(self.gap + 1, self.gap + self.horizon + 1)
+        names = tuple(f"{name}+{step}" for name in self.targets for step in steps)
+        return names if len(names) > 1 else ()
 
     def files(self) -> tuple[str, ...]:
         """Return the path of the file."""
@@ -55,17 +69,18 @@ class Forecast(Dataset):
         frame = parse_csv(read_file(self.path, "dataset.path"), self.path)
         frame, notes = self._sort(frame)
         columns, left_out = self._read_columns(frame)
-        target = columns[self.target]
         values, filled = fill_forward(np.stack(list(columns.values())))
         if filled:
             notes.append(f"{filled} missing value(s) count as the last known value of their column")
-        windows = Windows(values, target, self.lookback, self.gap, self.horizon)
+        windows = Windows(
+            values, np.stack([columns[name] for name in self.targets]), self.lookback, self.gap, self.horizon
+        )
         usable = windows.list_usable(self.path)
         kept, roles = cut_windows(usable, self.split, self.gap + self.horizon, self.path)
         refuse_too_big((len(kept), len(columns), self.lookback), self.path, "take a shorter lookback or fewer rows")
         notes += [
             f"{len(kept)} windows of {self.lookback} rows; {len(usable) - len(kept)} between the parts are left out",
-            *windows.describe_naive(kept[roles == TEST], self.season, self.path),
+            *windows.describe_naive(kept[roles == TEST], self.season, self.targets, self.path),
         ]
         y = windows.targets(kept)
         return Raw(
@@ -73,9 +88,9 @@ class Forecast(Dataset):
             task="regression",
             layout="series",
             x=windows.inputs(kept),
-            y=y[:, 0] if self.horizon == 1 else y,
+            y=y if self.outputs else y[:, 0],
             times=kept.astype(np.float64),
-            outputs=() if self.horizon == 1 else self._name_outputs(),
+            outputs=self.outputs,
             standardize_target=self.standardize_target,
             left_out=left_out,
             notes=tuple(notes),
@@ -87,12 +102,12 @@ class Forecast(Dataset):
         Raises:
             ConfigError: a column that is named does not exist, there are no rows, or the times are not in equal steps.
         """
-        for setting, names in (("time", (self.time,)), ("target", (self.target,)), ("drop", self.drop)):
+        for setting, names in (("time", (self.time,)), ("target", self.targets), ("drop", self.drop)):
             for name in names:
                 if name not in frame.columns:
                     near = suggest(name, frame.columns)
                     raise ConfigError(f"dataset.{setting}={escape(name)}: no such column in {self.path}; {near}")
-        if self.target in self.drop or self.time in (self.target, *self.drop):
+        if set(self.targets) & set(self.drop) or self.time in (*self.targets, *self.drop):
             raise ConfigError("dataset.time, dataset.target and dataset.drop must name different columns")
         if len(frame) == 0:
             raise ConfigError(f"{self.path}: the table has no rows")
@@ -118,12 +133,8 @@ class Forecast(Dataset):
             read = read_column(frame[name], f"{self.path}: column {name!r}")
             if isinstance(read, Numeric) and read.kind in ("number", "truth"):
                 columns[name] = read.values
-            elif name == self.target:
+            elif name in self.targets:
                 raise ConfigError(f"dataset.target={escape(name)} is not allowed; the column does not hold numbers")
             else:
                 left_out[name] = "not numbers"
         return columns, left_out
-
-    def _name_outputs(self) -> tuple[str, ...]:
-        """Return names for the rows that are forecast: `target+1` is the next one."""
-        return tuple(f"{self.target}+{self.gap + step}" for step in range(1, self.horizon + 1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from regbench.config.fields import text
+from regbench.config.fields import text, text_or_texts
 from regbench.data.attribute_files import AttributeTable, parse_attributes
 from regbench.data.files import read_file
 from regbench.data.lines import show
@@ -29,7 +29,9 @@ class Keel(Table):
     `NAME-5-1tra.dat` is read with `NAME-5-1tst.dat`, if that lies beside it: the published fold's test part.
     """
 
-    target: str = text("", help="attribute to predict; empty takes the file's @outputs")
+    target: str | tuple[str, ...] = text_or_texts(
+        "", help="attribute to predict, or several; empty takes the file's @outputs"
+    )
     test_path: str | None = text(
         None, optional=True, help="path of the test part; null takes NAMEtst.dat for NAMEtra.dat"
     )
@@ -52,9 +54,10 @@ class Keel(Table):
     def read(self) -> Raw:
         """Return the rows of the file, then those of its validation and test parts."""
         table = parse_attributes(read_file(self.path, "dataset.path"), self.path)
-        target, whole = self.find_target(table), self.with_published_test()
-        unused = tuple(name for name in table.frame.columns if table.inputs and name not in (*table.inputs, target))
-        raw = super(Keel, replace(whole, target=target, drop=(*self.drop, *unused))).read()
+        whole = replace(self.with_published_test(), target=self.find_target(table))
+        used = (*table.inputs, *whole.targets, whole.weight, *self.drop)
+        unused = tuple(name for name in table.frame.columns if table.inputs and name not in used)
+        raw = super(Keel, replace(whole, drop=(*self.drop, *unused))).read()
         said = (f"{whole.test_path}: its rows are the test part",) if whole.test_path != self.test_path else ()
         reasons = {**raw.left_out, **dict.fromkeys(unused, "not among the file's @inputs")}
         return replace(raw, left_out=reasons, notes=(*said, *raw.notes))
@@ -65,21 +68,16 @@ class Keel(Table):
         Raises:
             ConfigError: as for any table, or rows have no class, as in semi-supervised data.
         """
-        if self.target in frame.columns and (frame[self.target] == UNLABELED).any():
-            raise ConfigError(
-                f"{self.path}: rows of {UNLABELED!r} in {show(self.target)} have no class (semi-supervised data); "
-                "leave them out"
-            )
+        for name in self.targets:
+            if name in frame.columns and (frame[name] == UNLABELED).any():
+                raise ConfigError(
+                    f"{self.path}: rows of {UNLABELED!r} in {show(name)} have no class (semi-supervised data); "
+                    "leave them out"
+                )
         return super().convert(frame)
 
-    def find_target(self, table: AttributeTable) -> str:
-        """Return the name of what is to be predicted: as set, as the file says, or the last attribute.
-
-        Raises:
-            ConfigError: the file has several outputs, and the settings name none.
-        """
-        if len(table.outputs) > 1 and not self.target:
-            raise ConfigError(
-                f"{self.path}: dataset.target is required, because @outputs names {', '.join(map(show, table.outputs))}"
-            )
-        return self.target or next(iter(table.outputs), str(table.frame.columns[-1]))
+    def find_target(self, table: AttributeTable) -> str | tuple[str, ...]:
+        """Return the names of what is to be predicted: as set, as the file says, or the last attribute."""
+        if self.target or len(table.outputs) > 1:
+            return self.target or table.outputs
+        return next(iter(table.outputs), str(table.frame.columns[-1]))

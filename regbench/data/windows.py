@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,8 @@ from regbench.errors import ConfigError
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows of a table: `values` `[C, T]` as the network sees them, `target` `[T]`, NaN where it is not known.
+    """All windows of a table: `values` `[C, T]` as the network sees them, `target` `[K, T]`, NaN where
+    it is not known.
 
     A window is known by the number of the last row that it sees; it sees `lookback` rows, passes over `gap` and
     forecasts the `horizon` rows after those.
@@ -34,9 +36,9 @@ class Windows:
         return np.ascontiguousarray(views[:, ends - self.lookback + 1].transpose(1, 0, 2))
 
     def targets(self, ends: Rows) -> Floats:
-        """Return what follows them, `[N, horizon]`."""
-        found: Floats = self.target[ends[:, None] + self._ahead()]
-        return found
+        """Return what follows them, `[N, K · horizon]`, one target after the other."""
+        found: Floats = self.target[:, ends[:, None] + self._ahead()]
+        return found.transpose(1, 0, 2).reshape(len(ends), len(self.target) * self.horizon)
 
     def list_usable(self, path: str) -> Rows:
         """Return the windows that see no missing value and whose targets are all known.
@@ -57,33 +59,33 @@ class Windows:
             )
         return ends
 
-    def describe_naive(self, ends: Rows, season: int | None, path: str) -> list[str]:
-        """Return the errors of forecasts that need no training: the last value, and the one a season before.
+    def describe_naive(self, ends: Rows, season: int | None, names: Sequence[str], path: str) -> Iterator[str]:
+        """Yield for each target, by name, the errors of forecasts without training: the last value, and a season ago's.
 
         Raises:
             ConfigError: a season before the first of these windows there is no row.
         """
-        past = fill_forward(self.target[None])[0][0]
-        truth = self.targets(ends)
-        lines = [_describe_errors("the last value", past[ends][:, None], truth)]
-        if season is None:
-            return lines
-        ahead = self._ahead()
-        before = ends[:, None] + ahead - season * -(-ahead // season)
-        if before.min() < 0 or not np.isfinite(past[before]).all():
-            raise ConfigError(
-                f"dataset.season={season} is not allowed; {path} has no row a season before the test part"
-            )
-        return [*lines, _describe_errors(f"the value {season} row(s) before", past[before], truth)]
+        ahead = ends[:, None] + self._ahead()
+        for name, past, truth in zip(names, fill_forward(self.target)[0], self.target, strict=True):
+            start = f"naive forecast of {name} in the test part"
+            yield f"{start}, the last value: {_describe_errors(past[ends][:, None], truth[ahead])}"
+            if season is None:
+                continue
+            before = ahead - season * -(-self._ahead() // season)
+            if before.min() < 0 or not np.isfinite(past[before]).all():
+                raise ConfigError(
+                    f"dataset.season={season} is not allowed; {path} has no row a season before the test part"
+                )
+            yield f"{start}, the value {season} row(s) before: {_describe_errors(past[before], truth[ahead])}"
 
     def _ahead(self) -> NDArray[np.int64]:
         """Return how many rows after the last that is seen each forecast lies, `[horizon]`."""
         return self.gap + 1 + np.arange(self.horizon)
 
 
-def _describe_errors(name: str, forecast: Floats, truth: Floats) -> str:
+def _describe_errors(forecast: Floats, truth: Floats) -> str:
     error = forecast - truth
-    return f"naive forecast of the test part, {name}: mse {np.square(error).mean():.6g}, mae {np.abs(error).mean():.6g}"
+    return f"mse {np.square(error).mean():.6g}, mae {np.abs(error).mean():.6g}"
 
 
 def fill_forward(values: Floats) -> tuple[Floats, int]:

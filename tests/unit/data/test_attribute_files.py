@@ -228,11 +228,14 @@ class TestKeel:
             return
         assert message in refusal(tmp_path, content, "keel")
 
-    def test_several_outputs_need_one_to_be_chosen(self, tmp_path: Path) -> None:
+    def test_several_outputs_are_several_targets(self, tmp_path: Path) -> None:
+        content = keel(range(30)).replace("@outputs kind", "@outputs yield, leaves").replace("height, leaves", "height")
+        raw = read(tmp_path, content, "keel")
+        assert (raw.task, raw.outputs) == ("regression", ("yield", "leaves"))
+        assert raw.y.tolist() == [[0.5, float(row % 10)] for row in range(30)]
+        assert raw.left_out == {"yield": "target", "leaves": "target", "kind": "not among the file's @inputs"}
         content = keel(range(30)).replace("@outputs kind", "@outputs kind, yield")
-        assert "dataset.target is required, because @outputs names 'kind', 'yield'" in refusal(
-            tmp_path, content, "keel"
-        )
+        assert "column 'kind', row 1: 'oak' is not a number; several targets" in refusal(tmp_path, content, "keel")
         assert read(tmp_path, content, "keel", target="kind").left_out["yield"] == "not among the file's @inputs"
 
     def test_rows_without_a_label_are_no_class_of_their_own(self, tmp_path: Path) -> None:

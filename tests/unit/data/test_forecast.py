@@ -70,6 +70,15 @@ def test_windows_see_the_rows_before_and_forecast_those_after_the_gap(
     assert raw.outputs == (() if horizon == 1 else tuple(f"load+{step}" for step in ahead))
 
 
+def test_several_columns_are_forecast_side_by_side(tmp_path: Path) -> None:
+    raw = read(tmp_path, frame(), target=["temp", "load"], horizon=2, gap=1)
+    assert raw.outputs == ("temp+2", "temp+3", "load+2", "load+3")
+    assert isinstance(raw.x, np.ndarray)
+    assert np.array_equal(raw.y, raw.x[:, 0, -1:] + np.array([102, 103, 2, 3]))
+    said = "naive forecast of temp in the test part, the last value: mse 6.5, mae 2.5"  # 2 and 3 rows of 1 each
+    assert said in raw.notes
+
+
 @pytest.mark.parametrize(("gap", "horizon"), [(0, 1), (3, 1), (0, 4), (2, 3)])
 @pytest.mark.parametrize("fractions", [{}, {"val": 0.1, "test": 0.33}])
 def test_all_targets_of_a_part_are_known_when_the_first_forecast_of_the_next_is_made(
@@ -160,6 +169,7 @@ def test_naive_forecasts_are_those_of_their_definition(tmp_path: Path) -> None:
     ends = np.array([np.flatnonzero(load == value)[0] for value in raw.x[tested][:, 0, -1]])
     ahead = ends[:, None] + np.array([1, 2])
     last, season = load[ends][:, None] - load[ahead], load[ahead - 7] - load[ahead]
+    assert sum("naive forecast of load in the test part" in note for note in raw.notes) == 2
     for name, error in (("the last value", last), ("the value 7 row(s) before", season)):
         said = f"{name}: mse {np.square(error).mean():.6g}, mae {np.abs(error).mean():.6g}"
         assert any(note.endswith(said) for note in raw.notes), said
