@@ -17,7 +17,8 @@ usage: regbench predict FOLDER ROWS [-o OUT] [--force]
 
   FOLDER     a complete run, runs/NAME/RUN
   ROWS       a CSV or Parquet file with the columns of training, whatever their order; or an .npz file whose array x
-             has the shape and unit of training. The target and dropped columns may be there, and are ignored
+             has the shape and unit of training; or a file of the kind that was trained on: .arff or .dat (KEEL), .svm,
+             .ts, .tsv or .txt (series). The target and dropped columns may be there, and are ignored
   -o OUT     the CSV file to write; without it, or with -, the rows go to standard output
   --force    replace OUT if it exists
 

@@ -32,6 +32,11 @@ SOURCES = {
     "npz": "regbench.data.npz:Npz",
     "csv": "regbench.data.tables:Csv",
     "parquet": "regbench.data.tables:Parquet",
+    "arff": "regbench.data.arff:Arff",
+    "keel": "regbench.data.keel:Keel",
+    "libsvm": "regbench.data.libsvm:Libsvm",
+    "series": "regbench.data.series:Series",
+    "forecast": "regbench.data.forecast:Forecast",
 }
 
 
@@ -91,7 +96,7 @@ def build_dataset(values: Mapping[str, object]) -> Dataset:
     dataset = build(source, _read_names(source, values), "dataset")
     for field in dataclasses.fields(dataset):
         if getattr(dataset, field.name) == REQUIRED:
-            noun = "COLUMN" if field.name == "target" else "FILE"
+            noun = "COLUMN" if field.name in ("target", "time") else "FILE"
             raise ConfigError(f"dataset.{field.name} is required: dataset.{field.name}={noun}")
     check_settings(dataset)
     return dataset

@@ -1,4 +1,4 @@
-"""Files of rows to predict: CSV, Parquet or .npz, told by their first bytes."""
+"""Files of rows to predict: CSV, Parquet or .npz, told by their first bytes, and other kinds, told by their names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from regbench.data.encoding import CategoryColumn
 from regbench.data.files import read_file
 from regbench.data.npz import check_x, parse_npz
+from regbench.data.other_row_files import read_other_kind
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.tables import parse_csv, parse_parquet
 from regbench.errors import ConfigError, escape
@@ -34,6 +35,9 @@ def read_rows(path: str, fitted: Preprocessing) -> pd.DataFrame | NDArray[Any]:
         if "x" not in arrays:
             raise ConfigError(f"{shown}: no array 'x'; found: {', '.join(sorted(arrays)) or 'none'}")
         return check_x(arrays["x"], f"{shown}: x")
+    other = read_other_kind(content, path, fitted)
+    if other is not None:
+        return other
     if not fitted.columns:
         raise ConfigError(f"{shown} is not an .npz archive; the model takes rows {fitted.shape} from its array x")
     if content.startswith(PARQUET):

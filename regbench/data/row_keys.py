@@ -150,7 +150,18 @@ def append_parts(frames: Sequence[pd.DataFrame], paths: Sequence[str]) -> pd.Dat
         for name in frame.columns:
             if name not in first.columns:
                 raise ConfigError(f"{path}: column {escape(name)!r} is not in {paths[0]}; both take the same columns")
-    return pd.concat([frame[first.columns] for frame in frames], ignore_index=True)
+    columns = {name: [frame[name] for frame in frames] for name in first.columns}
+    return pd.DataFrame({name: _append(parts) for name, parts in columns.items()})
+
+
+def _append(parts: list[pd.Series[Any]]) -> Any:
+    """Return one column after the other; declared categories stay such, though each part may declare others."""
+    import pandas as pd
+    from pandas.api.types import union_categoricals
+
+    if all(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
+        return union_categoricals(parts)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _refuse_other_kind(columns: tuple[pd.Series[Any], pd.Series[Any]], paths: tuple[str, str]) -> None:

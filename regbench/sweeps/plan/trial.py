@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regbench.config.run_config import RunConfig
+from regbench.data.memory import available_memory
 from regbench.errors import RegbenchError
 from regbench.runs.prepare import build_all, fits, prepare_stack
 from regbench.runs.threads import torch_threads
@@ -86,12 +86,3 @@ def sizes_to_try(sizes: Sequence[int], runs: int) -> list[int]:
     """Return the sizes to measure where there are so many runs: those that are smaller, and all of them at once."""
     smaller = [size for size in sizes if size < runs]
     return smaller if smaller and smaller[-1] == sizes[-1] else [*smaller, runs]
-
-
-def available_memory() -> int:
-    """Return the bytes of memory that programs can still have: Linux's own estimate, else what is free."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from regbench.data.dataset import REQUIRED
 from regbench.data.fingerprint import FileRecord, hash_file, read_file_record, read_recorded
-from regbench.data.loading import build_dataset, dataset_names
+from regbench.data.loading import build_dataset, dataset_class, dataset_names
 from regbench.errors import ConfigError
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -119,14 +120,13 @@ def test_what_can_be_read_only_once_is_read_once_and_not_recorded(tmp_path: Path
 
 
 def test_every_data_set_says_what_it_reads() -> None:
-    paths = {"csv": {"path": "p"}, "parquet": {"path": "p"}, "npz": {"path": "p"}}
-    paths["idx"] = {"train_images": "p", "train_labels": "q"}
     for name in dataset_names():
-        target = {"target": "y"} if name in ("csv", "parquet") else {}
-        named = paths.get(name, {})
-        assert build_dataset({"name": name, **named, **target}).files() == tuple(named.values()), name
-    tests = {"test_images": "r", "test_labels": "s"}
-    assert build_dataset({"name": "idx", **paths["idx"], **tests}).files() == ("p", "q", "r", "s")
+        declared = fields(dataset_class(name))
+        required = {field.name: f"a {field.name}" for field in declared if field.default == REQUIRED}
+        paths = tuple(value for key, value in required.items() if key not in ("target", "time"))
+        assert build_dataset({"name": name, **required}).files() == paths, name
+    four = {"train_images": "p", "train_labels": "q", "test_images": "r", "test_labels": "s"}
+    assert build_dataset({"name": "idx", **four}).files() == ("p", "q", "r", "s")
 
 
 def test_a_record_reads_back_equal_and_nothing_else_does(rows: Path) -> None:
