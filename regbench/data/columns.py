@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,34 +12,90 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.data.date_texts import UnreadDate, read_date_texts
+from regbench.data.number_texts import UnreadNumber, read_number_texts
 from regbench.data.records import Categorical, Floats, Numeric
 from regbench.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_LEVELS, FEW_LEVELS, MOSTLY = 1000, 20, 0.8
-COMMA_NUMBER = re.compile(r"[+-]?(\d+(\.\d{3})*,\d+|\d{1,3}(,\d{3})+(\.\d+)?)")
 PLAIN_NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 DAY = 86_400.0
 
 
-def read_column(column: pd.Series[Any], where: str) -> Numeric | Categorical:
+@dataclass(frozen=True)
+class ColumnRules:
+    """What a person says of all columns of texts; None and `infer`: found out from the column as a whole.
+
+    `categories` are columns whose cells are names, even where all look like numbers.
+    """
+
+    decimal: str | None = None
+    thousands: str | None = None
+    dates: str = "infer"
+    categories: tuple[str, ...] = ()
+
+
+def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = None) -> Numeric | Categorical:
     """Return a feature column; `where` is what messages call it.
 
     Raises:
-        ConfigError: it has no value at all, an infinite one, values of a kind that is neither number nor name,
-            more than 1,000 distinct texts, or texts among numbers.
+        ConfigError: it has no value at all, an infinite one, values of a kind that is neither number nor name, or
+            texts among numbers or dates.
     """
+    rules = rules or ColumnRules()
     name = str(column.name)
     if column.isna().all():
         raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
+    if name in rules.categories:
+        return read_names(column, where)
     numeric = read_numbers(column)
     if numeric is None:
-        return _read_levels(column, where)
+        numeric = read_texts(column, where, rules)
+    if numeric is None:
+        return read_names(column, where)
     refuse_infinite(numeric, where)
     return numeric
+
+
+def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules) -> Numeric | None:
+    """Return the numbers or dates that a column of texts holds; None where its texts are names.
+
+    Raises:
+        ConfigError: it is meant as numbers or dates, but a text is not one, or can be read in two ways.
+    """
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):  # a file that declares categories means them
+        return None
+    codes, found = pd.factorize(column)
+    if not all(isinstance(text, str) for text in found):
+        return None
+    texts = [str(text) for text in found]
+    try:
+        dates = read_date_texts(texts, rules.dates)
+        if dates is not None:
+            return Numeric(str(column.name), _spread(dates.days, codes), "date", dates.read_as, ("date", dates.order))
+        numbers = read_number_texts(texts, rules.decimal, rules.thousands)
+    except (UnreadDate, UnreadNumber) as refusal:
+        row = int(np.flatnonzero(codes == texts.index(refusal.text))[0]) + 1
+        shown = repr(refusal.text) if len(refusal.text) <= 60 else f"{refusal.text[:57]!r}..."
+        raise ConfigError(
+            f"{where}, row {row}: {shown} {refusal.reason} (or {advise_drop(str(column.name))}; "
+            "or keep its texts as names with dataset.categories)"
+        ) from None
+    if numbers is None:
+        return None
+    form = numbers.form
+    written = ("number", form.before, form.unit, form.decimal)
+    return Numeric(str(column.name), _spread(numbers.values, codes), "number", numbers.read_as, written)
+
+
+def _spread(values: Floats, codes: NDArray[np.intp]) -> Floats:
+    """Return the value of each row from those of the distinct texts; NaN where there is none."""
+    return np.append(values, np.nan)[codes]
 
 
 def refuse_infinite(column: Numeric, where: str) -> None:
@@ -50,8 +107,8 @@ def refuse_infinite(column: Numeric, where: str) -> None:
         )
 
 
-def read_target(column: pd.Series[Any], where: str) -> NDArray[Any]:
-    """Return a target column as numbers, truth values or texts.
+def read_target(column: pd.Series[Any], where: str, rules: ColumnRules | None = None) -> NDArray[Any]:
+    """Return a target column as numbers, truth values or texts; with `rules`, texts that are numbers as numbers.
 
     Raises:
         ConfigError: a value is missing, or is neither number nor name.
@@ -66,6 +123,9 @@ def read_target(column: pd.Series[Any], where: str) -> NDArray[Any]:
         return column.to_numpy(dtype=bool)
     if column.dtype.kind in "iuf":  # unsigned ones stay so: as float64, classes above 2^53 would merge
         return column.to_numpy(dtype={"i": np.int64, "u": np.uint64, "f": np.float64}[column.dtype.kind])
+    read = None if rules is None or str(column.name) in rules.categories else read_texts(column, where, rules)
+    if read is not None and read.kind == "number":
+        return read.values
     values = column.astype(object)
     _refuse_strange(values, where)
     if all(isinstance(value, (int, float, Decimal)) for value in values):
@@ -121,16 +181,6 @@ def _count_days(column: pd.Series[Any]) -> Floats:
     return seconds / DAY
 
 
-def _read_levels(column: pd.Series[Any], where: str) -> Categorical:
-    refuse_stray_texts(column, where, advise_drop(str(column.name)))
-    read = read_names(column, where)
-    if len(read.levels) > MOST_LEVELS:
-        raise ConfigError(
-            f"{where} has {len(read.levels)} distinct texts, {MOST_LEVELS} are allowed; {advise_drop(read.name)}"
-        )
-    return read
-
-
 def read_names(column: pd.Series[Any], where: str) -> Categorical:
     """Return a column of names, whatever its values look like as texts.
 
@@ -143,35 +193,6 @@ def read_names(column: pd.Series[Any], where: str) -> Categorical:
     _refuse_strange(values[column.notna()], where)
     codes, levels = pd.factorize(values.where(column.isna(), values.map(str)), sort=True)
     return Categorical(str(column.name), codes.astype(np.int64), tuple(str(level) for level in levels))
-
-
-def refuse_stray_texts(column: pd.Series[Any], where: str, remedy: str) -> None:
-    """Refuse a column of texts that is meant as numbers: most values are, with more than 20 distinct ones, not all.
-
-    Decimal commas and commas between thousands mean numbers too, but which of the two a comma is, nobody can tell.
-
-    Raises:
-        ConfigError: names the first value that is no number, and ends with `remedy`.
-    """
-    import pandas as pd
-
-    texts = column.dropna()
-    if isinstance(column.dtype, pd.CategoricalDtype):  # a file that declares categories means them
-        return
-    if not all(isinstance(value, str) for value in texts) or texts.nunique() <= FEW_LEVELS:
-        return
-    number = pd.to_numeric(texts, errors="coerce").notna()
-    comma = texts.map(lambda value: COMMA_NUMBER.fullmatch(value.strip()) is not None).astype(bool)
-    if number.all() or (number | comma).mean() < MOSTLY:
-        return
-    row = int(np.flatnonzero(column.notna())[np.flatnonzero(~number)[0]]) + 1
-    value = texts[~number].iloc[0]
-    shown = repr(value) if len(value) <= 60 else f"{value[:57]!r}..."
-    if COMMA_NUMBER.fullmatch(value.strip()):
-        raise ConfigError(f"{where}, row {row}: {shown} has a comma; write numbers as 1234.5, or {remedy}")
-    raise ConfigError(
-        f"{where}, row {row}: {shown} is not a number, but most values are; correct or empty such fields, or {remedy}"
-    )
 
 
 def advise_drop(name: str) -> str:

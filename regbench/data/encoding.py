@@ -26,6 +26,8 @@ class NumberColumn:
     name: str
     kind: str
     fill: float | None
+    written: tuple[str, ...] = ()
+    """How texts are read into numbers: ("date", order) or ("number", before, unit, decimal); empty: they are not."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -105,7 +107,7 @@ def _fit_number(column: Numeric, train: Rows, origin: str) -> NumberColumn:
         raise ConfigError(
             f"{origin}: column {column.name!r} has no value in the training rows; drop it with dataset.drop"
         )
-    return NumberColumn(column.name, column.kind, float(np.median(known)))
+    return NumberColumn(column.name, column.kind, float(np.median(known)), column.written)
 
 
 def _fit_category(column: Categorical, train: Rows) -> CategoryColumn:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import bz2
 import difflib
 import gzip
+import io
+import lzma
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from regbench.errors import ConfigError, escape
 
-GZIP = b"\x1f\x8b"
+PACKED: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
+    ("gzip", b"\x1f\x8b", gzip.decompress),
+    ("bzip2", b"BZh", bz2.decompress),
+    ("xz", b"\xfd7zXZ\x00", lzma.decompress),
+)
+"""Ways of packing one file, with its first bytes."""
+
+ARCHIVE = b"PK\x03\x04"
 
 
 def read_file(path: str, setting: str) -> bytes:
-    """Return the content of a file, unpacked if it is gzip (by its first bytes, whatever its name).
+    """Return the content of a file, unpacked if it is gzip, bzip2 or xz (by its first bytes, whatever its name).
 
     Args:
         path: where a person says it is.
@@ -34,14 +46,34 @@ def read_file(path: str, setting: str) -> bytes:
         raise ConfigError(f"{typed}: cannot be read: {reason.strerror or reason}") from None
     except (ValueError, RuntimeError) as reason:  # a zero byte; the home of an unknown person
         raise ConfigError(f"{typed}: cannot be read: {reason}") from None
-    if content[:2] == GZIP:
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as reason:
-            raise ConfigError(f"{path}: damaged gzip file: {reason}") from None
+    for name, mark, unpack in PACKED:
+        if content.startswith(mark):
+            try:
+                content = unpack(content)
+            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as reason:
+                raise ConfigError(f"{path}: damaged {name} file: {reason}") from None
+            break
     if not content:
         raise ConfigError(f"{path}: the file is empty")
     return content
+
+
+def unpack_archive(content: bytes, path: str) -> bytes:
+    """Return the one file of a zip archive; other content as it is.
+
+    Raises:
+        ConfigError: the archive is damaged, locked, or holds several files.
+    """
+    if not content.startswith(ARCHIVE):
+        return content
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+            if len(names) != 1:
+                raise ConfigError(f"{escape(path)}: the archive holds {len(names)} files; it takes one with one table")
+            return archive.read(names[0])
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, zlib.error) as reason:
+        raise ConfigError(f"{escape(path)}: damaged or locked zip archive: {reason}") from None
 
 
 def _describe_folder(place: Path) -> str:

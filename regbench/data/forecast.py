@@ -13,7 +13,7 @@ from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
 from regbench.data.memory import refuse_too_big
 from regbench.data.records import TEST, Floats, Numeric, Raw
-from regbench.data.tables import parse_csv
+from regbench.data.text_tables import parse_csv
 from regbench.data.times import read_times, refuse_irregular
 from regbench.data.windows import Windows, cut_windows, fill_forward
 from regbench.errors import ConfigError, escape, suggest

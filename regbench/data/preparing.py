@@ -154,6 +154,7 @@ def fit_preprocessing(raw: Raw, train: Rows, *, standardize: bool) -> Preprocess
         outputs=raw.outputs,
         columns=columns,
         ignored=tuple(raw.left_out),
+        missing=raw.missing,
     )
     if standardize:
         mean, deviation = measure_spread(read, train, shape, raw.weights)

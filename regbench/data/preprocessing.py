@@ -34,6 +34,8 @@ class Preprocessing:
     classes: tuple[str, ...] = ()
     columns: Encodings = ()
     ignored: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Texts that stand for a missing value in a table, besides the empty cell."""
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -101,4 +103,4 @@ class Preprocessing:
 def _read_column(values: Mapping[str, Any]) -> NumberColumn | CategoryColumn:
     if "levels" in values:
         return CategoryColumn(values["name"], tuple(values["levels"]), values["missing"])
-    return NumberColumn(values["name"], values["kind"], values["fill"])
+    return NumberColumn(values["name"], values["kind"], values["fill"], tuple(values.get("written", ())))

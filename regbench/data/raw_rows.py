@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regbench.data.columns import read_names, read_numbers, refuse_infinite
+from regbench.data.date_texts import UnreadDate, read_date_texts
 from regbench.data.encoding import MISSING, CategoryColumn, NumberColumn
+from regbench.data.number_texts import NumberForm, read_in_form
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Categorical, Columns, Floats, Numeric
-from regbench.data.tables import refuse_repeated
+from regbench.data.text_tables import refuse_repeated
 from regbench.errors import ConfigError, escape, suggest
 
 if TYPE_CHECKING:
@@ -144,11 +147,12 @@ def _read_texts(column: pd.Series[Any], trained: NumberColumn, where: str) -> Nu
     """Return a column of texts that are all numbers, where those are due; refuse the first cell of any other kind."""
     import pandas as pd
 
-    if trained.kind == "number" and all(isinstance(value, str) for value in column.dropna()):
-        numbers = pd.to_numeric(column, errors="coerce")
-        unread = (column.notna() & numbers.isna()).to_numpy()
+    if trained.kind in ("number", "date") and all(isinstance(value, str) for value in column.dropna()):
+        codes, texts = pd.factorize(column)
+        values = np.append([_read_text(str(text), trained) for text in texts], np.nan)[codes]
+        unread = (codes >= 0) & np.isnan(values)
         if not unread.any():
-            return Numeric(trained.name, numbers.to_numpy(dtype=np.float64), "number")
+            return Numeric(trained.name, values, trained.kind)
         row = int(unread.argmax())
     else:
         cells = enumerate(zip(column, column.isna(), strict=True))
@@ -156,6 +160,19 @@ def _read_texts(column: pd.Series[Any], trained: NumberColumn, where: str) -> Nu
     shown = repr(column.iloc[row])
     shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
     raise ConfigError(f"{where}, row {row + 1}: {escape(shown)} is not one of the {KINDS[trained.kind]} of training")
+
+
+def _read_text(text: str, trained: NumberColumn) -> float:
+    """Return the number that a text is, written as in training; NaN where it is none."""
+    if trained.kind == "date":
+        try:
+            dates = read_date_texts([text], trained.written[1] if trained.written else "infer")
+        except UnreadDate:
+            return math.nan
+        return math.nan if dates is None else float(dates.days[0])
+    form = NumberForm(*trained.written[1:]) if trained.written else NumberForm()
+    found = read_in_form(text, form)
+    return math.nan if found is None else found
 
 
 def _is_readable(value: object, kind: str) -> bool:

@@ -40,6 +40,8 @@ class Numeric:
     values: Floats
     kind: str = "number"
     read_as: str = ""
+    written: tuple[str, ...] = ()
+    """How texts are read into its numbers; empty where the source holds numbers."""
 
     def take(self, rows: NDArray[np.int64]) -> Numeric:
         """Return some rows of the column."""
@@ -103,6 +105,7 @@ class Raw:
     times: Floats | None = None
     outputs: tuple[str, ...] = ()
     standardize_target: bool = False
+    missing: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     aside: Columns = ()
     notes: tuple[str, ...] = ()

@@ -11,7 +11,8 @@ from regbench.data.files import read_file
 from regbench.data.npz import check_x, parse_npz
 from regbench.data.other_row_files import read_other_kind
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.tables import parse_csv, parse_parquet
+from regbench.data.tables import parse_parquet
+from regbench.data.text_tables import TextForm, parse_csv
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ def read_rows(path: str, fitted: Preprocessing) -> pd.DataFrame | NDArray[Any]:
     if content.startswith(PARQUET):
         return parse_parquet(content, shown)
     names = [column.name for column in fitted.columns if isinstance(column, CategoryColumn)]
-    return parse_csv(content, shown, names)
+    return parse_csv(content, shown, names, TextForm(missing=fitted.missing))

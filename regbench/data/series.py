@@ -18,8 +18,8 @@ from regbench.data.records import Raw, last_rows_are_test
 from regbench.data.series_rows import LENGTHS, SeriesRows, make_array
 from regbench.data.series_tables import SeriesColumns, parse_ucr, read_long, read_wide
 from regbench.data.series_ts import parse_ts
-from regbench.data.tables import parse_csv
 from regbench.data.targets import TASKS, encode_target
+from regbench.data.text_tables import parse_csv
 from regbench.errors import ConfigError, escape
 
 TRAINING_FILE = re.compile(r"_TRAIN(\.[a-z]+(?:\.gz)?)$")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.columns import read_names, read_target, refuse_stray_texts
+from regbench.data.columns import ColumnRules, read_names, read_target
 from regbench.data.multilabel import are_labels, split_labels, stack_labels
 from regbench.data.records import Labels
-from regbench.data.targets import encode_target
+from regbench.data.targets import encode_target, explain_task
 from regbench.errors import ConfigError
 from regbench.tasks import Task
 
@@ -31,7 +31,9 @@ class Targets(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_targets(frame: pd.DataFrame, task: str, separator: str | None, path: str) -> Targets:
+def read_targets(
+    frame: pd.DataFrame, task: str, separator: str | None, path: str, rules: ColumnRules | None = None
+) -> Targets:
     """Return the targets of a table.
 
     Args:
@@ -39,6 +41,7 @@ def read_targets(frame: pd.DataFrame, task: str, separator: str | None, path: st
         task: what is asked for; `infer` decides by the values.
         separator: what separates labels in a column of texts; None: every column is a target of its own.
         path: what messages call the table.
+        rules: what the person says of columns of texts.
 
     Raises:
         ConfigError: a cell is missing, or not what the task needs; or task and separator do not fit.
@@ -46,13 +49,13 @@ def read_targets(frame: pd.DataFrame, task: str, separator: str | None, path: st
     if separator is not None:
         return _read_lists(frame, task, separator, path)
     if len(frame.columns) == 1 and task != Task.MULTILABEL:
-        return _read_single(frame[frame.columns[0]], task, path)
+        return _read_single(frame[frame.columns[0]], task, path, rules or ColumnRules())
     if task == Task.CLASSIFICATION:
         raise ConfigError(
             f"dataset.task=classification is not allowed; it takes one target, and dataset.target names "
             f"{len(frame.columns)}: several columns of 0 and 1 are dataset.task=multilabel"
         )
-    columns = {name: read_target(frame[name], f"{path}: column {name!r}") for name in frame.columns}
+    columns = {name: read_target(frame[name], f"{path}: column {name!r}", rules) for name in frame.columns}
     return encode_several(columns, task, path)
 
 
@@ -80,11 +83,12 @@ def encode_several(columns: Mapping[str, NDArray[Any]], task: str, path: str) ->
     return Targets(task, np.stack(numbers, 1), outputs=tuple(columns), notes=notes)
 
 
-def _read_single(column: pd.Series[Any], task: str, path: str) -> Targets:
+def _read_single(column: pd.Series[Any], task: str, path: str, rules: ColumnRules) -> Targets:
     where = f"{path}: column {column.name!r}"
-    if task != Task.CLASSIFICATION:
-        refuse_stray_texts(column, where, "leave such rows out, or set dataset.task=classification")
-    return Targets(*encode_target(read_target(column, where), task, where))
+    values = read_target(column, where, None if task == Task.CLASSIFICATION else rules)
+    found, y, classes = encode_target(values, task, where)
+    notes = (explain_task(values, found, len(classes)),) if task == INFER else ()
+    return Targets(found, y, classes, notes=notes)
 
 
 def _read_lists(frame: pd.DataFrame, task: str, separator: str, path: str) -> Targets:

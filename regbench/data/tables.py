@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
+import json
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regbench.config.fields import choice, flag, text, text_or_texts, texts
-from regbench.data.columns import read_column
+from regbench.data.columns import ColumnRules, advise_drop, read_column
 from regbench.data.dataset import REQUIRED, Dataset
-from regbench.data.files import read_file
-from regbench.data.records import FREE, TEST, VAL, Raw
+from regbench.data.files import read_file, unpack_archive
+from regbench.data.records import FREE, TEST, VAL, Categorical, Numeric, Raw
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
+from regbench.data.text_tables import TextForm, parse_csv, refuse_repeated
 from regbench.data.weights import read_weights
+from regbench.data.workbooks import is_workbook, parse_workbook
 from regbench.errors import ConfigError, escape, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SEPARATORS = ",;\t|"
 PARTS = {"path": FREE, "val_path": VAL, "test_path": TEST}
 """Settings that name a file, with the part that its rows are for."""
 
@@ -52,6 +52,12 @@ class Table(Dataset):
     )
     weight: str | None = text(None, optional=True, help="column that says how much each row counts; null: all the same")
     drop: tuple[str, ...] = texts((), help="columns to leave out, such as row numbers and names")
+    missing: tuple[str, ...] = texts((), help="texts that stand for a missing value, besides the empty cell")
+    missing_target: str = choice("refuse", "drop", help="rows without a target: refuse the table, or leave them out")
+    categories: tuple[str, ...] = texts((), help="columns whose cells are names, even where they look like numbers")
+    dates: str = choice("infer", "day_first", "month_first", help="infer: by the cells that only one reading fits")
+    decimal: str | None = text(None, optional=True, help="mark of decimals in texts, . or ,; null: found out")
+    thousands: str | None = text(None, optional=True, help="mark between thousands in texts; null: found out")
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:
@@ -102,6 +108,7 @@ class Table(Dataset):
         """
         frame.columns = frame.columns.map(str)
         refuse_repeated(frame.columns, self.path)
+        frame = empty_missing(frame, self.missing)
         keys = read_row_keys(frame, self.split, self.drop, self.path)
         left_out = self._list_left_out(frame, keys)
         features = [name for name in frame.columns if name not in left_out]
@@ -109,14 +116,18 @@ class Table(Dataset):
             raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.targets[0]!r}")
         if len(frame) == 0:
             raise ConfigError(f"{self.path}: the table has no rows")
+        if self.missing_target == "drop":
+            return self._drop_unlabelled(frame)
+        rules = ColumnRules(self.decimal, self.thousands, self.dates, self.categories)
         task, y, classes, outputs, notes = read_targets(
-            frame[list(self.targets)], self.task, self.target_separator, self.path
+            frame[list(self.targets)], self.task, self.target_separator, self.path, rules
         )
+        columns = tuple(read_column(frame[name], f"{self.path}: column {name!r}", rules) for name in features)
         return Raw(
             origin=self.path,
             task=task,
             layout="table",
-            x=tuple(read_column(frame[name], f"{self.path}: column {name!r}") for name in features),
+            x=columns,
             y=y,
             classes=classes,
             weights=None if self.weight is None else read_weights(frame[self.weight], self.path),
@@ -126,9 +137,19 @@ class Table(Dataset):
             times=keys.times,
             roles=keys.roles,
             left_out=left_out,
+            missing=self.missing,
             aside=keys.aside,
-            notes=(*keys.notes, *notes),
+            notes=(*keys.notes, *notes, *note_row_numbers(columns)),
         )
+
+    def _drop_unlabelled(self, frame: pd.DataFrame) -> Raw:
+        """Return the rows of a frame that have a target."""
+        unlabelled = frame[list(self.targets)].isna().any(axis=1)
+        kept = frame[~unlabelled].reset_index(drop=True)
+        raw = dataclasses.replace(self, missing_target="refuse").convert(kept)
+        dropped = int(unlabelled.sum())
+        note = (f"{dropped} of {len(frame)} rows have no target and are left out",) if dropped else ()
+        return dataclasses.replace(raw, notes=(*note, *raw.notes))
 
     def _list_left_out(self, frame: pd.DataFrame, keys: RowKeys) -> dict[str, str]:
         """Return the columns that are not features, each with the reason.
@@ -136,7 +157,12 @@ class Table(Dataset):
         Raises:
             ConfigError: there is no such column, or it is given two reasons.
         """
-        left_out: dict[str, str] = {}
+        left_out: dict[str, str] = {name: "row numbers" for name in frame.columns if name == ""}
+        for name in self.categories:
+            if name not in frame.columns:
+                raise ConfigError(
+                    f"dataset.categories={escape(name)}: no such column in {self.path}; {suggest(name, frame.columns)}"
+                )
         settings = (("target", self.targets), ("weight", () if self.weight is None else (self.weight,)))
         for setting, names in (*settings, ("drop", self.drop)):
             for name in names:
@@ -157,11 +183,22 @@ class Table(Dataset):
 
 @dataclass(frozen=True, kw_only=True)
 class Csv(Table):
-    """A text table with a header line, in UTF-8; the separator is , ; tab or | (the most frequent in the header)."""
+    """A text table with a header line: separated by , ; tab or | (the most frequent in the header), in UTF-8.
+
+    Also packed by gzip, bzip2, xz or zip, and the first sheet of an Excel file (.xlsx, with the extra `xlsx`).
+    """
+
+    separator: str | None = text(None, optional=True, help="mark between cells; null: found out from the header")
+    quote: str = text('"', help="mark around cells that hold separators or line ends")
+    encoding: str | None = text(None, optional=True, help="such as latin-1; null: UTF-8, or as its first bytes say")
 
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
         """Return the rows of a text table."""
-        return parse_csv(content, path, self.text_columns)
+        if is_workbook(content):
+            return parse_workbook(content, path)
+        form = TextForm(_one_mark(self.separator, "separator"), self.quote, self.encoding, self.missing)
+        texts = (*self.text_columns, *self.categories)
+        return parse_csv(unpack_archive(content, path), path, texts, form)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,33 +210,37 @@ class Parquet(Table):
         return parse_parquet(content, path)
 
 
-def parse_csv(content: bytes, path: str, names: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the rows of a text table.
+def empty_missing(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
+    """Return a frame in which texts that stand for a missing value are missing: blanks, and those that are listed."""
+    marks = {"", *(mark.strip() for mark in missing)}
+    changed = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype.kind not in "OU" and str(column.dtype) not in ("str", "string"):
+            continue
+        found = [text for text in column.dropna().unique() if isinstance(text, str) and text.strip() in marks]
+        if found:
+            changed[name] = column.mask(column.isin(found))
+    return frame.assign(**changed) if changed else frame
 
-    Args:
-        content: the bytes of the file.
-        path: what messages call it.
-        names: columns whose fields stay texts, even where all of them are numbers.
 
-    Raises:
-        ConfigError: it is not UTF-8, or not a table with a header and rows of equal length.
-    """
-    import pandas as pd
-
-    try:
-        table = content.decode("utf-8-sig")
-    except UnicodeDecodeError as reason:
-        raise ConfigError(f"{path}: byte {reason.start} is not UTF-8; save the file as UTF-8") from None
-    separator = refuse_ragged(table, path)
-    texts = dict.fromkeys(names, "str")
-    try:
-        return pd.read_csv(io.StringIO(table), sep=separator, index_col=False, low_memory=False, dtype=texts)
-    except ValueError as reason:
-        raise ConfigError(f"{path}: no readable table: {' '.join(str(reason).split())}") from None
+def note_row_numbers(columns: Sequence[Numeric | Categorical]) -> list[str]:
+    """Say which columns number the rows: whole numbers, another in every row, in order."""
+    notes = []
+    for column in columns:
+        if isinstance(column, Numeric) and column.kind == "number" and len(column.values) > 2:
+            steps = np.diff(column.values)
+            whole = bool(np.all(column.values == np.round(column.values)))
+            if whole and np.all(steps == 1):
+                notes.append(
+                    f"column {column.name!r} numbers the rows, which says nothing of new ones; "
+                    f"{advise_drop(column.name)}"
+                )
+    return notes
 
 
 def parse_parquet(content: bytes, path: str) -> pd.DataFrame:
-    """Return the rows of a Parquet file; `path` is what messages call it.
+    """Return the rows of a Parquet file, without what pandas' own record calls the index.
 
     Raises:
         ConfigError: it cannot be read.
@@ -208,47 +249,26 @@ def parse_parquet(content: bytes, path: str) -> pd.DataFrame:
     import pyarrow.parquet
 
     try:
-        frame: pd.DataFrame = pyarrow.parquet.read_table(io.BytesIO(content)).to_pandas(ignore_metadata=True)
+        table = pyarrow.parquet.read_table(io.BytesIO(content))
+        kept = table.drop_columns([name for name in _list_index(table.schema.metadata) if name in table.column_names])
+        frame: pd.DataFrame = kept.to_pandas(ignore_metadata=True)
     except (pyarrow.ArrowException, OSError, ValueError) as reason:
         raise ConfigError(f"{path}: no readable Parquet file: {' '.join(str(reason).split())}") from None
     return frame
 
 
-def refuse_ragged(table: str, path: str) -> str:
-    """Return the separator of a text table whose rows all have as many fields as its header.
-
-    Raises:
-        ConfigError: a row has more or fewer fields, a quote is left open, two columns have one name, or there is a
-            zero byte. (pandas would fill up short rows, and rename columns, silently.)
-    """
-    before, zero, _ = table.partition("\0")
-    if zero:
-        raise ConfigError(
-            f"{path}: line {before.count(chr(10)) + 1} has a zero byte, which no text has; save the file as UTF-8"
-        )
-    header = table.lstrip("\r\n").split("\n", 1)[0]
-    separator = max(SEPARATORS, key=header.count)
-    rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator, strict=True)
-    names: list[str] = []
+def _list_index(metadata: dict[bytes, bytes] | None) -> list[str]:
+    """Return the columns that pandas stored as the index: of a frame that was not indexed, its row numbers."""
     try:
-        for fields in rows:
-            if not names:
-                names = fields
-            elif fields and len(fields) != len(names):
-                raise ConfigError(
-                    f"{path}: line {rows.line_num} has {len(fields)} field(s), the header has {len(names)}; "
-                    "they must agree"
-                )
-    except csv.Error as reason:
-        raise ConfigError(f"{path}: line {rows.line_num}: {reason}") from None
-    if not names:
-        raise ConfigError(f"{path}: the file is empty")
-    refuse_repeated(names, path)
-    return separator
+        columns = json.loads((metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
+    except (ValueError, AttributeError):
+        return []
+    return [name for name in columns if isinstance(name, str)]
 
 
-def refuse_repeated(names: Iterable[str], where: str) -> None:
-    """Refuse a table in which two columns have one name."""
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ConfigError(f"{where}: the column name {name!r} appears twice; every name must be different")
+def _one_mark(mark: str | None, setting: str) -> str | None:
+    """Return a mark of one character; a tab may be written as a backslash and t."""
+    mark = {"\\t": "\t", "tab": "\t"}.get(mark or "", mark)
+    if mark is not None and len(mark) != 1:
+        raise ConfigError(f"dataset.{setting}={mark!r} is not allowed; it takes one character, or null")
+    return mark

@@ -11,21 +11,39 @@ from regbench.data.records import Labels
 from regbench.errors import ConfigError
 from regbench.tasks import Task
 
-MOST_CLASSES, MOST_PER_ROW = 20, 0.05
+FEW_CODES = 5
+"""Most whole numbers that are taken for codes of classes: with more of them counts are likelier."""
+
 TASKS = ("infer", *Task)
 
 
 def infer_task(values: NDArray[Any]) -> str:
-    """Say what a target is: texts and truth values are classes, and so are a few whole numbers.
+    """Say what a target is: texts and truth values are classes, two whole numbers, and up to five from 0 or 1 on.
 
-    "A few": two distinct values, or at most 20 that are fewer than 5 % of the rows. Anything else is a regression.
+    Three to five whole numbers that begin at 0 or 1 and leave none out are how classes are coded, whatever the number
+    of rows. All else is a regression: ten numbers from 0 to 9 may be counts, and a regression of classes is seen at
+    once, a classification of counts is not.
     """
     if values.dtype.kind not in "iuf":
         return "classification"
     distinct = np.unique(values)
-    whole = bool(np.all(np.isfinite(distinct)) and np.all(distinct == np.round(distinct)))
-    few = len(distinct) <= 2 or (len(distinct) <= MOST_CLASSES and len(distinct) < MOST_PER_ROW * len(values))
-    return "classification" if whole and few else "regression"
+    if len(distinct) <= 2:
+        return "classification" if bool(np.all(distinct == np.round(distinct))) else "regression"
+    coded = distinct[0] in (0, 1) and np.array_equal(distinct, distinct[0] + np.arange(len(distinct)))
+    return "classification" if coded and len(distinct) <= FEW_CODES else "regression"
+
+
+def explain_task(values: NDArray[Any], task: str, classes: int) -> str:
+    """Say what was inferred of a target and how to say otherwise."""
+    if task == Task.CLASSIFICATION:
+        kind = {"i": "whole numbers", "u": "whole numbers", "f": "whole numbers", "b": "truth values"}
+        return (
+            f"classification (inferred from {classes} {kind.get(values.dtype.kind, 'texts')}; "
+            "dataset.task=regression otherwise)"
+        )
+    return (
+        f"regression (inferred from {len(np.unique(values))} distinct numbers; dataset.task=classification otherwise)"
+    )
 
 
 def encode_target(values: NDArray[Any], task: str, where: str) -> tuple[str, Labels, tuple[str, ...]]:

@@ -1,0 +1,50 @@
+"""The first sheet of an Excel file as a table."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+from regbench.data.text_tables import refuse_repeated
+from regbench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def is_workbook(content: bytes) -> bool:
+    """Tell whether a file is an Excel workbook: an archive with a part of this name."""
+    if content[:4] != b"PK\x03\x04":
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return "xl/workbook.xml" in archive.namelist()
+    except zipfile.BadZipFile:
+        return False
+
+
+def parse_workbook(content: bytes, path: str) -> pd.DataFrame:
+    """Return the rows of the first sheet; only an empty cell is missing.
+
+    Raises:
+        ConfigError: openpyxl is not installed, or the sheet is not a table.
+    """
+    try:
+        import openpyxl
+    except ImportError:
+        raise ConfigError(
+            f"{path} is an Excel file; reading it takes the extra: pip install 'regbench[xlsx]'"
+        ) from None
+    import pandas as pd
+
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
+        rows = list(book.worksheets[0].iter_rows(values_only=True))
+    except Exception as reason:  # openpyxl fails in a dozen ways on damaged files, all of them the file's fault
+        raise ConfigError(f"{path}: no readable Excel file: {' '.join(str(reason).split())}") from None
+    if not rows:
+        raise ConfigError(f"{path}: the first sheet is empty")
+    names = ["" if name is None else str(name) for name in rows[0]]
+    refuse_repeated(names, path)
+    return pd.DataFrame([list(row) for row in rows[1:]], columns=names).infer_objects()
