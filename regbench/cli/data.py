@@ -45,10 +45,12 @@ def show_data(words: Sequence[str]) -> int:
         return 0 if words else 2
     from regbench.compose.loader import PRIMARY, open_loader
     from regbench.compose.single_run import compose_run
+    from regbench.compose.spelling import keep_names
     from regbench.data.loading import build_dataset
     from regbench.data.profile import profile
     from regbench.display.data_profile import print_profile
 
+    words = [keep_names(word) for word in words]
     overrides = [*(_name_file(words[0]) if "=" not in words[0] else words[:1]), *words[1:]]
     with open_loader(None, None, print_warning) as loader:
         config = compose_run(loader, PRIMARY, overrides)

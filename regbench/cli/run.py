@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from regbench.cli.flags import make_parser, parse_flags
 from regbench.compose.loader import PRIMARY, CheckedLoader, open_loader, shadowed
 from regbench.compose.single_run import compose_run
+from regbench.compose.spelling import keep_names
 from regbench.compose.sweep_runs import compose_sweep, split_parts
 from regbench.config.run_config import RunConfig, parse
 from regbench.display.warning import print_warning
@@ -32,7 +33,7 @@ def run(argv: Sequence[str]) -> int:
     Raises:
         ConfigError: something typed or written cannot be used; nothing was started and no folder made.
     """
-    args = parse_flags(argv)
+    args = parse_flags([keep_names(word) for word in argv])
     with open_loader(args.config_path, args.config_dir, print_warning) as loader:
         return _answer(args, loader, args.config_name or PRIMARY)
 

@@ -15,6 +15,13 @@ BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+-]*")
 """Texts that need no quotes."""
 
 NUMBER_LIKE = ("true", "false", "null", "nan", "inf")
+NAMES = frozenset(
+    f"dataset.{key}"
+    for key in ("drop", "target", "weight", "categories", "missing", "split.groups", "split.time", "split.column")
+)
+"""Settings that take names of columns, or texts of cells."""
+
+READ_AS_NUMBER = re.compile(r"[+-]?\.?\d[\w.+-]*|true|false|null|[+-]?(nan|inf)", re.IGNORECASE)
 KEY = re.compile(r"[+~]{0,2}[A-Za-z_][\w-]*([./@][A-Za-z_][\w-]*)*", re.ASCII)
 
 
@@ -55,6 +62,27 @@ def spell_value(value: object) -> str:
         return f"{{{','.join(f'{_spell_key(key)}:{spell_value(item)}' for key, item in value.items())}}}"
     kind = type(value).__name__
     raise TypeError(f"a {kind} is not allowed; a setting takes a text, path, number, bool, None, list or mapping")
+
+
+def keep_names(override: str) -> str:
+    """Return an override with the names of columns in quotes where Hydra would read numbers.
+
+    >>> [keep_names(text) for text in ("dataset.drop=[1_1,b]", "dataset.target=1e3", "dataset.weight=null", "seed=1_1")]
+    ["dataset.drop=['1_1',b]", "dataset.target='1e3'", 'dataset.weight=null', 'seed=1_1']
+    """
+    key, equals, value = override.partition("=")
+    if not equals or key.lstrip("+") not in NAMES or {"'", '"', "(", "{"} & set(value):
+        return override
+    if value.startswith("[") and value.endswith("]"):
+        items = [_quote_number(item) for item in value[1:-1].split(",")] if value != "[]" else []
+        return f"{key}=[{','.join(items)}]"
+    kept = [item if item.strip() == "null" else _quote_number(item) for item in value.split(",")]
+    return f"{key}={','.join(kept)}"
+
+
+def _quote_number(item: str) -> str:
+    """Return an item in quotes if Hydra reads something else than a text in it."""
+    return f"'{item.strip()}'" if READ_AS_NUMBER.fullmatch(item.strip()) else item
 
 
 def _spell_key(key: object) -> str:

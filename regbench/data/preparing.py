@@ -29,6 +29,7 @@ from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum, compute_rows_checksum
 from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
 from regbench.data.target_scale import measure_targets
+from regbench.data.unseen import check_unseen
 from regbench.data.weights import check_weights, scale_weights
 from regbench.errors import ConfigError
 
@@ -50,7 +51,9 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     rows, notes = choose_rows(dataset, raw)
     rows_checksum = compute_rows_checksum(raw)
     weights = None if raw.weights is None else scale_weights(raw.weights, rows, raw.origin)
-    raw = dataclasses.replace(raw, weights=weights, notes=(*raw.notes, *notes, *describe_constant_labels(raw, rows[0])))
+    unseen = () if isinstance(raw.x, np.ndarray) else check_unseen(raw.x, rows[0], np.concatenate(rows[1:]), raw.origin)
+    notes = (*raw.notes, *notes, *unseen, *describe_constant_labels(raw, rows[0]))
+    raw = dataclasses.replace(raw, weights=weights, notes=notes)
     fitted = fit_preprocessing(raw, rows[0], standardize=dataset.standardize)
     labels = prepare_targets(dataset, raw, fitted, rows)
     checksum = compute_checksum(rows_checksum, [*rows, *labels], fitted.to_json())

@@ -18,6 +18,7 @@ SHOWN = 4
 """Columns that a line names before it says how many more there are."""
 
 NOUNS = {"number": "number", "truth": "truth value", "date": "date", "duration": "duration", "category": "category"}
+UNNAMED = "the column without a name"
 PARTS = ("training", "validation", "test")
 TUPLES = ("outputs", "shape", "notes")
 
@@ -87,7 +88,9 @@ class Reading:
         told = [f"{count_noun(len(self.columns), 'column')} ({kinds}) -> {count_noun(self.shape[0], 'input')}"]
         told += _describe("read", [f"{escape(c.name)} as {escape(c.read_as)}" for c in self.columns if c.read_as])
         told += _describe("missing", [_describe_missing(column) for column in self.columns if column.missing])
-        told += _describe("left out", [f"{escape(name)} ({escape(why)})" for name, why in self.left_out.items()])
+        told += _describe(
+            "left out", [f"{escape(name) or UNNAMED} ({escape(why)})" for name, why in self.left_out.items()]
+        )
         return "; ".join(told)
 
 

@@ -31,11 +31,9 @@ def parse_workbook(content: bytes, path: str) -> pd.DataFrame:
         ConfigError: openpyxl is not installed, or the sheet is not a table.
     """
     try:
-        import openpyxl
+        import openpyxl  # type: ignore[import-untyped]
     except ImportError:
-        raise ConfigError(
-            f"{path} is an Excel file; reading it takes the extra: pip install 'regbench[xlsx]'"
-        ) from None
+        raise ConfigError(f"{path} is an Excel file, which takes the extra: pip install 'regbench[xlsx]'") from None
     import pandas as pd
 
     try:
