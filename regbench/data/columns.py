@@ -20,6 +20,7 @@ from regbench.errors import ConfigError
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_LEVELS = 1000
 PLAIN_NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 DAY = 86_400.0
@@ -50,29 +51,40 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
     if column.isna().all():
         raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
     if name in rules.categories:
-        return read_names(column, where)
+        return _read_levels(column, where)
     numeric = read_numbers(column)
     if numeric is None:
-        numeric = read_texts(column, where, rules)
+        remedy = f"{advise_drop(name)}, or keep its texts as names: 'dataset.categories=[{name}]'"
+        numeric = read_texts(column, where, rules, remedy)
     if numeric is None:
-        return read_names(column, where)
+        return _read_levels(column, where)
     refuse_infinite(numeric, where)
     return numeric
 
 
-def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules) -> Numeric | None:
+def _read_levels(column: pd.Series[Any], where: str) -> Categorical:
+    read = read_names(column, where)
+    if len(read.levels) > MOST_LEVELS:
+        raise ConfigError(
+            f"{where} has {len(read.levels)} distinct texts, {MOST_LEVELS} are allowed; {advise_drop(read.name)}"
+        )
+    return read
+
+
+def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules, remedy: str) -> Numeric | None:
     """Return the numbers or dates that a column of texts holds; None where its texts are names.
 
     Raises:
-        ConfigError: it is meant as numbers or dates, but a text is not one, or can be read in two ways.
+        ConfigError: it is meant as numbers or dates, but a text is not one, or can be read in two ways; the message
+            ends with `remedy`.
     """
     import pandas as pd
 
     if isinstance(column.dtype, pd.CategoricalDtype):  # a file that declares categories means them
         return None
-    codes, found = pd.factorize(column)
-    if not all(isinstance(text, str) for text in found):
+    if column.dtype.kind == "O" and not all(isinstance(value, str) for value in column.dropna()):
         return None
+    codes, found = pd.factorize(column)
     texts = [str(text) for text in found]
     try:
         dates = read_date_texts(texts, rules.dates)
@@ -82,10 +94,7 @@ def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules) -> Numeri
     except (UnreadDate, UnreadNumber) as refusal:
         row = int(np.flatnonzero(codes == texts.index(refusal.text))[0]) + 1
         shown = repr(refusal.text) if len(refusal.text) <= 60 else f"{refusal.text[:57]!r}..."
-        raise ConfigError(
-            f"{where}, row {row}: {shown} {refusal.reason} (or {advise_drop(str(column.name))}; "
-            "or keep its texts as names with dataset.categories)"
-        ) from None
+        raise ConfigError(f"{where}, row {row}: {shown} {refusal.reason}; or {remedy}") from None
     if numbers is None:
         return None
     form = numbers.form
@@ -123,9 +132,11 @@ def read_target(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
         return column.to_numpy(dtype=bool)
     if column.dtype.kind in "iuf":  # unsigned ones stay so: as float64, classes above 2^53 would merge
         return column.to_numpy(dtype={"i": np.int64, "u": np.uint64, "f": np.float64}[column.dtype.kind])
-    read = None if rules is None or str(column.name) in rules.categories else read_texts(column, where, rules)
-    if read is not None and read.kind == "number":
-        return read.values
+    if rules is not None and str(column.name) not in rules.categories:
+        read = read_texts(column, where, rules, "set dataset.task=classification if its texts are classes")
+        # Whole numbers too long for a float64 to tell apart are names.
+        if read is not None and read.kind == "number" and len(np.unique(read.values)) == column.nunique():
+            return read.values
     values = column.astype(object)
     _refuse_strange(values, where)
     if all(isinstance(value, (int, float, Decimal)) for value in values):

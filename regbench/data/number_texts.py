@@ -273,7 +273,7 @@ def _refuse_others(texts: Sequence[str], parts: Sequence[_Parts | None]) -> None
     if len(plain) > FEW or len(marked) == len(others):
         text = (marked or others)[0]
         what = f"set {advise_missing(marked or [text])} if it stands for a missing value"
-        raise UnreadNumber(text, f"is not a number, but other cells are; {what}, else correct the cell")
+        raise UnreadNumber(text, f"is not a number, but other cells are; {what}")
 
 
 def advise_missing(texts: Sequence[str]) -> str:

@@ -218,7 +218,8 @@ def empty_missing(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
         column = frame[name]
         if column.dtype.kind not in "OU" and str(column.dtype) not in ("str", "string"):
             continue
-        found = [text for text in column.dropna().unique() if isinstance(text, str) and text.strip() in marks]
+        texts = {value for value in column.dropna() if isinstance(value, str)}
+        found = [text for text in texts if text.strip() in marks]
         if found:
             changed[name] = column.mask(column.isin(found))
     return frame.assign(**changed) if changed else frame

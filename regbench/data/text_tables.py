@@ -30,7 +30,8 @@ STRICT = 1 << 22
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-LEADING_ZERO = re.compile(r"0\d+")
+CODE = re.compile(r"0\d+|\d{17,}")
+"""Digits that as a number would lose something: zeros at the front, or what float64 does not tell apart."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,8 @@ def _read_header(head: str, separator: str, quote: str, path: str) -> list[str]:
     while len(names) > 2 and names[-1] == names[-2] == "":
         raise ConfigError(f"{path}: two columns at the end of the header have no name; remove the separators after it")
     refuse_repeated(names, path)
-    if all(NUMBER.fullmatch(name.strip()) for name in names) and len(names) > 1:
+    counted = [[str(place + first) for place in range(len(names))] for first in (0, 1)]
+    if all(NUMBER.fullmatch(name.strip()) for name in names) and len(names) > 1 and names not in counted:
         raise ConfigError(
             f"{path}: the first line holds only numbers ({escape(', '.join(names[:3]))}, ...); a table begins with a "
             "line of column names: add one"
@@ -167,13 +169,13 @@ def _read_header(head: str, separator: str, quote: str, path: str) -> list[str]:
 
 
 def _find_codes(head: str, header: Sequence[str], separator: str, quote: str) -> set[str]:
-    """Return columns of digits of which some begin with 0, such as postal codes: as numbers they would lose it."""
+    """Return columns of digits that are names, such as postal codes and long keys: as numbers they would lose some."""
     rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator, quotechar=quote)
     found: set[str] = set()
     try:
         for row in rows:
             if len(row) == len(header):
-                found |= {name for name, cell in zip(header, row, strict=True) if LEADING_ZERO.fullmatch(cell)}
+                found |= {name for name, cell in zip(header, row, strict=True) if CODE.fullmatch(cell)}
     except csv.Error:
         return found
     return found

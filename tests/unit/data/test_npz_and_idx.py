@@ -150,8 +150,9 @@ class TestNpz:
             (np.arange(50) % 2 + 0.0, "classification"),
             (np.arange(50) % 2 == 0, "classification"),
             (np.arange(50), "regression"),
-            (np.arange(50) % 4, "regression"),
+            (np.arange(50) % 4, "classification"),
             (np.tile(np.arange(4), 100), "classification"),
+            (np.tile(np.arange(10), 100), "regression"),  # counts, for all anybody knows
             (np.arange(50) % 2 + 0.5, "regression"),
             (RNG.normal(size=50), "regression"),
         ],
