@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regbench.errors import ConfigError
 from regbench.regularizers.base import Context, Facts, Rows, refuse
+
+LARGEST_SQUARED = 1e15
+"""Inputs up to here have squared distances far inside the range of float32."""
 
 BALANCED = "all classes have equally many training rows"
 
@@ -31,6 +36,12 @@ def check_classes(name: str, facts: Facts, purpose: str) -> None:
 def are_balanced(counts: Sequence[int]) -> bool:
     """Tell whether all classes have equally many rows."""
     return len(set(counts)) <= 1
+
+
+def values_of(rows: Rows) -> NDArray[Any]:
+    """Return the inputs as vectors `[N, D]` for other libraries: as float64 where squares would overflow in float32."""
+    x = rows.x.flatten(1)
+    return (x.double() if x.numel() and float(x.abs().max()) > LARGEST_SQUARED else x).numpy()
 
 
 def labels_of(rows: Rows) -> Tensor:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regbench.errors import ConfigError
-from regbench.regularizers._classes import count_classes, labels_of
+from regbench.regularizers._classes import count_classes, labels_of, values_of
 from regbench.regularizers.base import Facts, Rows, refuse
 
 Values: TypeAlias = NDArray[Any]
@@ -24,7 +24,7 @@ BORDERLINE = {"borderline1": "borderline-1", "borderline2": "borderline-2"}
 KINDS = ("regular", *BORDERLINE, "svm", "adasyn", "kmeans", CATEGORICAL)
 FAILURES = {
     "adasyn": "no row of another class is near a class to fill up",
-    "kmeans": "no cluster has enough rows of a class to fill up, with this seed",
+    "kmeans": "no cluster has enough different rows of a class to fill up, with this seed",
     "svm": "every support vector of a class to fill up lies among rows of other classes",
 }
 """What it means that imbalanced-learn raises an error."""
@@ -86,7 +86,8 @@ def fill_up(name: str, rows: Rows, wanted: Mapping[int, int], recipe: Recipe, ca
     counts = count_classes(rows)
     refuse_few_rows(name, {c: counts[c] for c in wanted}, recipe.neighbours)
     try:
-        x, labels = sample(rows.x.flatten(1).numpy(), labels_of(rows).numpy(), wanted, recipe, categories)
+        with np.errstate(invalid="ignore"):  # of clusters whose rows are all equal, which raises an error too
+            x, labels = sample(values_of(rows), labels_of(rows).numpy(), wanted, recipe, categories)
     except (ValueError, RuntimeError) as reason:
         words = FAILURES.get(recipe.kind) or " ".join(str(reason).split()).rstrip(".")
         raise refuse(name, f"kind={recipe.kind}: {words}; take kind=regular") from None

@@ -12,7 +12,14 @@ import torch
 from numpy.typing import NDArray
 
 from regbench.config.fields import choice, flag, number
-from regbench.regularizers._classes import count_classes, draw_state, labels_of, refuse_empty_class, take_rows
+from regbench.regularizers._classes import (
+    count_classes,
+    draw_state,
+    labels_of,
+    refuse_empty_class,
+    take_rows,
+    values_of,
+)
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 from regbench.tasks import Task
 
@@ -62,7 +69,7 @@ class OutlierRemoval(Regularizer):
         """Return the rows that stay, in their order."""
         if self.share == 0.0:
             return rows
-        x, seed = rows.x.flatten(1).numpy(), draw_state(ctx)
+        x, seed = values_of(rows), draw_state(ctx)
         if self.method == "zscore":
             x = x[:, _numbers(x.shape[1], ctx.facts)]
         stays = np.ones(len(x), dtype=bool)

@@ -22,6 +22,7 @@ from regbench.regularizers._classes import (
     refuse_empty_class,
     take_rows,
     thin_classes,
+    values_of,
 )
 from regbench.regularizers._synthetic import Recipe, choose_kind, fill_up, note_kind, refuse_few_rows
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
@@ -119,7 +120,7 @@ class Resampling(Regularizer):
         sampler = RandomOverSampler(
             sampling_strategy=wanted, random_state=draw_state(ctx), shrinkage=self.shrinkage or None
         )
-        made, _ = sampler.fit_resample(rows.x.flatten(1).numpy(), labels_of(rows).numpy())
+        made, _ = sampler.fit_resample(values_of(rows), labels_of(rows).numpy())
         count = len(rows.weight)
         source = torch.from_numpy(np.asarray(sampler.sample_indices_[count:], dtype=np.int64))
         repeated = Rows(*(part[source] for part in rows))
@@ -176,7 +177,7 @@ def make_cleaner(form: str, classes: str) -> Any:
 
 def kept_by(sampler: Any, rows: Rows) -> Tensor:
     """Return the numbers of the rows that one of imbalanced-learn's samplers keeps, in order, int64."""
-    sampler.fit_resample(rows.x.flatten(1).numpy(), labels_of(rows).numpy())
+    sampler.fit_resample(values_of(rows), labels_of(rows).numpy())
     return torch.from_numpy(np.sort(np.asarray(sampler.sample_indices_, dtype=np.int64)))
 
 

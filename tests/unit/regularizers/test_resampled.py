@@ -15,6 +15,7 @@ from torch import Tensor
 from regbench.errors import ConfigError
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Context, Facts, Regularizer, Rows
+from regbench.regularizers.outlier_removal import OutlierRemoval
 from regbench.regularizers.resampling import Resampling
 from regbench.regularizers.smote import Smote
 from tests.unit.regularizers.stacked import make_context, make_facts
@@ -248,3 +249,31 @@ def test_balanced_classes_are_said_to_leave_nothing_to_do() -> None:
     assert Smote(strength=0.01).idle(make_facts(class_counts=(20, 12, 8))) == (
         "strength=0.01 of every gap between classes is rounded to 0 rows"
     )
+
+
+@pytest.mark.parametrize(
+    "regularizer",
+    [
+        Smote(),
+        Resampling(form="over", shrinkage=1.0),
+        Resampling(form="tomek"),
+        Resampling(form="smote_tomek"),
+        OutlierRemoval(method="local_outlier_factor"),
+        OutlierRemoval(method="isolation_forest"),
+        OutlierRemoval(method="zscore"),
+    ],
+)
+def test_the_unit_of_large_values_does_not_matter(regularizer: Regularizer) -> None:
+    rows = overlapping()
+    small, large = (
+        regularizer.training_data(rows._replace(x=rows.x * unit), make_context(RANDOM)) for unit in (2.0**20, 2.0**100)
+    )
+    assert torch.isfinite(large.x).all(), "the squares of these are beyond float32"
+    assert torch.equal(small.y, large.y)
+    torch.testing.assert_close(small.x * 2.0**80, large.x, rtol=1e-5, atol=2.0**85)
+
+
+def test_clusters_of_equal_rows_are_refused() -> None:
+    rows = overlapping()
+    with pytest.raises(ConfigError, match="kind=kmeans: no cluster has enough different rows of a class"):
+        Smote(kind="kmeans").training_data(rows._replace(x=rows.y @ torch.eye(3)), make_context(RANDOM))
