@@ -41,6 +41,20 @@ class ListOf(Kind[tuple[T_co, ...]]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListOrOne(ListOf[T_co]):
+    """A list of values of one kind; a single value is a list of it alone."""
+
+    def convert(self, value: object, where: str) -> tuple[T_co, ...]:
+        """Return the list as a tuple, each item in its own type."""
+        several = not isinstance(value, str) and isinstance(value, Sequence)
+        return super().convert(value if several else [value], where)
+
+    def allowed(self) -> str:
+        """Return in words what the value and a list may be."""
+        return f"{self.item.describe(self.item.noun)}, or {super().allowed()}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneOrSeveral(Kind[T_co | tuple[T_co, ...]]):
     """One value of a kind, or a list of different ones."""
 
