@@ -148,6 +148,8 @@ UNITS = frozenset(
 )
 """Units, in small letters, that make numbers of a column even where it has few distinct ones."""
 
+MAGNITUDES = frozenset({"", "k", "m", "b", "mn", "bn", "mio", "mrd"})
+
 SPACES = re.compile("[\\s\u00a0\u2007\u2009\u202f]+")
 MINUSES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "’": "'"})
 QUOTED = re.compile(r'="(.*)"')
@@ -216,7 +218,10 @@ def read_number_texts(
     parts = [_take_apart(text) for text in texts]
     _refuse_others(texts, parts)
     found = [part for part in parts if part is not None]
-    if len(found) < len(texts) or not found or not _are_numbers(texts, found):
+    if len(found) < len(texts) or not found:
+        return None
+    _refuse_magnitudes(texts, found)
+    if not _are_numbers(texts, found):
         return None
     before, unit = _agree(texts, found, "before"), _agree(texts, found, "unit")
     mark = _find_decimal(texts, [part.body for part in found], decimal, thousands)
@@ -274,6 +279,14 @@ def _refuse_others(texts: Sequence[str], parts: Sequence[_Parts | None]) -> None
         text = (marked or others)[0]
         what = f"set {advise_missing(marked or [text])} if it stands for a missing value"
         raise UnreadNumber(text, f"is not a number, but other cells are; {what}")
+
+
+def _refuse_magnitudes(texts: Sequence[str], parts: Sequence[_Parts]) -> None:
+    """Refuse `3M` beside `1.2K`: letters that multiply, which are not units."""
+    units = [part.unit.lower() for part in parts]
+    if set(units) <= MAGNITUDES and len(set(units) - {""}) > 1:
+        other = next(text for text, unit in zip(texts, units, strict=True) if unit != units[0])
+        raise UnreadNumber(other, f"is of another magnitude than {texts[0]!r}; write all numbers out")
 
 
 def advise_missing(texts: Sequence[str]) -> str:
