@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +22,9 @@ from regbench.data import loading
 
 OWN = "regbench"
 PACKAGES = {"model": "regbench.models", "regularizer": "regbench.regularizers"}
+
+_one_at_a_time = threading.Lock()
+"""`ast.parse` in two threads at once raises SystemError now and then before Python 3.11.8 (python/cpython#106905)."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ def describe_sources(config: RunConfig) -> dict[str, Source]:
     """Return the sources of a run's classes: `dataset NAME`, `model NAME`, and `regularizer NAME` for each of them."""
     named = [("dataset", config.dataset["name"]), ("model", config.model["name"])]
     named += [("regularizer", name) for name in sorted(config.regularizers)]
-    found = {f"{group} {name}": _find_module(group, name) for group, name in named}
-    return {name: Source(module, hash_source(module)) for name, module in found.items() if module is not None}
+    with _one_at_a_time:
+        found = {f"{group} {name}": _find_module(group, name) for group, name in named}
+        return {name: Source(module, hash_source(module)) for name, module in found.items() if module is not None}
 
 
 def read_sources(facts: object) -> dict[str, Source]:

@@ -223,6 +223,8 @@ def _train_round(
     for outcome in returned.values():
         tracker.errors |= outcome.errors
         tracker.stale |= outcome.stale
+        for line in outcome.halved:
+            tracker.log(f"a cohort failed and was halved: {line}")
     tracker.look_now()
     tracker.errors |= _left_over(tracker, assignments, returned)
     left = {config.run_id() for config in tracker.left()}

@@ -66,6 +66,9 @@ def test_a_run_that_raises_fails_alone_and_is_tried_again(work: Path, undisturbe
     for folder in folders(work):
         assert ("Traceback" in log_of(folder)) == (folder.name == failed)
     assert "of two lines" in log_of(work / "runs/default" / failed)
+    halved = [line for line in (work / "runs/default/sweep.log").read_text().splitlines() if "halved" in line]
+    assert halved, "nobody could tell why runs were trained in smaller stacks"
+    assert all(line.endswith("on: ValueError: a defect") for line in halved)
     rows = read_table(work / "runs/default/sweep.csv")
     assert [(row["status"], row["error"]) for row in rows] == [
         ("failed", "ValueError: a defect") if row["run_id"] == failed else ("complete", "") for row in rows

@@ -12,7 +12,7 @@ import platform
 import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -81,6 +81,8 @@ class Outcome:
     """Failed, or refused because of what is in their folders: one line each."""
     stale: dict[str, str] = field(default_factory=dict)
     """Ended, but on other data or with other code than those of now: one line each."""
+    halved: list[str] = field(default_factory=list)
+    """Cohorts that failed and were halved, and why: in smaller stacks figures are rounded differently."""
     interrupted: bool = False
 
 
@@ -134,6 +136,7 @@ def train_assignment(assignment: Assignment) -> Outcome:
                     _record_failure(runs[0], error, outcome)
                     continue
                 half = (len(runs) + 1) // 2
+                outcome.halved.append(f"{len(runs)} runs from {runs[0].run_id()} on: {_first_line(error)}")
                 if is_out_of_memory(error):  # as it will be for the next ones of this size
                     waiting = [part for cohort in waiting for part in cut(cohort, half)]
                 waiting[:0] = cut(runs, half)
@@ -285,10 +288,11 @@ def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> No
     if is_out_of_memory(error):
         cause, error = error, RegbenchError(OUT_OF_MEMORY)
         error.__cause__ = cause
+    outcome.errors[config.run_id()] = _first_line(error)
+    with suppress(RegbenchError), RunFolder.claim(config.folder()) as folder:  # where it can be used at all
+        folder.fail(error)
+
+
+def _first_line(error: Exception) -> str:
     line = str(error) if isinstance(error, RegbenchError) else f"{type(error).__name__}: {error}"
-    outcome.errors[config.run_id()] = "".join(line.strip().splitlines()[:1])
-    try:
-        with RunFolder.claim(config.folder()) as folder:
-            folder.fail(error)
-    except RegbenchError:
-        return  # the folder cannot be used, which the outcome says
+    return "".join(line.strip().splitlines()[:1])

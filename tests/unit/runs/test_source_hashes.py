@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
-from regbench.runs.sources import Source, hash_source, read_sources
+from regbench.runs.sources import Source, describe_sources, hash_source, read_sources
+from tests.unit.sweeps.folders import configure
 
 FILES = {
     "__init__.py": "from ownreg.penalty import Penalty\nraise RuntimeError('imported')\n",
@@ -106,3 +111,28 @@ def test_sources_read_back_equal_and_nothing_else_does() -> None:
     assert Source("regbench_extra.penalties", "ab").shipped is False
     for damaged in (None, [], "x", {"a": 1}, {"a": {"module": 1, "sha256": "x"}}, {"a": {"module": "m", "sha256": 3}}):
         assert read_sources(damaged) == {}
+
+
+def test_runs_of_a_cohort_that_are_begun_at_once_parse_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsers in several threads fail now and then in Python 3.11; a cohort that fails is trained in other stacks."""
+    parse, together = ast.parse, Barrier(8)
+    parsing: list[bytes] = []
+    most: list[int] = []
+
+    def slowly(content: bytes) -> ast.Module:
+        parsing.append(content)
+        most.append(len(parsing))
+        time.sleep(0.001)  # lets the others come in, if they can
+        parsing.remove(content)
+        return parse(content)
+
+    def describe(_: int) -> dict[str, Source]:
+        together.wait()
+        return describe_sources(configure({"l2": {}, "dropout": {}}))
+
+    hash_source.cache_clear()
+    with monkeypatch.context() as patch, ThreadPoolExecutor(8) as threads:
+        patch.setattr(ast, "parse", slowly)
+        found = list(threads.map(describe, range(8)))
+    assert max(most) == 1
+    assert all(each == found[0] for each in found)
