@@ -152,6 +152,8 @@ def read_numbers(column: pd.Series[Any]) -> Numeric | None:
     import pandas as pd
 
     name, kind = str(column.name), column.dtype.kind
+    if column.dtype == np.float64:
+        return Numeric(name, column.to_numpy())  # no copy: large tables lie in memory once
     if kind in "iufb":
         numbers: Floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return Numeric(name, numbers, "truth" if kind == "b" else "number")

@@ -21,6 +21,9 @@ PACKED: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
 )
 """Ways of packing one file, with its first bytes."""
 
+MARKED = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
+"""Marks of byte order, with which a text may begin."""
+
 ARCHIVE = b"PK\x03\x04"
 
 
@@ -56,6 +59,23 @@ def read_file(path: str, setting: str) -> bytes:
     if not content:
         raise ConfigError(f"{path}: the file is empty")
     return content
+
+
+def find_large(path: str, larger: int) -> Path | None:
+    """Return the place of a plain file larger than so many bytes, which is better read piece by piece.
+
+    None: it is smaller, packed, not in UTF-8 by its mark, not a file, or cannot be looked at; `read_file` says why.
+    """
+    try:
+        place = Path(path).expanduser()
+        if not place.is_file() or place.stat().st_size <= larger:
+            return None
+        with place.open("rb") as file:
+            start = file.read(8)
+    except (OSError, ValueError, RuntimeError):
+        return None
+    packed = any(start.startswith(mark) for mark in (*(mark for _, mark, _ in PACKED), ARCHIVE, *MARKED))
+    return None if packed else place
 
 
 def unpack_archive(content: bytes, path: str) -> bytes:

@@ -15,12 +15,12 @@ import numpy as np
 from regbench.config.fields import choice, flag, text, text_or_texts, texts
 from regbench.data.columns import ColumnRules, advise_drop, read_column
 from regbench.data.dataset import REQUIRED, Dataset
-from regbench.data.files import read_file, unpack_archive
+from regbench.data.files import find_large, read_file, unpack_archive
 from regbench.data.records import FREE, TEST, VAL, Categorical, Numeric, Raw
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
-from regbench.data.text_tables import TextForm, parse_csv, refuse_repeated
+from regbench.data.text_tables import STRICT, TextForm, parse_csv, refuse_repeated
 from regbench.data.weights import read_weights
 from regbench.data.workbooks import is_workbook, parse_workbook
 from regbench.errors import ConfigError, escape, suggest
@@ -76,7 +76,7 @@ class Table(Dataset):
         """Return the rows of the file, then those of `val_path` and of `test_path`."""
         files = {"path": self.path, "val_path": self.val_path, "test_path": self.test_path}
         given = {name: path for name, path in files.items() if path is not None}
-        frames = [self.parse(read_file(path, f"dataset.{name}"), path) for name, path in given.items()]
+        frames = [self.read_frame(path, f"dataset.{name}") for name, path in given.items()]
         if len(frames) == 1:
             return self.convert(frames[0])
         if self.split.column is not None:
@@ -89,6 +89,10 @@ class Table(Dataset):
         raw = whole.convert(append_parts(frames, paths))
         roles = np.repeat(np.array([PARTS[name] for name in given], dtype=np.int8), [len(frame) for frame in frames])
         return dataclasses.replace(raw, roles=roles)
+
+    def read_frame(self, path: str, setting: str) -> pd.DataFrame:
+        """Return the rows of the file that a setting names."""
+        return self.parse(read_file(path, setting), path)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -192,13 +196,21 @@ class Csv(Table):
     quote: str = text('"', help="mark around cells that hold separators or line ends")
     encoding: str | None = text(None, optional=True, help="such as latin-1; null: UTF-8, or as its first bytes say")
 
+    def read_frame(self, path: str, setting: str) -> pd.DataFrame:
+        """Return the rows of the file that a setting names, a large one read piece by piece."""
+        large = find_large(path, STRICT) if self.encoding is None else None
+        return super().read_frame(path, setting) if large is None else parse_csv(large, path, *self._describe_form())
+
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
         """Return the rows of a text table."""
         if is_workbook(content):
             return parse_workbook(content, path)
+        return parse_csv(unpack_archive(content, path), path, *self._describe_form())
+
+    def _describe_form(self) -> tuple[tuple[str, ...], TextForm]:
+        """Return the columns whose cells stay texts, and how the file is written."""
         form = TextForm(_one_mark(self.separator, "separator"), self.quote, self.encoding, self.missing)
-        texts = (*self.text_columns, *self.categories)
-        return parse_csv(unpack_archive(content, path), path, texts, form)
+        return (*self.text_columns, *self.categories), form
 
 
 @dataclass(frozen=True, kw_only=True)

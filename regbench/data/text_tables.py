@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import ConfigError, escape
@@ -44,13 +45,15 @@ class TextForm:
     missing: tuple[str, ...] = ()
 
 
-def parse_csv(content: bytes, path: str, names: Sequence[str] = (), form: TextForm | None = None) -> pd.DataFrame:
+def parse_csv(
+    content: bytes | Path, path: str, names: Sequence[str] = (), form: TextForm | None = None
+) -> pd.DataFrame:
     """Return the rows of a text table; only an empty cell is missing, and what `form.missing` lists.
 
     An unnamed first column keeps the empty name.
 
     Args:
-        content: the bytes of the file.
+        content: the bytes of the file, or the place of a large one in UTF-8, which is read piece by piece.
         path: what messages call it.
         names: columns whose fields stay texts, even where all of them are numbers.
         form: how it is written.
@@ -59,11 +62,12 @@ def parse_csv(content: bytes, path: str, names: Sequence[str] = (), form: TextFo
         ConfigError: it is in another encoding, or not a table with a header and rows of equal length.
     """
     form = form or TextForm()
-    content = _decode(content, form.encoding, path).lstrip(b"\r\n")
-    head = content[:HEAD].decode("utf-8", "replace")
+    if isinstance(content, bytes):
+        content = _decode(content, form.encoding, path).lstrip(b"\r\n")
+    head = _read_head(content)
     separator = form.separator or find_separator(head, form.quote)
     header = _read_header(head, separator, form.quote, path)
-    if len(content) <= STRICT or content.count(form.quote.encode()) % 2:
+    if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
     texts = {*names, *_find_codes(head, header, separator, form.quote)} & set(header)
     table = _read(content, separator, form, texts, (), path)
@@ -181,8 +185,22 @@ def _find_codes(head: str, header: Sequence[str], separator: str, quote: str) ->
     return found
 
 
+def _read_head(content: bytes | Path) -> str:
+    if isinstance(content, bytes):
+        return content[:HEAD].decode("utf-8", "replace")
+    with content.open("rb") as file:
+        return file.read(HEAD).decode("utf-8", "replace")
+
+
+def _has_quotes(content: bytes | Path, quote: str) -> bool:
+    if isinstance(content, bytes):
+        return quote.encode() in content
+    with content.open("rb") as file:
+        return any(quote.encode() in piece for piece in iter(lambda: file.read(HEAD), b""))
+
+
 def _read(
-    content: bytes, separator: str, form: TextForm, texts: Iterable[str], only: Sequence[str], path: str
+    content: bytes | Path, separator: str, form: TextForm, texts: Iterable[str], only: Sequence[str], path: str
 ) -> pa.Table:
     """Return columns of a text table, those of `texts` as texts and the others as what their cells are.
 
@@ -192,7 +210,7 @@ def _read(
     from pyarrow import csv as arrow
 
     parse = arrow.ParseOptions(
-        delimiter=separator, quote_char=form.quote, newlines_in_values=form.quote.encode() in content
+        delimiter=separator, quote_char=form.quote, newlines_in_values=_has_quotes(content, form.quote)
     )
     convert = arrow.ConvertOptions(
         column_types={name: pa.string() for name in texts},
@@ -201,10 +219,15 @@ def _read(
         quoted_strings_can_be_null=True,
         include_columns=list(only),
     )
+    # The system's allocator gives memory back where pyarrow's own keeps it.
+    pool = pa.system_memory_pool()
     try:
-        return arrow.read_csv(pa.BufferReader(content), parse_options=parse, convert_options=convert)
+        source = pa.BufferReader(content) if isinstance(content, bytes) else pa.OSFile(str(content))
+        with source:
+            return arrow.read_csv(source, parse_options=parse, convert_options=convert, memory_pool=pool)
     except pa.ArrowInvalid as reason:
-        refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
+        whole = content if isinstance(content, bytes) else _decode(content.read_bytes(), None, path)
+        refuse_ragged(whole.decode("utf-8"), separator, form.quote, path)
         raise ConfigError(f"{path}: no readable table: {' '.join(str(reason).split())}") from None
 
 
