@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regbench.data.number_streams import stream_numbers
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.csv as csv_options
 
 SEPARATORS = ",;\t|"
 HEAD = 1 << 20
@@ -70,6 +72,10 @@ def parse_csv(
     if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
     texts = {*names, *_find_codes(head, header, separator, form.quote)} & set(header)
+    if isinstance(content, Path):
+        streamed = stream_numbers(content, *_describe(content, separator, form, texts))
+        if streamed is not None:
+            return streamed
     table = _read(content, separator, form, texts, (), path)
     respelled = [name for name in header if _needs_its_texts(table.column(name))]
     if respelled:
@@ -199,13 +205,10 @@ def _has_quotes(content: bytes | Path, quote: str) -> bool:
         return any(quote.encode() in piece for piece in iter(lambda: file.read(HEAD), b""))
 
 
-def _read(
-    content: bytes | Path, separator: str, form: TextForm, texts: Iterable[str], only: Sequence[str], path: str
-) -> pa.Table:
-    """Return columns of a text table, those of `texts` as texts and the others as what their cells are.
-
-    `only` names the columns to read; empty: all.
-    """
+def _describe(
+    content: bytes | Path, separator: str, form: TextForm, texts: Iterable[str], only: Sequence[str] = ()
+) -> tuple[csv_options.ParseOptions, csv_options.ConvertOptions]:
+    """Return how pyarrow is to read a text table."""
     import pyarrow as pa
     from pyarrow import csv as arrow
 
@@ -219,6 +222,20 @@ def _read(
         quoted_strings_can_be_null=True,
         include_columns=list(only),
     )
+    return parse, convert
+
+
+def _read(
+    content: bytes | Path, separator: str, form: TextForm, texts: Iterable[str], only: Sequence[str], path: str
+) -> pa.Table:
+    """Return columns of a text table, those of `texts` as texts and the others as what their cells are.
+
+    `only` names the columns to read; empty: all.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    parse, convert = _describe(content, separator, form, texts, only)
     # The system's allocator gives memory back where pyarrow's own keeps it.
     pool = pa.system_memory_pool()
     try:

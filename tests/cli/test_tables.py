@@ -33,9 +33,7 @@ def train(path: str, *words: str, target: str = "y", epochs: int = 200) -> dict[
         "quiet=true",
     ]
     name = "parquet" if path.endswith("parquet") else "csv"
-    assert (
-        main(["run", f"dataset={name}", *base, f"schedule.epochs={epochs}", "schedule.optimizer.lr=0.05", *words]) == 0
-    )
+    assert main(["run", f"dataset={name}", *base, f"schedule.epochs={epochs}", *words]) == 0
     (result,) = Path().glob("runs/default/*/result.json")
     found = json.loads(result.read_text())["best"]
     assert isinstance(found, dict)
