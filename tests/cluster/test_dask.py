@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.clusters import LONG, SWEEP, dask_here, figures, sweep
+from tests.cluster.clusters import LONG, SWEEP, dask_here, figures, rows, sweep
 from tests.faults.children import started, wait_for
 
 
@@ -30,7 +30,7 @@ def test_ctrl_c_commits_on_the_cluster_and_the_same_command_goes_on(
         engine = ("sweep.backend=dask", f"sweep.address={cluster.address}", LONG)
         work.mkdir()
         with started(*SWEEP, *engine, cwd=work) as process:
-            wait_for(lambda: any(work.glob("runs/*/*/metrics.csv")))
+            wait_for(lambda: any(rows(path) > 2 for path in work.glob("runs/*/*/metrics.csv")))
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err

@@ -73,7 +73,7 @@ def test_the_figures_of_a_run_come_out_of_its_raw_rows(case: str, tmp_path: Path
     best = pick_main(run.result["best"])
     measured = measure(run, outputs, source)
     for part, own in best.items():
-        squared = own.pop("mse", None), measured[part].pop("mse", None)
+        squared = own.pop("mse", 0.0), measured[part].pop("mse", 0.0)
         assert measured[part] == own
         # Rows beside other rows may differ in float32's last bit, which a mean in float64 shows.
         assert squared[0] == pytest.approx(squared[1], rel=1e-7)
