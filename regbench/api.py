@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from regbench.compose.loader import PRIMARY, CheckedLoader, open_loader, shadowed
 from regbench.compose.single_run import compose_run
-from regbench.compose.spelling import spell_override
+from regbench.compose.spelling import keep_names, spell_override
 from regbench.compose.sweep_runs import compose_sweep
 from regbench.errors import ConfigError
 from regbench.runs.execute import run_one
@@ -124,4 +124,4 @@ def _list_overrides(overrides: Sequence[str], settings: dict[str, object]) -> li
         raise ConfigError(
             f"{overrides!r} is not a list of overrides; it takes a list of texts, as in ['regularizer=l2']"
         )
-    return [*overrides, *(spell_override(key, value) for key, value in settings.items())]
+    return [*map(keep_names, overrides), *(spell_override(key, value) for key, value in settings.items())]

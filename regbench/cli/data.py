@@ -52,6 +52,7 @@ def show_data(words: Sequence[str]) -> int:
 
     words = [keep_names(word) for word in words]
     overrides = [*(_name_file(words[0]) if "=" not in words[0] else words[:1]), *words[1:]]
+    overrides += _guess_target(overrides)
     with open_loader(None, None, print_warning) as loader:
         config = compose_run(loader, PRIMARY, overrides)
     command = ["regbench", "run", "-m", *overrides, "regularizer=none,l2,dropout", "seed=0,1,2"]
@@ -70,6 +71,21 @@ def _name_file(word: str) -> list[str]:
         return [f"dataset={_tell_folder(place)}", f"dataset.path={word}"]
     suffix = next((end.lower() for end in reversed(place.suffixes) if end.lower() in BY_SUFFIX), "")
     return [f"dataset={BY_SUFFIX.get(suffix, 'csv')}", f"dataset.path={word}"]
+
+
+def _guess_target(overrides: Sequence[str]) -> list[str]:
+    """Return the override that takes a table's last column for its target, where none was named, and say so."""
+    given = dict(word.partition("=")[::2] for word in overrides)
+    if given.get("dataset") not in ("csv", "parquet") or "dataset.target" in given or "dataset.path" not in given:
+        return []
+    from regbench.compose.spelling import spell_override
+    from regbench.data.tables import Csv, Parquet
+
+    kind = Csv if given["dataset"] == "csv" else Parquet
+    frame = kind(path=given["dataset.path"], target="").read_frame(given["dataset.path"], "dataset.path")
+    last = str(frame.columns[-1])
+    print(f"target: the last column {escape(last)!r}, because none was named; dataset.target=NAME takes another")
+    return [spell_override("dataset.target", last)]
 
 
 def _tell_folder(folder: Path) -> str:

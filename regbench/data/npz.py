@@ -14,19 +14,29 @@ from regbench.config.fields import choice, flag, nested, text
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
 from regbench.data.preparing import refuse_not_finite
-from regbench.data.records import Raw, last_rows_are_test
+from regbench.data.records import FREE, TEST, VAL, Floats, Raw
+from regbench.data.table_targets import Targets, encode_several
 from regbench.data.targets import TASKS, encode_target
+from regbench.data.weights import check_weights
 from regbench.errors import ConfigError
 
-WHOLE, PARTS = ("x", "y"), ("x_train", "y_train", "x_test", "y_test")
+KINDS = ("x", "y", "weights", "groups")
+PARTS = {"_train": FREE, "_val": VAL, "_test": TEST}
+"""Ends of the names of arrays that are parts, with the part that their rows are for."""
+
+NAMES = frozenset(f"{kind}{end}" for kind in KINDS for end in ("", *PARTS))
 LAYOUTS = {2: "table", 3: "series", 4: "image"}
+EXACT = ("float32", "float64", "uint8")
+"""Types that stay as they are until they are prepared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Npz(Dataset):
-    """Arrays `x`, `y`, or `x_train`, `y_train`, `x_test`, `y_test`, of an .npz file.
+    """Arrays `x`, `y`, or `x_train`, `y_train`, `x_test`, `y_test` (and `x_val`, `y_val`), of an .npz file.
 
-    x is `[N, D]` (table), `[N, C, L]` (series) or `[N, C, H, W]` (image), numbers; y is `[N]`, numbers or texts.
+    x is `[N, D]` (table), `[N, C, L]` (series) or `[N, C, H, W]` (image), numbers; y is `[N]`, numbers or texts, or
+    `[N, K]`, several numbers or labels of 0 and 1. `weights` `[N]` say how much each row counts, and `groups` `[N]`
+    which rows must not be torn apart (dataset.split.method=groups); of parts they end as their x does.
     """
 
     path: str = text(REQUIRED, help="path of the .npz file")
@@ -39,34 +49,82 @@ class Npz(Dataset):
         return (self.path,)
 
     def read(self) -> Raw:
-        """Return the arrays, the test part last where the file has one."""
+        """Return the arrays, the parts one after the other where the file has them."""
         arrays = parse_npz(read_file(self.path, "dataset.path"), self.path)
-        names = PARTS if "x_train" in arrays else WHOLE
-        for name in names:
-            if name not in arrays:
+        ends = [end for end in PARTS if f"x{end}" in arrays] if "x_train" in arrays else [""]
+        self._refuse_absent(arrays, ends)
+        xs = [check_x(arrays[f"x{end}"], f"{self.path}: x{end}") for end in ends]
+        for x, end in zip(xs, ends, strict=True):
+            if x.shape[1:] != xs[0].shape[1:]:
                 raise ConfigError(
-                    f"{self.path}: no array {name!r}; needed are x and y, or x_train, y_train, x_test and y_test; "
-                    f"found: {', '.join(sorted(arrays)) or 'none'}"
+                    f"{self.path}: rows of x{ends[0]} have shape {xs[0].shape[1:]}, of x{end} {x.shape[1:]}"
                 )
-        xs = [check_x(arrays[name], f"{self.path}: {name}") for name in names[::2]]
-        ys = [_check_y(arrays[name], len(x), f"{self.path}: {name}") for name, x in zip(names[1::2], xs, strict=True)]
-        if xs[0].shape[1:] != xs[-1].shape[1:]:
-            raise ConfigError(
-                f"{self.path}: rows of x_train have shape {xs[0].shape[1:]}, of x_test {xs[-1].shape[1:]}"
-            )
-        x = np.concatenate(xs)
-        task, y, classes = encode_target(np.concatenate(ys), self.task, f"{self.path}: y")
+        rows = [len(x) for x in xs]
+        y = self._join(arrays, "y", ends, rows)
+        weights = self._join_optional(arrays, "weights", ends, rows)
+        groups = self._join_optional(arrays, "groups", ends, rows)
+        target = self._read_target(y)
+        x = xs[0] if len(xs) == 1 else np.concatenate(xs)
         return Raw(
             origin=self.path,
-            task=task,
+            task=target.task,
             layout=LAYOUTS[x.ndim],
             x=x,
-            y=y,
-            classes=classes,
+            y=target.y,
+            classes=target.classes,
+            outputs=target.outputs,
+            notes=target.notes,
             features=tuple(f"x{column + 1}" for column in range(x.shape[1])) if x.ndim == 2 else (),
-            roles=last_rows_are_test(len(y), len(xs[1]) if names is PARTS else 0),
-            standardize_target=self.standardize_target and task == "regression",
+            roles=np.repeat(np.array([PARTS[end] for end in ends], dtype=np.int8), rows) if ends != [""] else None,
+            weights=None if weights is None else self._check_weights(weights),
+            groups=None if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1).astype(np.int64),
+            standardize_target=self.standardize_target and target.task == "regression",
         )
+
+    def _refuse_absent(self, arrays: dict[str, NDArray[Any]], ends: list[str]) -> None:
+        """Refuse an archive without the arrays that it must have."""
+        needed = [f"{kind}{end}" for end in (ends if ends == [""] else [*ends, "_test"]) for kind in ("x", "y")]
+        absent = next((name for name in needed if name not in arrays), None)
+        if absent is not None:
+            raise ConfigError(
+                f"{self.path}: no array {absent!r}; needed are x and y, or x_train, y_train, x_test and y_test; "
+                f"found: {', '.join(sorted(arrays)) or 'none'}"
+            )
+
+    def _join_optional(
+        self, arrays: dict[str, NDArray[Any]], kind: str, ends: list[str], rows: list[int]
+    ) -> NDArray[Any] | None:
+        """Return an array of all parts, None where no part has it."""
+        having = [end for end in ends if f"{kind}{end}" in arrays]
+        if not having:
+            return None
+        if having != ends:
+            absent = next(end for end in ends if end not in having)
+            raise ConfigError(f"{self.path}: there is {kind}{having[0]}, but no {kind}{absent}; all parts need it")
+        return self._join(arrays, kind, ends, rows)
+
+    def _join(self, arrays: dict[str, NDArray[Any]], kind: str, ends: list[str], rows: list[int]) -> NDArray[Any]:
+        """Return an array of all parts, each with a row for each of its x."""
+        found = [
+            _check_rows(arrays[f"{kind}{end}"], count, f"{self.path}: {kind}{end}", wide=kind == "y")
+            for end, count in zip(ends, rows, strict=True)
+        ]
+        if len({part.shape[1:] for part in found}) > 1:
+            raise ConfigError(f"{self.path}: {kind} has not the same number of columns in all parts")
+        return np.concatenate(found)
+
+    def _read_target(self, y: NDArray[Any]) -> Targets:
+        """Return what is to be predicted."""
+        if y.ndim == 2:
+            return encode_several({f"y{place + 1}": y[:, place] for place in range(y.shape[1])}, self.task, self.path)
+        return Targets(*encode_target(y, self.task, f"{self.path}: y"))
+
+    def _check_weights(self, weights: NDArray[Any]) -> Floats:
+        if weights.dtype.kind not in "iufb":
+            raise ConfigError(f"{self.path}: weights are of type {weights.dtype}; they must be numbers, at least 0")
+        numbers = weights.astype(np.float64)
+        check_weights(numbers, f"{self.path}: weights")
+        return numbers
 
 
 def parse_npz(content: bytes, path: str) -> dict[str, NDArray[Any]]:
@@ -79,33 +137,34 @@ def parse_npz(content: bytes, path: str) -> dict[str, NDArray[Any]]:
         raise ConfigError(f"{path}: no .npz archive (numpy.savez writes one)")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name in WHOLE + PARTS}
+            return {name: archive[name] for name in archive.files if name in NAMES}
     except Exception as reason:  # zipfile and numpy fail in a dozen ways on damaged bytes, all of them the file's fault
         if "Object arrays" in str(reason):
             raise ConfigError(f"{path}: holds Python objects, which are never read; store numbers or texts") from None
         raise ConfigError(f"{path}: damaged .npz archive: {' '.join(str(reason).split())}") from None
 
 
-def check_x(x: NDArray[Any], what: str) -> NDArray[np.float64]:
-    """Return inputs as float64, or refuse what is not finite numbers in one of the layouts."""
+def check_x(x: NDArray[Any], what: str) -> NDArray[Any]:
+    """Return inputs as numbers, or refuse what is not finite numbers in one of the layouts."""
     if x.dtype.kind not in "iufb":
         raise ConfigError(f"{what} is of type {x.dtype}; it must be numbers")
     if x.ndim not in LAYOUTS or 0 in x.shape:
         raise ConfigError(
             f"{what} has shape {x.shape}; it must be [N, D], [N, C, L] or [N, C, H, W], with no axis of 0"
         )
-    numbers = x.astype(np.float64)
+    numbers = x if x.dtype.name in EXACT else x.astype(np.float64)
     refuse_not_finite(numbers, what)
     return numbers
 
 
-def _check_y(y: NDArray[Any], rows: int, what: str) -> NDArray[Any]:
+def _check_rows(y: NDArray[Any], rows: int, what: str, *, wide: bool) -> NDArray[Any]:
+    """Return an array with an entry for each row, or several where it may be wide."""
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
-    if y.shape != (rows,):
+    if len(y.shape) not in ((1, 2) if wide else (1,)) or y.shape[0] != rows:
         raise ConfigError(f"{what} has shape {y.shape}; its x has {rows} rows, so it must be [{rows}]")
     if y.dtype.kind not in "iufbU":
         raise ConfigError(f"{what} is of type {y.dtype}; it must be numbers, truth values or texts")
-    if y.dtype.kind == "f":
+    if y.dtype.kind == "f" and wide:
         refuse_not_finite(y, what)
     return y

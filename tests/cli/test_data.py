@@ -65,3 +65,9 @@ def test_without_a_file_it_says_what_it_takes(regbench: Session) -> None:
     assert regbench("data") == 2
     assert regbench.out.startswith("usage: regbench data FILE")
     assert regbench("data", "--help") == 0
+
+
+def test_without_a_target_the_last_column_is_taken_and_said(regbench: Session, table: str) -> None:
+    assert regbench("data", table, "dataset.task=classification") == 0
+    assert regbench.out.startswith("target: the last column 'y', because none was named")
+    assert "dataset.target=y" in regbench.out.splitlines()[-1]
