@@ -30,6 +30,7 @@ SOURCES = {
     "mnist1d": "regbench.data.mnist1d:Mnist1d",
     "idx": "regbench.data.idx:Idx",
     "npz": "regbench.data.npz:Npz",
+    "openml": "regbench.data.openml:OpenMl",
     "image_folder": "regbench.data.image_folder:ImageFolder",
     "csv": "regbench.data.tables:Csv",
     "parquet": "regbench.data.tables:Parquet",
