@@ -63,9 +63,7 @@ class OpenMl(Table):
 
         named = {"data_id": self.data_id} if self.data_id is not None else {"name": self.title, "version": self.version}
         try:
-            found = fetch_openml(
-                **named, data_home=self.data_home, as_frame=True, parser="auto", n_retries=1, delay=0.1
-            )
+            found = fetch_openml(**named, data_home=self.data_home, as_frame=True, parser="auto", n_retries=0)
         except OSError as reason:
             raise ConfigError(
                 f"{self._describe()} is not in the cache and cannot be downloaded: {getattr(reason, 'reason', reason)}"
