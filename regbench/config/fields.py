@@ -12,7 +12,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, TypeVar, Unpack
 
 from regbench.config import kinds
-from regbench.config.containers import KEY, ListOf, MappingOf, Nested, OneOrSeveral, Settings, accept, declared
+from regbench.config.containers import (
+    KEY,
+    ListOf,
+    MappingOf,
+    Nested,
+    OneOrList,
+    OneOrSeveral,
+    Settings,
+    accept,
+    declared,
+)
 from regbench.config.kinds import Kind, Range
 
 if TYPE_CHECKING:
@@ -112,6 +122,11 @@ def numbers(default: tuple[float, ...], *, help: str = "", **bounds: Unpack[Boun
 def integers(default: tuple[int, ...], *, help: str = "", **bounds: Unpack[Bounds]) -> tuple[int, ...]:
     """Declare a list of whole numbers, all within the bounds."""
     return declare(default, ListOf(item=kinds.Whole(range=Range(**bounds)), help=help))
+
+
+def integer_or_integers(default: tuple[int, ...], *, help: str = "", **bounds: Unpack[Bounds]) -> tuple[int, ...]:
+    """Declare a list of whole numbers, all within the bounds; one number is a list of one."""
+    return declare(default, OneOrList(item=kinds.Whole(range=Range(**bounds)), help=help))
 
 
 def texts(default: tuple[str, ...], *, help: str = "") -> tuple[str, ...]:

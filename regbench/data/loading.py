@@ -37,6 +37,7 @@ SOURCES = {
     "libsvm": "regbench.data.libsvm:Libsvm",
     "series": "regbench.data.series:Series",
     "forecast": "regbench.data.forecast:Forecast",
+    "image_folder": "regbench.data.image_folder:ImageFolder",
 }
 
 
