@@ -145,6 +145,12 @@ def read_names(column: pd.Series[Any], where: str) -> Categorical:
     return Categorical(str(column.name), codes.astype(np.int64), tuple(str(level) for level in levels))
 
 
+def read_texts(column: pd.Series[Any]) -> tuple[str, ...]:
+    """Return the cells of a column as texts, a missing one as the empty text."""
+    values = column.astype(object)
+    return tuple("" if gone else str(value) for value, gone in zip(values, column.isna(), strict=True))
+
+
 def refuse_stray_texts(column: pd.Series[Any], where: str, remedy: str) -> None:
     """Refuse a column of texts that is meant as numbers: most values are, with more than 20 distinct ones, not all.
 

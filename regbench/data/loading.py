@@ -38,6 +38,7 @@ SOURCES = {
     "series": "regbench.data.series:Series",
     "forecast": "regbench.data.forecast:Forecast",
     "image_folder": "regbench.data.image_folder:ImageFolder",
+    "text": "regbench.data.text:Text",
 }
 
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.columns import read_names, read_numbers, refuse_infinite
-from regbench.data.encoding import MISSING, CategoryColumn, NumberColumn
+from regbench.data.columns import read_names, read_numbers, read_texts, refuse_infinite
+from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Categorical, Columns, Floats, Numeric
+from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
 from regbench.data.tables import refuse_repeated
+from regbench.data.words import TextColumn
 from regbench.errors import ConfigError, escape, suggest
 
 if TYPE_CHECKING:
@@ -75,14 +76,20 @@ def list_unseen(columns: Columns, fitted: Preprocessing) -> list[str]:
                     f"column {escape(column.name)!r}: {len(rows)} row(s) hold what no training row had ({shown}); "
                     "they count as none of its levels"
                 )
+        elif isinstance(encoding, TextColumn) and isinstance(column, Texts):
+            unknown = encoding.count_unknown(column)
+            if unknown:
+                lines.append(f"column {escape(column.name)!r}: {unknown} text(s) have no word of training")
     return lines
 
 
-def _read_column(column: pd.Series[Any], trained: NumberColumn | CategoryColumn, where: str) -> Numeric | Categorical:
+def _read_column(column: pd.Series[Any], trained: Encoding, where: str) -> Column:
     where = f"{where}: column {escape(trained.name)!r}"
     if isinstance(trained, CategoryColumn):
         _refuse_lost_spelling(column, trained, where)
         return read_names(column, where)
+    if isinstance(trained, TextColumn):
+        return Texts(trained.name, read_texts(column))
     numeric = _read_numbers(column, trained, where)
     missing = np.flatnonzero(np.isnan(numeric.values))
     if trained.fill is None and len(missing):

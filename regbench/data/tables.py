@@ -9,7 +9,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from regbench.config.fields import choice, flag, text, text_or_texts, texts
 from regbench.data.columns import read_column
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import read_file
-from regbench.data.records import FREE, TEST, VAL, Raw
+from regbench.data.records import FREE, TEST, VAL, Column, Raw
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
@@ -84,6 +84,14 @@ class Table(Dataset):
         roles = np.repeat(np.array([PARTS[name] for name in given], dtype=np.int8), [len(frame) for frame in frames])
         return dataclasses.replace(raw, roles=roles)
 
+    def read_feature(self, column: pd.Series[Any], where: str) -> Column:
+        """Return a feature column; `where` is what messages call it.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        return read_column(column, where)
+
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the columns to predict."""
@@ -116,7 +124,7 @@ class Table(Dataset):
             origin=self.path,
             task=task,
             layout="table",
-            x=tuple(read_column(frame[name], f"{self.path}: column {name!r}") for name in features),
+            x=tuple(self.read_feature(frame[name], f"{self.path}: column {name!r}") for name in features),
             y=y,
             classes=classes,
             weights=None if self.weight is None else read_weights(frame[self.weight], self.path),
