@@ -81,6 +81,21 @@ class OneOrSeveral(Kind[T_co | tuple[T_co, ...]]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneOrList(ListOf[T_co]):
+    """A list of values of one kind, or one value, which is a list of one."""
+
+    def convert(self, value: object, where: str) -> tuple[T_co, ...]:
+        """Return the list, or the one value, as a tuple."""
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            return (self.item.convert(value, where),)
+        return super().convert(value, where)
+
+    def allowed(self) -> str:
+        """Return in words what one value and a list may be."""
+        return f"{self.item.allowed()}, or {super().allowed()}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class MappingOf(Kind[dict[str, T_co]]):
     """A mapping of names that only the program knows to values of one kind."""
 

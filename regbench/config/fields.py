@@ -15,9 +15,9 @@ from regbench.config import kinds
 from regbench.config.containers import (
     KEY,
     ListOf,
-    ListOrOne,
     MappingOf,
     Nested,
+    OneOrList,
     OneOrSeveral,
     Settings,
     accept,
@@ -123,8 +123,8 @@ def integers(default: tuple[int, ...], *, help: str = "", **bounds: Unpack[Bound
 
 
 def integer_or_integers(default: tuple[int, ...], *, help: str = "", **bounds: Unpack[Bounds]) -> tuple[int, ...]:
-    """Declare a list of whole numbers within the bounds, or one that stands for a list of it alone."""
-    return declare(default, ListOrOne(item=kinds.Whole(range=Range(**bounds)), help=help))
+    """Declare a list of whole numbers, all within the bounds; one number is a list of one."""
+    return declare(default, OneOrList(item=kinds.Whole(range=Range(**bounds)), help=help))
 
 
 def texts(default: tuple[str, ...], *, help: str = "") -> tuple[str, ...]:

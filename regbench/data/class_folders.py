@@ -130,7 +130,8 @@ def _find_parts(root: Path, path: str) -> dict[str, int]:
 def _list_folders(place: Path, path: str) -> list[str]:
     """Return the names of the folders in a folder, sorted, hidden ones left out."""
     try:
-        entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
+        with os.scandir(place) as listed:
+            entries = [entry for entry in listed if not entry.name.startswith(".")]
         for entry in entries:
             if entry.is_symlink() and entry.is_dir():
                 raise _refuse_link(Path(entry.path))

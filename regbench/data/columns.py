@@ -208,6 +208,12 @@ def read_names(column: pd.Series[Any], where: str) -> Categorical:
     return Categorical(str(column.name), codes.astype(np.int64), tuple(str(level) for level in levels))
 
 
+def list_texts(column: pd.Series[Any]) -> tuple[str, ...]:
+    """Return the cells of a column as texts, a missing one as the empty text."""
+    values = column.astype(object)
+    return tuple("" if gone else str(value) for value, gone in zip(values, column.isna(), strict=True))
+
+
 def advise_drop(name: str) -> str:
     """Say how to leave a column out: what to type, in quotes where Hydra and the shell need them."""
     if PLAIN_NAME.fullmatch(name):

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from regbench.data.encoding import MISSING, CategoryColumn, NumberColumn
+from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.reading import PARTS, ColumnReading, Reading
-from regbench.data.records import Column, Numeric, Raw
+from regbench.data.records import Column, Numeric, Raw, Texts
+from regbench.data.words import TextColumn
 
 
 def describe_reading(raw: Raw, fitted: Preprocessing, counts: Sequence[int]) -> Reading:
@@ -28,13 +29,23 @@ def describe_reading(raw: Raw, fitted: Preprocessing, counts: Sequence[int]) -> 
     )
 
 
-def _describe_column(column: Column, encoding: NumberColumn | CategoryColumn) -> ColumnReading:
+def _describe_column(column: Column, encoding: Encoding) -> ColumnReading:
     if isinstance(column, Numeric):
         assert isinstance(encoding, NumberColumn)
         missing = int(np.isnan(column.values).sum())
         filled = encoding.fill if missing else None
         return ColumnReading(
             name=column.name, kind=column.kind, read_as=column.read_as, missing=missing, filled=filled, levels=None
+        )
+    if isinstance(column, Texts):
+        assert isinstance(encoding, TextColumn)
+        return ColumnReading(
+            name=column.name,
+            kind="text",
+            read_as=encoding.describe(),
+            missing=column.texts.count(""),
+            filled="no word",
+            levels=len(encoding.words),
         )
     assert isinstance(encoding, CategoryColumn)
     missing = int((column.codes < 0).sum())

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Columns, Numeric
+from regbench.data.records import Columns, Numeric, Texts
 
 Numbers = NDArray[np.int64]
 Values: TypeAlias = NDArray[Any]
@@ -73,6 +73,10 @@ def _iterate_columns(x: Values | Columns) -> Iterator[Values]:
     for column in x:
         if isinstance(column, Numeric):
             yield np.where(np.isnan(column.values), np.inf, column.values)
+        elif isinstance(column, Texts):
+            from pandas import factorize
+
+            yield factorize(np.array(column.texts, dtype=object))[0]
         else:
             yield column.codes
 

@@ -8,8 +8,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Categorical, Column, Columns, Floats, Numeric
+from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
 from regbench.data.splitting import Rows
+from regbench.data.words import TextColumn, fit_texts
 from regbench.errors import ConfigError
 
 MISSING = "(missing)"
@@ -71,7 +72,8 @@ class CategoryColumn:
         return marks.astype(np.float64)
 
 
-Encodings: TypeAlias = tuple[NumberColumn | CategoryColumn, ...]
+Encoding: TypeAlias = NumberColumn | CategoryColumn | TextColumn
+Encodings: TypeAlias = tuple[Encoding, ...]
 
 
 def fit_encodings(columns: Columns, train: Rows, origin: str) -> Encodings:
@@ -80,10 +82,7 @@ def fit_encodings(columns: Columns, train: Rows, origin: str) -> Encodings:
     Raises:
         ConfigError: a column has no value in any training row.
     """
-    return tuple(
-        _fit_number(column, train, origin) if isinstance(column, Numeric) else _fit_category(column, train)
-        for column in columns
-    )
+    return tuple(_fit_column(column, train, origin) for column in columns)
 
 
 def encode(encodings: Encodings, columns: Columns) -> Floats:
@@ -91,13 +90,24 @@ def encode(encodings: Encodings, columns: Columns) -> Floats:
     return np.concatenate([encode_column(*pair) for pair in zip(encodings, columns, strict=True)], axis=1)
 
 
-def encode_column(encoding: NumberColumn | CategoryColumn, column: Column) -> Floats:
+def encode_column(encoding: Encoding, column: Column) -> Floats:
     """Return one column as numbers `[N, columns]`."""
     if isinstance(encoding, NumberColumn):
         assert isinstance(column, Numeric)
         return encoding.encode(column)
+    if isinstance(encoding, TextColumn):
+        assert isinstance(column, Texts)
+        return encoding.encode(column)
     assert isinstance(column, Categorical)
     return encoding.encode(column)
+
+
+def _fit_column(column: Column, train: Rows, origin: str) -> Encoding:
+    if isinstance(column, Numeric):
+        return _fit_number(column, train, origin)
+    if isinstance(column, Texts):
+        return fit_texts(column, train, origin)
+    return _fit_category(column, train)
 
 
 def _fit_number(column: Numeric, train: Rows, origin: str) -> NumberColumn:

@@ -97,9 +97,7 @@ class ImageFolder(Dataset):
             notes.append(f"{alpha} of {len(heads)} images are transparent somewhere: laid on white")
         resized = sum((head.height, head.width) != (self.size[0], self.size[-1]) for head in heads) if self.size else 0
         if resized:
-            notes.append(
-                f"{resized} of {len(heads)} images are of another size: scaled to cover it, and cut to the centre"
-            )
+            notes.append(f"{resized} of {len(heads)} images are of another size: scaled to cover it, centre cut out")
         grey = sum(head.is_grey for head in heads)
         if self.channels == "rgb" and grey == len(heads):
             notes.append("all images are grey, so their three channels are equal; dataset.channels=grey takes one")

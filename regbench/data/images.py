@@ -27,6 +27,9 @@ DEEP = "I"
 ORIENTATION, SIDEWAYS = 0x0112, (5, 6, 7, 8)
 """The tag of EXIF that says how a camera was held, and its values with height and width exchanged."""
 
+METADATA = (b"eXIf", b"exif", b"xmp", b"XMP")
+"""Bytes without which no PNG file says how the camera was held."""
+
 
 @dataclass(frozen=True)
 class ImageHead:
@@ -46,8 +49,9 @@ def read_head(content: bytes, where: str) -> ImageHead:
         ConfigError: it is no image of the formats, damaged, animated, or larger than Pillow takes for safe.
     """
     with _opened(content, where) as image:
-        sideways = image.getexif().get(ORIENTATION) in SIDEWAYS
-        height, width = image.size if sideways else image.size[::-1]
+        image.verify()  # the checksums of a PNG file, which decoding passes over
+    with _opened(content, where) as image:
+        height, width = image.size if _is_sideways(image, content) else image.size[::-1]
         grey = image.mode in ("1", "L", "LA") or image.mode.startswith(DEEP)
         return ImageHead(height, width, image.mode.startswith(DEEP), image.has_transparency_data, grey)
 
@@ -84,8 +88,15 @@ def decode(content: bytes, where: str, channels: str, size: tuple[int, int] | No
         return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
+def _is_sideways(image: Image, content: bytes) -> bool:
+    """Tell whether height and width are exchanged. Of a PNG file Pillow would decode all pixels to find that out."""
+    if image.format == "PNG" and not any(tag in content for tag in METADATA):
+        return False
+    return image.getexif().get(ORIENTATION) in SIDEWAYS
+
+
 def _decode_deep(image: Image, channels: int, size: tuple[int, int] | None) -> NDArray[Any]:
-    """Return a 16-bit grey image as uint16, scaled as numbers: Pillow's own steps may cut it to 8 bits."""
+    """Return a 16-bit grey image as uint16, scaled as numbers because Pillow may cut it to 8 bits."""
     from PIL import Image, ImageOps
 
     if "transparency" in image.info:

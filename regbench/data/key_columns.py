@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Categorical, Columns, Floats, Numeric, Raw
+from regbench.data.records import Categorical, Columns, Floats, Numeric, Raw, Texts
 
 Numbers = NDArray[np.int64]
 FEWEST_VALUES = 10
@@ -55,7 +55,7 @@ def _list_candidates(columns: Columns) -> Iterator[Key]:
     for column in columns:
         if isinstance(column, Categorical):
             values: NDArray[np.generic] = np.where(column.codes < 0, np.nan, column.codes)
-        elif column.kind == "number" and _are_whole(column.values):
+        elif isinstance(column, Numeric) and column.kind == "number" and _are_whole(column.values):
             values = column.values
         else:
             continue
@@ -74,7 +74,7 @@ def _binds_rows(key: Key, raw: Raw, rng: np.random.Generator) -> bool:
     rows = _sample_rows(key, rng)
     ranks = key.ranks[rows]
     assert not isinstance(raw.x, np.ndarray)
-    others = [column for column in raw.x if column.name != key.name]
+    others = [column for column in raw.x if column.name != key.name and not isinstance(column, Texts)]
     chosen = [others[number] for number in rng.permutation(len(others))[:SAMPLED_COLUMNS]]
     alike = [_is_alike(ranks, _to_numbers(column, rows)) for column in chosen]
     known = [one for one in alike if one is not None]

@@ -31,7 +31,6 @@ SOURCES = {
     "idx": "regbench.data.idx:Idx",
     "npz": "regbench.data.npz:Npz",
     "openml": "regbench.data.openml:OpenMl",
-    "image_folder": "regbench.data.image_folder:ImageFolder",
     "csv": "regbench.data.tables:Csv",
     "parquet": "regbench.data.tables:Parquet",
     "arff": "regbench.data.arff:Arff",
@@ -39,6 +38,8 @@ SOURCES = {
     "libsvm": "regbench.data.libsvm:Libsvm",
     "series": "regbench.data.series:Series",
     "forecast": "regbench.data.forecast:Forecast",
+    "image_folder": "regbench.data.image_folder:ImageFolder",
+    "text": "regbench.data.text:Text",
 }
 
 

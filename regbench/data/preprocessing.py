@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from regbench.data.encoding import CategoryColumn, Encodings, NumberColumn, encode
+from regbench.data.encoding import CategoryColumn, Encoding, Encodings, NumberColumn, encode
 from regbench.data.records import Columns, Floats, Labels
+from regbench.data.words import TextColumn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,7 @@ class Preprocessing:
         return tuple(
             (end - len(column.features), end)
             for column, end in zip(self.columns, ends, strict=True)
-            if isinstance(column, CategoryColumn) or column.kind == "truth"
+            if isinstance(column, CategoryColumn) or (isinstance(column, NumberColumn) and column.kind == "truth")
         )
 
     @property
@@ -100,7 +101,10 @@ class Preprocessing:
         return cls(**{**values, **lists, "columns": tuple(_read_column(column) for column in values["columns"])})
 
 
-def _read_column(values: Mapping[str, Any]) -> NumberColumn | CategoryColumn:
+def _read_column(values: Mapping[str, Any]) -> Encoding:
+    if "words" in values:
+        lists = {name: tuple(values[name]) for name in ("words", "idf")}
+        return TextColumn(**{**values, **lists})
     if "levels" in values:
         return CategoryColumn(values["name"], tuple(values["levels"]), values["missing"])
     return NumberColumn(values["name"], values["kind"], values["fill"], tuple(values.get("written", ())))

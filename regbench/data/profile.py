@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from regbench.data.dataset import Dataset
 from regbench.data.preparing import prepare
 from regbench.data.reading import Reading
-from regbench.data.records import Categorical, Column, Floats, Labels, Numeric, Part, Raw
+from regbench.data.records import Categorical, Column, Floats, Labels, Numeric, Part, Raw, Texts
 from regbench.data.splitting import Rows, split_rows
 from regbench.tasks import Task
 
@@ -113,18 +114,18 @@ def count_classes(raw: Raw) -> tuple[tuple[str, int], ...]:
 def count_duplicates(train: Part, outside: Sequence[Part]) -> tuple[int, int]:
     """Return how many held-out rows equal a training row in every input, and how many of them differ in the target."""
     targets: dict[bytes, set[bytes]] = {}
-    for row, target in zip(_as_bytes(train.x), _as_bytes(train.y), strict=True):
+    for row, target in zip(_hash_rows(train.x), _hash_rows(train.y), strict=True):
         targets.setdefault(row, set()).add(target)
     equal = contradicting = 0
     for part in outside:
-        for row, target in zip(_as_bytes(part.x), _as_bytes(part.y), strict=True):
+        for row, target in zip(_hash_rows(part.x), _hash_rows(part.y), strict=True):
             known = targets.get(row)
             equal += known is not None
             contradicting += known is not None and target not in known
     return equal, contradicting
 
 
-def tell_alone(column: Column, y: Labels, train: Rows, held_out: Rows, task: str) -> float:
+def tell_alone(column: Numeric | Categorical, y: Labels, train: Rows, held_out: Rows, task: str) -> float:
     """Return how well one column alone tells the target of held-out rows: share of right classes, or R².
 
     Numbers are cut by a small decision tree, names told apart by the mean or the most frequent class of their level.
@@ -143,7 +144,7 @@ def tell_alone(column: Column, y: Labels, train: Rows, held_out: Rows, task: str
 
 def _mark_leak(found: ColumnProfile, column: Column, raw: Raw, train: Rows, held_out: Rows) -> ColumnProfile:
     """Say how well a column alone tells the target, or that of several targets which it tells best."""
-    if len(held_out) < BINS:
+    if len(held_out) < BINS or isinstance(column, Texts):
         return found
     varied = [y for y in raw.y.reshape(len(raw.y), -1).T if np.ptp(y[held_out]) > 0]
     if not varied:
@@ -152,7 +153,7 @@ def _mark_leak(found: ColumnProfile, column: Column, raw: Raw, train: Rows, held
     return replace(found, alone=max(alone for alone, _ in told), leaks=any(leaks for _, leaks in told))
 
 
-def _tell_one(column: Column, y: Labels, task: str, train: Rows, held_out: Rows) -> tuple[float, bool]:
+def _tell_one(column: Numeric | Categorical, y: Labels, task: str, train: Rows, held_out: Rows) -> tuple[float, bool]:
     """Return how well a column alone tells a target `[N]`, and whether that is suspicious."""
     if task == Task.MULTILABEL:
         y, task = y.astype(np.int64), Task.CLASSIFICATION
@@ -165,6 +166,8 @@ def _tell_one(column: Column, y: Labels, task: str, train: Rows, held_out: Rows)
 def _describe(column: Column) -> ColumnProfile:
     if isinstance(column, Categorical):
         return _describe_levels(column)
+    if isinstance(column, Texts):
+        return _describe_texts(column)
     known = column.values[~np.isnan(column.values)]
     counts = np.histogram(known, bins=BINS)[0] if len(known) else np.zeros(BINS, dtype=np.int64)
     return ColumnProfile(
@@ -192,12 +195,26 @@ def _describe_levels(column: Categorical) -> ColumnProfile:
     )
 
 
+def _describe_texts(column: Texts) -> ColumnProfile:
+    """Describe texts by their lengths in characters."""
+    lengths = np.array([len(text) for text in column.texts])
+    return ColumnProfile(
+        name=column.name,
+        kind="text",
+        missing=int((lengths == 0).sum()),
+        distinct=len(set(column.texts)),
+        low=f"{lengths.min()} characters",
+        high=f"{lengths.max()} characters",
+        histogram=tuple(np.histogram(lengths, bins=BINS)[0].tolist()),
+    )
+
+
 def _show(kind: str, value: float) -> float | str:
     """Return a value as the person wrote it: days since 1970 as a date."""
     return str(np.datetime64(round(value), "D")) if kind == "date" else float(value)
 
 
-def _as_inputs(column: Column) -> Floats:
+def _as_inputs(column: Numeric | Categorical) -> Floats:
     """Return a column `[N, L]` as a tree takes it: numbers, missing ones far below; each frequent level by itself."""
     if isinstance(column, Numeric):
         known = column.values[~np.isnan(column.values)]
@@ -208,7 +225,7 @@ def _as_inputs(column: Column) -> Floats:
     return marks.astype(np.float64)
 
 
-def _as_bytes(rows: NDArray[np.generic]) -> list[bytes]:
+def _hash_rows(rows: NDArray[np.generic]) -> list[bytes]:
     flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
     flat = flat + 0.0 if flat.dtype.kind == "f" else flat  # -0.0 and 0.0 are one number
-    return [row.tobytes() for row in flat]
+    return [hashlib.sha256(row.tobytes()).digest() for row in flat]

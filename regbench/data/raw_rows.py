@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.columns import read_names, read_numbers, refuse_infinite
+from regbench.data.columns import list_texts, read_names, read_numbers, refuse_infinite
 from regbench.data.date_texts import UnreadDate, read_date_texts
-from regbench.data.encoding import MISSING, CategoryColumn, NumberColumn
+from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
 from regbench.data.number_texts import NumberForm, read_in_form
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Categorical, Columns, Floats, Numeric
+from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
 from regbench.data.text_tables import refuse_repeated
+from regbench.data.words import TextColumn
 from regbench.errors import ConfigError, escape, suggest
 
 if TYPE_CHECKING:
@@ -78,14 +79,20 @@ def list_unseen(columns: Columns, fitted: Preprocessing) -> list[str]:
                     f"column {escape(column.name)!r}: {len(rows)} row(s) hold what no training row had ({shown}); "
                     "they count as none of its levels"
                 )
+        elif isinstance(encoding, TextColumn) and isinstance(column, Texts):
+            unknown = encoding.count_unknown(column)
+            if unknown:
+                lines.append(f"column {escape(column.name)!r}: {unknown} text(s) have no word of training")
     return lines
 
 
-def _read_column(column: pd.Series[Any], trained: NumberColumn | CategoryColumn, where: str) -> Numeric | Categorical:
+def _read_column(column: pd.Series[Any], trained: Encoding, where: str) -> Column:
     where = f"{where}: column {escape(trained.name)!r}"
     if isinstance(trained, CategoryColumn):
         _refuse_lost_spelling(column, trained, where)
         return read_names(column, where)
+    if isinstance(trained, TextColumn):
+        return Texts(trained.name, list_texts(column))
     numeric = _read_numbers(column, trained, where)
     missing = np.flatnonzero(np.isnan(numeric.values))
     if trained.fill is None and len(missing):
@@ -129,7 +136,7 @@ def _read_numbers(column: pd.Series[Any], trained: NumberColumn, where: str) -> 
         column = column.astype(object)
     found = read_numbers(column)
     if found is None:
-        return _read_texts(column, trained, where)
+        return _list_texts(column, trained, where)
     if not _fits(found, trained.kind):
         raise ConfigError(f"{where} holds {KINDS[found.kind]}; in training it held {KINDS[trained.kind]}")
     return found
@@ -143,7 +150,7 @@ def _fits(found: Numeric, kind: str) -> bool:
     return found.kind == kind or (found.kind, kind) == ("truth", "number")
 
 
-def _read_texts(column: pd.Series[Any], trained: NumberColumn, where: str) -> Numeric:
+def _list_texts(column: pd.Series[Any], trained: NumberColumn, where: str) -> Numeric:
     """Return a column of texts that are all numbers, where those are due; refuse the first cell of any other kind."""
     import pandas as pd
 

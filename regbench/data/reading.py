@@ -17,8 +17,15 @@ from regbench.tasks import Task
 SHOWN = 4
 """Columns that a line names before it says how many more there are."""
 
-NOUNS = {"number": "number", "truth": "truth value", "date": "date", "duration": "duration", "category": "category"}
 UNNAMED = "the column without a name"
+NOUNS = {
+    "number": "number",
+    "truth": "truth value",
+    "date": "date",
+    "duration": "duration",
+    "category": "category",
+    "text": "text",
+}
 PARTS = ("training", "validation", "test")
 TUPLES = ("outputs", "shape", "notes")
 
@@ -96,6 +103,7 @@ class Reading:
 
 def _describe_missing(column: ColumnReading) -> str:
     how = f"median {column.filled:g}" if isinstance(column.filled, float) else "a level of its own"
+    how = "no word" if column.kind == "text" else how
     return f"{escape(column.name)} {column.missing} ({how})"
 
 

@@ -69,7 +69,37 @@ class Categorical:
         return self.codes, np.frombuffer(json.dumps(self.levels).encode(), dtype=np.uint8)
 
 
-Column: TypeAlias = Numeric | Categorical
+@dataclass(frozen=True)
+class TextRule:
+    """How texts become numbers: `features` is tokens, counts or tfidf.
+
+    `max_features` is the largest number of words that are told apart. `length` is that of a row of tokens; None: long
+    enough for 95 % of the training rows.
+    """
+
+    features: str = "tfidf"
+    max_features: int = 20_000
+    length: int | None = None
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts: `texts[i]` is that of row i, empty where it is missing; `rule` says how they are encoded."""
+
+    name: str
+    texts: tuple[str, ...]
+    rule: TextRule = TextRule()
+
+    def take(self, rows: NDArray[np.int64]) -> Texts:
+        """Return some rows of the column."""
+        return replace(self, texts=tuple(self.texts[row] for row in rows.tolist()))
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all that the column says, for its checksum."""
+        return (np.frombuffer(json.dumps(self.texts).encode(), dtype=np.uint8),)
+
+
+Column: TypeAlias = Numeric | Categorical | Texts
 Columns: TypeAlias = Sequence[Column]
 
 

@@ -13,6 +13,7 @@ from regbench.data.other_row_files import read_other_kind
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.tables import parse_parquet
 from regbench.data.text_tables import TextForm, parse_csv
+from regbench.data.words import TextColumn
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
@@ -43,5 +44,5 @@ def read_rows(path: str, fitted: Preprocessing) -> pd.DataFrame | NDArray[Any]:
         raise ConfigError(f"{shown} is not an .npz archive; the model takes rows {fitted.shape} from its array x")
     if content.startswith(PARQUET):
         return parse_parquet(content, shown)
-    names = [column.name for column in fitted.columns if isinstance(column, CategoryColumn)]
+    names = [column.name for column in fitted.columns if isinstance(column, (CategoryColumn, TextColumn))]
     return parse_csv(content, shown, names, TextForm(missing=fitted.missing))

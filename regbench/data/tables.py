@@ -8,7 +8,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from regbench.config.fields import choice, flag, text, text_or_texts, texts
 from regbench.data.columns import ColumnRules, advise_drop, read_column
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.files import find_large, read_file, unpack_archive
-from regbench.data.records import FREE, TEST, VAL, Categorical, Numeric, Raw
+from regbench.data.records import FREE, TEST, VAL, Column, Numeric, Raw
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
@@ -94,6 +94,14 @@ class Table(Dataset):
         """Return the rows of the file that a setting names."""
         return self.parse(read_file(path, setting), path)
 
+    def read_feature(self, column: pd.Series[Any], where: str, rules: ColumnRules) -> Column:
+        """Return a feature column; `where` is what messages call it, and `rules` what the person says of texts.
+
+        Raises:
+            ConfigError: it cannot be used.
+        """
+        return read_column(column, where, rules)
+
     @property
     def targets(self) -> tuple[str, ...]:
         """Names of the columns to predict."""
@@ -126,7 +134,7 @@ class Table(Dataset):
         task, y, classes, outputs, notes = read_targets(
             frame[list(self.targets)], self.task, self.target_separator, self.path, rules
         )
-        columns = tuple(read_column(frame[name], f"{self.path}: column {name!r}", rules) for name in features)
+        columns = tuple(self.read_feature(frame[name], f"{self.path}: column {name!r}", rules) for name in features)
         return Raw(
             origin=self.path,
             task=task,
@@ -237,7 +245,7 @@ def empty_missing(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
     return frame.assign(**changed) if changed else frame
 
 
-def note_row_numbers(columns: Sequence[Numeric | Categorical]) -> list[str]:
+def note_row_numbers(columns: Sequence[Column]) -> list[str]:
     """Say which columns number the rows: whole numbers, another in every row, in order."""
     notes = []
     for column in columns:

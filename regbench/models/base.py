@@ -36,6 +36,8 @@ class DataShape:
             return f"images of {sizes} (channels, height, width)"
         if self.layout == "series":
             return f"series of {sizes} (channels, steps)"
+        if self.layout == "tokens":
+            return f"texts of {sizes} tokens"
         return f"a table of {sizes} column{'s' if self.shape != (1,) else ''}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from regbench.config.fields import choice, integer, integers
 from regbench.errors import ConfigError
-from regbench.models.base import DataShape, Model
+from regbench.models.base import DataShape, Model, refuse
 from regbench.models.blocks import dense_block, entrance, flatten
 from regbench.models.layers import ACTIVATIONS, INITIALISATIONS, Linear
 from regbench.models.network import Layer, Network
@@ -19,7 +19,7 @@ WIDEST = 2**16
 class Mlp(Model):
     """Fully connected hidden layers `hidden0`, `hidden1`, ... and a linear layer `output`.
 
-    Fits every layout; series and images are flattened.
+    Fits every layout but tokens; series and images are flattened.
     """
 
     widths: tuple[int, ...] = integers((64, 64), low=1, high=WIDEST, help="units of each hidden layer")
@@ -38,6 +38,8 @@ class Mlp(Model):
 
     def build(self, data: DataShape) -> Network:
         """Return the network; a layer of m inputs and n units has (m + 1) n parameters."""
+        if data.layout == "tokens":
+            raise refuse("mlp", "quantities", data, "dataset.features=tfidf or counts")
         widths = self.widths if self.depth is None else self.widths[:1] * self.depth
         layers: tuple[Layer, ...] = (*entrance(data.shape), *flatten(data.shape))
         inputs = math.prod(data.shape)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from regbench.data.records import Columns, Floats
+from regbench.data.words import TextColumn
 from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.onnx_graph import Graph, describe_inputs, draw_rows, make_inputs
 from regbench.runs.trained_model import TrainedModel
@@ -61,6 +62,8 @@ def export_onnx(model: TrainedModel, path: Path) -> Exported:
         raise ConfigError(f"export needs {error.name}; install the extra: pip install 'regbench[onnx]'") from None
     if model.spec.compute_dtype is not None:
         raise ConfigError("schedule.precision=bfloat16 cannot be exported; onnxruntime does not compute in it")
+    if any(isinstance(column, TextColumn) for column in model.preprocessing.columns):
+        raise ConfigError("a model of texts cannot be exported; ONNX has no way to count their words as in training")
     graph = _trace(model)
     told = json.dumps(describe_inputs(model.preprocessing), ensure_ascii=False)
     graph.metadata_props.add(key=METADATA, value=told)

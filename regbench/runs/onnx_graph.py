@@ -119,7 +119,7 @@ def draw_rows(fitted: Preprocessing, count: int) -> Columns | Floats:
             spread = fitted.deviation[place] if fitted.deviation else abs(middle) or 1.0
             values = middle + spread * random.standard_normal(count)
             columns.append(Numeric(column.name, np.where(random.random(count) < MISSING_SHARE, np.nan, values)))
-        else:
+        elif isinstance(column, CategoryColumn):
             levels = (*column.levels, UNSEEN)
             columns.append(Categorical(column.name, random.integers(-1, len(levels), count), levels))
         place += len(column.features)
