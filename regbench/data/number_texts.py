@@ -14,154 +14,27 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.data.number_words import MAGNITUDES, MARKERS, MONEY, UNITS
+
 FEW = 20
 """Distinct numbers up to which a column with other texts may be one of names, such as `1`, `2`, `3+`."""
-
-MARKERS = frozenset(
-    {
-        *(
-            "?",
-            "-",
-            "--",
-            "---",
-            "–",
-            "—",
-            ".",
-            "..",
-            "*",
-            "n/a",
-            "na",
-            "n.a.",
-            "nan",
-            "null",
-            "nil",
-            "none",
-            "missing",
-        ),
-        *(
-            "unknown",
-            "unk",
-            "undefined",
-            "tbd",
-            "#n/a",
-            "#na",
-            "#value!",
-            "#ref!",
-            "#div/0!",
-            "inf",
-            "-inf",
-            "infinity",
-        ),
-        *("(missing)", "(null)", "<na>", "nat", "not available", "no data", "k.a."),
-    }
-)
-"""Texts, in small letters, that stand for a missing value in files of others."""
-
-MONEY = frozenset(
-    {
-        *(
-            "usd",
-            "eur",
-            "gbp",
-            "chf",
-            "jpy",
-            "cny",
-            "inr",
-            "aud",
-            "cad",
-            "sek",
-            "nok",
-            "dkk",
-            "pln",
-            "brl",
-            "mxn",
-            "krw",
-        ),
-        *("us$", "a$", "c$", "r$", "hk$", "rs", "rs.", "kr", "kr.", "fr.", "zł", "dm", "euro", "dollars"),
-    }
-)
-"""Words of money, in small letters, besides every character that Unicode calls a currency symbol."""
-
-UNITS = frozenset(
-    {
-        *(
-            "kg",
-            "mg",
-            "lb",
-            "lbs",
-            "oz",
-            "km",
-            "cm",
-            "mm",
-            "µm",
-            "nm",
-            "mi",
-            "miles",
-            "mile",
-            "ft",
-            "inch",
-            "inches",
-            "yd",
-        ),
-        *("ml", "cl", "hr", "hrs", "hours", "min", "mins", "minutes", "sec", "ms", "days", "day", "weeks", "months"),
-        *(
-            "month",
-            "years",
-            "year",
-            "yrs",
-            "yr",
-            "°c",
-            "°f",
-            "°",
-            "mv",
-            "kv",
-            "kw",
-            "mw",
-            "kwh",
-            "wh",
-            "ah",
-            "mah",
-            "ma",
-        ),
-        *(
-            "hz",
-            "khz",
-            "mhz",
-            "ghz",
-            "kb",
-            "mb",
-            "gb",
-            "tb",
-            "mph",
-            "km/h",
-            "kmh",
-            "kmph",
-            "kmpl",
-            "bhp",
-            "hp",
-            "ps",
-            "cc",
-        ),
-        *("rpm", "km/kg", "pa", "kpa", "bar", "psi", "px", "pt", "mg/l", "mg/dl", "mmol/l", "sqft", "sqm", "m2", "m²"),
-        *("m3", "m³", "ha", "acres", "ppm", "db", "%"),
-    }
-)
-"""Units, in small letters, that make numbers of a column even where it has few distinct ones."""
-
-MAGNITUDES = frozenset({"", "k", "m", "b", "mn", "bn", "mio", "mrd"})
 
 SPACES = re.compile("[\\s\u00a0\u2007\u2009\u202f]+")
 MINUSES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "’": "'"})
 QUOTED = re.compile(r'="(.*)"')
+BRACKETED = re.compile(r"([^\d\s()+-]{0,5}) ?\(([^()]+)\) ?([^\d\s()+-]{0,10})")
 SHAPE = re.compile(
-    r"(?P<open>\()?(?P<sign>[+-])?(?P<before>[^\d\s.,'()+-][^\d\s,'()+-]{0,4})? ?(?P<inner>[+-])?"
-    r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?P<exponent>[eE][+-]?\d{1,3})? ?(?P<unit>[^\d\s.,'()+-][^\s()]{0,9})?"
-    r"(?P<close>\))?(?P<trail>-)?"
+    r"(?P<sign>[+-])?(?P<before>[^\d\s.,'()+-][^\d\s,'()+-]{0,4})? ?(?P<inner>[+-])?"
+    r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?P<exponent>[eE][+-]?\d{1,3})? ?"
+    # A unit begins with a letter or its sign, not with the colon of 12:30 or the slash of 1/2.
+    r"(?P<unit>[^\d\s.,'()+\-:;/*<>=~^&|!?_#@][^\s()]{0,9})?(?P<trail>-)?"
 )
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 POINT = re.compile(r"(\d+|\d{1,3}([ ,'])\d{3}(\2\d{3})*|\d{1,2}(,\d{2})+,\d{3})?(\.\d*)?")
 COMMA = re.compile(r"(\d+|\d{1,3}([ .'])\d{3}(\2\d{3})*)?(,\d*)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d+")
+LONG = re.compile(r"[+-]?\d{16,}")
+"""Digits of which float64 may not tell two apart."""
 
 
 class UnreadNumber(Exception):
@@ -215,12 +88,12 @@ def read_number_texts(
         UnreadNumber: the column is meant as numbers, but this text is not one, or another currency or unit, or it can
             be read in two ways.
     """
-    parts = [_take_apart(text) for text in texts]
+    parts = [_take_apart(text) for text in texts]  # None of a version such as 1.0.2, which no mark makes a number
     _refuse_others(texts, parts)
     found = [part for part in parts if part is not None]
     if len(found) < len(texts) or not found:
         return None
-    _refuse_magnitudes(texts, found)
+    _refuse_several_units(texts, found)
     if not _are_numbers(texts, found):
         return None
     before, unit = _agree(texts, found, "before"), _agree(texts, found, "unit")
@@ -229,6 +102,8 @@ def read_number_texts(
     values = np.array([_compute(part, mark) for part in found])
     if not np.isfinite(values).all():
         raise UnreadNumber(texts[int(np.flatnonzero(~np.isfinite(values))[0])], "is too large")
+    if any(LONG.fullmatch(text.strip()) for text in texts) and len(np.unique(values)) < len(texts):
+        return None
     return NumberTexts(values, form, _describe(form, texts, found))
 
 
@@ -245,19 +120,20 @@ def read_in_form(text: str, form: NumberForm) -> float | None:
 def _take_apart(text: str) -> _Parts | None:
     plain = SPACES.sub(" ", text.translate(MINUSES)).strip()
     quoted = QUOTED.fullmatch(plain)
-    match = SHAPE.fullmatch(quoted[1].strip() if quoted else plain)
-    if match is None or bool(match["open"]) != bool(match["close"]):
+    plain = quoted[1].strip() if quoted else plain
+    bracketed = BRACKETED.fullmatch(plain)
+    match = SHAPE.fullmatch("".join(bracketed.groups()).strip() if bracketed else plain)
+    if match is None or not (_fits(match["body"].strip(), ".") or _fits(match["body"].strip(), ",")):
         return None
     signs = [mark for mark in (match["sign"], match["inner"], match["trail"]) if mark]
-    if len(signs) + bool(match["open"]) > 1 and signs != ["+"]:
+    if len(signs) + bool(bracketed) > 1:
         return None
     before, unit = (match["before"] or "").strip(), (match["unit"] or "").strip()
     if before and not _is_money(before):
         return None
     if unit and _is_money(unit):
         before, unit = before or unit, ""
-    negative = bool(match["open"]) or "-" in signs
-    return _Parts(negative, match["body"].strip(), match["exponent"] or "", before, unit)
+    return _Parts(bool(bracketed) or "-" in signs, match["body"].strip(), match["exponent"] or "", before, unit)
 
 
 def _is_money(word: str) -> bool:
@@ -281,16 +157,26 @@ def _refuse_others(texts: Sequence[str], parts: Sequence[_Parts | None]) -> None
         raise UnreadNumber(text, f"is not a number, but other cells are; {what}")
 
 
-def _refuse_magnitudes(texts: Sequence[str], parts: Sequence[_Parts]) -> None:
-    """Refuse `3M` beside `1.2K`: letters that multiply, which are not units."""
+def _refuse_several_units(texts: Sequence[str], parts: Sequence[_Parts]) -> None:
+    """Refuse `5 g` beside `2 kg`, and `3M` beside `1.2K`, of which the letters multiply.
+
+    Letters that are no known units make codes, as in `10A` and `12B`.
+    """
     units = [part.unit.lower() for part in parts]
-    if set(units) <= MAGNITUDES and len(set(units) - {""}) > 1:
+    several = len(set(units) - {""}) > 1
+    if several and set(units) <= MAGNITUDES:
         other = next(text for text, unit in zip(texts, units, strict=True) if unit != units[0])
         raise UnreadNumber(other, f"is of another magnitude than {texts[0]!r}; write all numbers out")
+    if several and set(units) & UNITS:
+        first = next(unit for unit in units if unit)
+        other = next(text for text, unit in zip(texts, units, strict=True) if unit not in ("", first))
+        raise UnreadNumber(other, f"has another unit than {texts[units.index(first)]!r}; write all cells in one unit")
 
 
 def advise_missing(texts: Sequence[str]) -> str:
     """Say what to type so that texts count as missing values, in quotes as the shell and Hydra need them."""
+    if any(not text.isprintable() or set("'\"\\$") & set(text) or len(text) > FEW for text in texts[:3]):
+        return "dataset.missing"
     marks = ", ".join(text if re.fullmatch(r"[A-Za-z][\w.]*", text) else f'"{text}"' for text in texts[:3])
     return f"'dataset.missing=[{marks}]'"
 
@@ -327,13 +213,12 @@ def _find_decimal(texts: Sequence[str], bodies: Sequence[str], decimal: str | No
     Raises:
         UnreadNumber: no mark reads all texts, or a comma may be either.
     """
-    if decimal is None and thousands is not None:
-        decimal = {",": ".", ".": ","}.get(thousands)
-    marks = [mark for mark in (".", ",") if decimal in (None, mark)]
-    fitting = [mark for mark in marks if all(_fits(body, mark) for body in bodies)]
+    marks = [mark for mark in (".", ",") if decimal in (None, mark) and mark != thousands]
+    fitting = [mark for mark in marks if all(_fits(body, mark, thousands) for body in bodies)]
     if not fitting:
-        bad = next(text for text, body in zip(texts, bodies, strict=True) if not _fits(body, marks[0]))
-        raise UnreadNumber(bad, "is not a number as the other cells are written")
+        fits = [[_fits(body, mark, thousands) for body in bodies] for mark in marks]
+        best = max(fits, key=sum)
+        raise UnreadNumber(texts[best.index(False)], "is not a number as the other cells are written")
     if len(fitting) == 2 and any("," in body for body in bodies):
         text = next(text for text, body in zip(texts, bodies, strict=True) if "," in body)
         raise UnreadNumber(
@@ -342,8 +227,11 @@ def _find_decimal(texts: Sequence[str], bodies: Sequence[str], decimal: str | No
     return fitting[0]
 
 
-def _fits(body: str, decimal: str) -> bool:
-    return (POINT if decimal == "." else COMMA).fullmatch(body) is not None
+def _fits(body: str, decimal: str, thousands: str | None = None) -> bool:
+    """Tell whether digits are a number with this mark of decimals, and with no other than this between thousands."""
+    if (POINT if decimal == "." else COMMA).fullmatch(body) is None:
+        return False
+    return thousands is None or set(body) & set(".,' ") <= {decimal, thousands}
 
 
 def _compute(part: _Parts, decimal: str) -> float:

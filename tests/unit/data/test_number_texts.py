@@ -15,7 +15,7 @@ READ = {
     "a code of a currency": (["EUR 5", "EUR 7.5"], [5.0, 7.5]),
     "percent": (["5 %", "7.5%"], [5.0, 7.5]),
     "brackets": (["(5.1)", "3", "(0.2)"], [-5.1, 3.0, -0.2]),
-    "brackets and a currency": (["$(5.10)", "$3"], None),
+    "brackets after a currency": (["$(5.10)", "$3", "(4) $"], [-5.1, 3.0, -4.0]),
     "a currency in brackets": (["($5.10)", "$3"], [-5.1, 3.0]),
     "comma between thousands": (["1,234,567.8", "12"], [1234567.8, 12.0]),
     "point between thousands": (["1.234.567,8", "12"], [1234567.8, 12.0]),
@@ -39,9 +39,6 @@ def test_numbers_with_signs_are_read(case: str) -> None:
     texts, values = READ[case]
     for order in (texts, texts[::-1]):
         found = read_number_texts(order)
-        if values is None:
-            assert found is None
-            continue
         assert found is not None
         np.testing.assert_allclose(found.values, values if order is texts else values[::-1], rtol=1e-15)
 
@@ -57,6 +54,12 @@ def test_numbers_with_signs_are_read(case: str) -> None:
         ["red", "blue"],
         ["10-20", "20-30"],
         ["12:30", "13:45"],
+        ["12:30", "13:30"],
+        ["1/2", "3/2"],
+        ["1.0.2", "1.1.0", "2"],
+        ["192.168.1.1", "10.0.0.1"],
+        ["10A", "12B"],
+        ["9007199254740992", "9007199254740993"],
         ["1.5", "abc"],
         ["+49 30 123456", "call me"],
     ],
@@ -81,8 +84,9 @@ MANY = [f"{number}.5" for number in range(50)]
         (["5%", "5"], "5"),
         (["1.2K", "3M"], "3M"),
         (["1,234", "5,678"], "1,234"),
-        (["1.2.3", "4"], "1.2.3"),
-        (["192.168.1.1", "10.0.0.1"], "192.168.1.1"),
+        (["5 kg", "500 g", "0.3 kg"], "500 g"),
+        (["5%", "0.05"], "0.05"),
+        ([*MANY, "1.2.3"], "1.2.3"),
         (["9" * 400, "1"], "9" * 400),
     ],
 )
@@ -123,3 +127,20 @@ def test_new_texts_are_read_as_those_of_training_were() -> None:
     assert read_in_form("€3,000", found.form) is None
     assert read_in_form("1,5", NumberForm(decimal=",")) == 1.5
     assert read_in_form("many", NumberForm()) is None
+
+
+def test_what_a_person_says_of_commas_and_points_is_obeyed() -> None:
+    texts = ["1.234", "5.678"]
+    for decimal, thousands, values in (
+        (None, None, [1.234, 5.678]),
+        (",", None, [1234, 5678]),
+        (None, ".", [1234, 5678]),
+    ):
+        found = read_number_texts(texts, decimal, thousands)
+        assert found is not None
+        assert found.values.tolist() == values
+    spaced = read_number_texts(
+        ["1,234", "5 678"], None, " "
+    )  # a comma beside spaces between thousands is a decimal one
+    assert spaced is not None
+    assert spaced.values.tolist() == [1.234, 5678.0]
