@@ -21,6 +21,9 @@ NAMES = frozenset(
 )
 """Settings that take names of columns, or texts of cells."""
 
+MARKS = frozenset(f"dataset.{key}" for key in ("separator", "decimal", "thousands", "quote"))
+"""Settings that take one character, which Hydra may read as a part of its own grammar."""
+
 READ_AS_NUMBER = re.compile(r"[+-]?\.?\d[\w.+-]*|true|false|null|[+-]?(nan|inf)", re.IGNORECASE)
 KEY = re.compile(r"[+~]{0,2}[A-Za-z_][\w-]*([./@][A-Za-z_][\w-]*)*", re.ASCII)
 
@@ -65,12 +68,14 @@ def spell_value(value: object) -> str:
 
 
 def keep_names(override: str) -> str:
-    """Return an override with the names of columns in quotes where Hydra would read numbers.
+    """Return an override with the names of columns, and single marks, in quotes where Hydra would read something else.
 
     >>> [keep_names(text) for text in ("dataset.drop=[1_1,b]", "dataset.target=1e3", "dataset.weight=null", "seed=1_1")]
     ["dataset.drop=['1_1',b]", "dataset.target='1e3'", 'dataset.weight=null', 'seed=1_1']
     """
     key, equals, value = override.partition("=")
+    if key.lstrip("+") in MARKS and len(value) == 1:
+        return f"{key}={spell_value(value)}"
     if not equals or key.lstrip("+") not in NAMES or {"'", '"', "(", "{"} & set(value):
         return override
     if value.startswith("[") and value.endswith("]"):

@@ -54,7 +54,7 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
         return _read_levels(column, where)
     numeric = read_numbers(column)
     if numeric is None:
-        remedy = f"{advise_drop(name)}, or keep its texts as names: 'dataset.categories=[{name}]'"
+        remedy = f"{advise_drop(name)}, or {advise('keep its texts as names', 'categories', name)}"
         numeric = read_texts(column, where, rules, remedy)
     if numeric is None:
         return _read_levels(column, where)
@@ -215,12 +215,17 @@ def list_texts(column: pd.Series[Any]) -> tuple[str, ...]:
 
 
 def advise_drop(name: str) -> str:
-    """Say how to leave a column out: what to type, in quotes where Hydra and the shell need them."""
+    """Say how to leave a column out."""
+    return advise("leave it out", "drop", name)
+
+
+def advise(deed: str, setting: str, name: str) -> str:
+    """Say what to type so that a setting lists a column, in quotes where Hydra and the shell need them."""
     if PLAIN_NAME.fullmatch(name):
-        return f"leave it out: 'dataset.drop=[{name}]'"
+        return f"{deed}: 'dataset.{setting}=[{name}]'"
     if name.isprintable() and not set("'\"\\$") & set(name):
-        return f"leave it out: 'dataset.drop=[\"{name}\"]'"
-    return "leave it out with dataset.drop"
+        return f"{deed}: 'dataset.{setting}=[\"{name}\"]'"
+    return f"{deed} with dataset.{setting}"
 
 
 def _refuse_strange(values: pd.Series[Any], where: str) -> None:

@@ -127,6 +127,15 @@ class Npz(Dataset):
         return numbers
 
 
+def is_archive_of_arrays(content: bytes) -> bool:
+    """Tell whether an archive holds an array; one of a table holds none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return any(name.endswith(".npy") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return True
+
+
 def parse_npz(content: bytes, path: str) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive by name; `path` is what messages call it.
 

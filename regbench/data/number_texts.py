@@ -30,8 +30,8 @@ SHAPE = re.compile(
     r"(?P<unit>[^\d\s.,'()+\-:;/*<>=~^&|!?_#@][^\s()]{0,9})?(?P<trail>-)?"
 )
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
-POINT = re.compile(r"(\d+|\d{1,3}([ ,'])\d{3}(\2\d{3})*|\d{1,2}(,\d{2})+,\d{3})?(\.\d*)?")
-COMMA = re.compile(r"(\d+|\d{1,3}([ .'])\d{3}(\2\d{3})*)?(,\d*)?")
+POINT = re.compile(r"(\d+|[1-9]\d{0,2}([ ,'])\d{3}(\2\d{3})*|[1-9]\d?(,\d{2})+,\d{3})?(\.\d*)?")
+COMMA = re.compile(r"(\d+|[1-9]\d{0,2}([ .'])\d{3}(\2\d{3})*)?(,\d*)?")
 LEADING_ZERO = re.compile(r"[+-]?0\d+")
 LONG = re.compile(r"[+-]?\d{16,}")
 """Digits of which float64 may not tell two apart."""

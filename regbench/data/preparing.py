@@ -158,6 +158,7 @@ def fit_preprocessing(raw: Raw, train: Rows, *, standardize: bool) -> Preprocess
         columns=columns,
         ignored=tuple(raw.left_out),
         missing=raw.missing,
+        text_form=raw.text_form,
     )
     if standardize:
         mean, deviation = measure_spread(read, train, shape, raw.weights)

@@ -7,7 +7,7 @@ that a run is trained on and those that its network predicts later.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Preprocessing:
     ignored: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     """Texts that stand for a missing value in a table, besides the empty cell."""
+    text_form: Mapping[str, str] = field(default_factory=dict)
+    """What the person said of how the text of a table is written: `separator`, `quote`, `encoding`."""
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
     outputs: tuple[str, ...] = ()

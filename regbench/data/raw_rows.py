@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from regbench.data.columns import list_texts, read_names, read_numbers, refuse_infinite
 from regbench.data.date_texts import UnreadDate, read_date_texts
 from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
-from regbench.data.number_texts import NumberForm, read_in_form
+from regbench.data.missing_marks import empty_missing
+from regbench.data.number_texts import PLAIN, NumberForm, read_in_form
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
+from regbench.data.row_numbers import find_row_numbers
 from regbench.data.text_tables import refuse_repeated
 from regbench.data.words import TextColumn
 from regbench.errors import ConfigError, escape, suggest
@@ -35,15 +37,16 @@ def read_frame(frame: pd.DataFrame, fitted: Preprocessing, where: str) -> Column
     names = [str(name) for name in frame.columns]
     refuse_repeated(names, where)
     needed = [column.name for column in fitted.columns]
+    frame = empty_missing(frame.set_axis(names, axis="columns").reset_index(drop=True), fitted.missing)
+    known = {*needed, *fitted.ignored, *find_row_numbers(frame, where)}
     for name in names:
-        if name not in needed and name not in fitted.ignored:
+        if name not in known:
             raise ConfigError(f"{where}: column {escape(name)!r} was not there in training; {suggest(name, needed)}")
     for name in needed:
         if name not in names:
             raise ConfigError(f"{where}: column {escape(name)!r} is missing; the model was trained with it")
     if len(frame) == 0:
         raise ConfigError(f"{where}: the table has no rows")
-    frame = frame.set_axis(names, axis="columns").reset_index(drop=True)
     return tuple(_read_column(frame[column.name], column, where) for column in fitted.columns)
 
 
@@ -177,8 +180,9 @@ def _read_text(text: str, trained: NumberColumn) -> float:
         except UnreadDate:
             return math.nan
         return math.nan if dates is None else float(dates.days[0])
-    form = NumberForm(*trained.written[1:]) if trained.written else NumberForm()
-    found = read_in_form(text, form)
+    if not trained.written:
+        return float(text) if PLAIN.fullmatch(text.strip()) else math.nan
+    found = read_in_form(text, NumberForm(*trained.written[1:]))
     return math.nan if found is None else found
 
 

@@ -136,6 +136,7 @@ class Raw:
     outputs: tuple[str, ...] = ()
     standardize_target: bool = False
     missing: tuple[str, ...] = ()
+    text_form: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
     aside: Columns = ()
     notes: tuple[str, ...] = ()

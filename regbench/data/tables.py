@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import io
-import json
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regbench.config.fields import choice, flag, text, text_or_texts, texts
-from regbench.data.columns import ColumnRules, advise_drop, read_column
+from regbench.config.fields import choice, declare, flag, text, text_or_texts, texts
+from regbench.config.kinds import Choice
+from regbench.data.columns import ColumnRules, read_column
 from regbench.data.dataset import REQUIRED, Dataset
+from regbench.data.decimal_marks import refuse_doubtful_points
 from regbench.data.files import find_large, read_file, unpack_archive
-from regbench.data.records import FREE, TEST, VAL, Column, Numeric, Raw
+from regbench.data.missing_marks import empty_missing
+from regbench.data.parquet_tables import parse_parquet
+from regbench.data.records import FREE, TEST, VAL, Column, Raw
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
+from regbench.data.row_numbers import find_row_numbers, note_row_numbers
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
 from regbench.data.text_tables import STRICT, TextForm, parse_csv, refuse_repeated
@@ -56,8 +58,12 @@ class Table(Dataset):
     missing_target: str = choice("refuse", "drop", help="rows without a target: refuse the table, or leave them out")
     categories: tuple[str, ...] = texts((), help="columns whose cells are names, even where they look like numbers")
     dates: str = choice("infer", "day_first", "month_first", help="infer: by the cells that only one reading fits")
-    decimal: str | None = text(None, optional=True, help="mark of decimals in texts, . or ,; null: found out")
-    thousands: str | None = text(None, optional=True, help="mark between thousands in texts; null: found out")
+    decimal: str | None = declare(
+        None, Choice(options=(".", ","), optional=True, help="mark of decimals in texts; null: found out")
+    )
+    thousands: str | None = declare(
+        None, Choice(options=(",", ".", " ", "'"), optional=True, help="mark between thousands; null: found out")
+    )
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:
@@ -108,6 +114,11 @@ class Table(Dataset):
         return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
+    def text_form(self) -> dict[str, str]:
+        """How the file is written as a text; nothing of other kinds."""
+        return {}
+
+    @property
     def text_columns(self) -> tuple[str, ...]:
         """Columns whose cells are texts even where all look like numbers: lists of labels."""
         return self.targets if self.target_separator is not None else ()
@@ -121,8 +132,10 @@ class Table(Dataset):
         frame.columns = frame.columns.map(str)
         refuse_repeated(frame.columns, self.path)
         frame = empty_missing(frame, self.missing)
+        row_numbers = find_row_numbers(frame, self.path)
+        self._check_marks(frame)
         keys = read_row_keys(frame, self.split, self.drop, self.path)
-        left_out = self._list_left_out(frame, keys)
+        left_out = self._list_left_out(frame, keys, row_numbers)
         features = [name for name in frame.columns if name not in left_out]
         if not features:
             raise ConfigError(f"{self.path}: no column is left to learn from besides the target {self.targets[0]!r}")
@@ -150,6 +163,7 @@ class Table(Dataset):
             roles=keys.roles,
             left_out=left_out,
             missing=self.missing,
+            text_form=self.text_form,
             aside=keys.aside,
             notes=(*keys.notes, *notes, *note_row_numbers(columns)),
         )
@@ -163,13 +177,21 @@ class Table(Dataset):
         note = (f"{dropped} of {len(frame)} rows have no target and are left out",) if dropped else ()
         return dataclasses.replace(raw, notes=(*note, *raw.notes))
 
-    def _list_left_out(self, frame: pd.DataFrame, keys: RowKeys) -> dict[str, str]:
+    def _check_marks(self, frame: pd.DataFrame) -> None:
+        if self.decimal is not None and self.decimal == self.thousands:
+            raise ConfigError(
+                f"dataset.thousands={self.thousands} is not allowed with dataset.decimal={self.decimal}; they differ"
+            )
+        if self.decimal is None and self.thousands is None:
+            refuse_doubtful_points(frame, self.path)
+
+    def _list_left_out(self, frame: pd.DataFrame, keys: RowKeys, row_numbers: dict[str, str]) -> dict[str, str]:
         """Return the columns that are not features, each with the reason.
 
         Raises:
             ConfigError: there is no such column, or it is given two reasons.
         """
-        left_out: dict[str, str] = {name: "row numbers" for name in frame.columns if name == ""}
+        left_out: dict[str, str] = {}
         for name in self.categories:
             if name not in frame.columns:
                 raise ConfigError(
@@ -190,7 +212,7 @@ class Table(Dataset):
             if left_out.get(name, "drop") != "drop":
                 raise ConfigError(f"{setting}={escape(name)} is not allowed; it is the {left_out[name]}")
         named = {name: "dataset.drop" if reason == "drop" else reason for name, reason in left_out.items()}
-        return {**named, **keys.left_out}
+        return {**row_numbers, **named, **keys.left_out}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +223,7 @@ class Csv(Table):
     """
 
     separator: str | None = text(None, optional=True, help="mark between cells; null: found out from the header")
-    quote: str = text('"', help="mark around cells that hold separators or line ends")
+    quote: str = declare('"', Choice(options=('"', "'"), help="mark around cells that hold separators or line ends"))
     encoding: str | None = text(None, optional=True, help="such as latin-1; null: UTF-8, or as its first bytes say")
 
     def read_frame(self, path: str, setting: str) -> pd.DataFrame:
@@ -215,9 +237,21 @@ class Csv(Table):
             return parse_workbook(content, path)
         return parse_csv(unpack_archive(content, path), path, *self._describe_form())
 
+    @property
+    def text_form(self) -> dict[str, str]:
+        """What the person says of how the file is written, for files of rows to predict."""
+        given = {"separator": _one_mark(self.separator, "separator"), "quote": self.quote, "encoding": self.encoding}
+        return {key: value for key, value in given.items() if value not in (None, '"')}
+
     def _describe_form(self) -> tuple[tuple[str, ...], TextForm]:
         """Return the columns whose cells stay texts, and how the file is written."""
-        form = TextForm(_one_mark(self.separator, "separator"), self.quote, self.encoding, self.missing)
+        form = TextForm(
+            separator=_one_mark(self.separator, "separator"),
+            quote=self.quote,
+            encoding=self.encoding,
+            missing=self.missing,
+            points_divide=self.decimal == "," or self.thousands == ".",
+        )
         return (*self.text_columns, *self.categories), form
 
 
@@ -227,64 +261,8 @@ class Parquet(Table):
 
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
         """Return the rows of a Parquet file."""
-        return parse_parquet(content, path)
-
-
-def empty_missing(frame: pd.DataFrame, missing: Sequence[str]) -> pd.DataFrame:
-    """Return a frame in which texts that stand for a missing value are missing: blanks, and those that are listed."""
-    marks = {"", *(mark.strip() for mark in missing)}
-    changed = {}
-    for name in frame.columns:
-        column = frame[name]
-        if column.dtype.kind not in "OU" and str(column.dtype) not in ("str", "string"):
-            continue
-        texts = {value for value in column.dropna() if isinstance(value, str)}
-        found = [text for text in texts if text.strip() in marks]
-        if found:
-            changed[name] = column.mask(column.isin(found))
-    return frame.assign(**changed) if changed else frame
-
-
-def note_row_numbers(columns: Sequence[Column]) -> list[str]:
-    """Say which columns number the rows: whole numbers, another in every row, in order."""
-    notes = []
-    for column in columns:
-        if isinstance(column, Numeric) and column.kind == "number" and len(column.values) > 2:
-            steps = np.diff(column.values)
-            whole = bool(np.all(column.values == np.round(column.values)))
-            if whole and np.all(steps == 1):
-                notes.append(
-                    f"column {column.name!r} numbers the rows, which says nothing of new ones; "
-                    f"{advise_drop(column.name)}"
-                )
-    return notes
-
-
-def parse_parquet(content: bytes, path: str) -> pd.DataFrame:
-    """Return the rows of a Parquet file, without what pandas' own record calls the index.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(io.BytesIO(content))
-        kept = table.drop_columns([name for name in _list_index(table.schema.metadata) if name in table.column_names])
-        frame: pd.DataFrame = kept.to_pandas(ignore_metadata=True)
-    except (pyarrow.ArrowException, OSError, ValueError) as reason:
-        raise ConfigError(f"{path}: no readable Parquet file: {' '.join(str(reason).split())}") from None
-    return frame
-
-
-def _list_index(metadata: dict[bytes, bytes] | None) -> list[str]:
-    """Return the columns that pandas stored as the index: of a frame that was not indexed, its row numbers."""
-    try:
-        columns = json.loads((metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    except (ValueError, AttributeError):
-        return []
-    return [name for name in columns if isinstance(name, str)]
+        keys = (self.weight, self.split.groups, self.split.time, self.split.column)
+        return parse_parquet(content, path, (*self.targets, *self.drop, *self.categories, *filter(None, keys)))
 
 
 def _one_mark(mark: str | None, setting: str) -> str | None:

@@ -35,12 +35,11 @@ def infer_task(values: NDArray[Any]) -> str:
 
 def explain_task(values: NDArray[Any], task: str, classes: int) -> str:
     """Say what was inferred of a target and how to say otherwise."""
+    if values.dtype.kind not in "iufb":
+        return f"classification (inferred from {classes} texts)"
     if task == Task.CLASSIFICATION:
-        kind = {"i": "whole numbers", "u": "whole numbers", "f": "whole numbers", "b": "truth values"}
-        return (
-            f"classification (inferred from {classes} {kind.get(values.dtype.kind, 'texts')}; "
-            "dataset.task=regression otherwise)"
-        )
+        kind = "truth values" if values.dtype.kind == "b" else "whole numbers"
+        return f"classification (inferred from {classes} {kind}; dataset.task=regression otherwise)"
     return (
         f"regression (inferred from {len(np.unique(values))} distinct numbers; dataset.task=classification otherwise)"
     )

@@ -33,8 +33,11 @@ STRICT = 1 << 22
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-CODE = re.compile(r"0\d+|\d{17,}")
+CODE = re.compile(r"0\d+|\d{16,}")
 """Digits that as a number would lose something: zeros at the front, or what float64 does not tell apart."""
+
+POINTED = re.compile(r"\s*[+-]?\d{1,3}(\.\d{3})+\s*")
+COMMA = re.compile(r"\s*[+-]?\d[\d.]*,\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class TextForm:
     quote: str = '"'
     encoding: str | None = None
     missing: tuple[str, ...] = ()
+    points_divide: bool = False
+    """Whether points separate thousands, so that `1.234` is no decimal number."""
 
 
 def parse_csv(
@@ -71,7 +76,7 @@ def parse_csv(
     header = _read_header(head, separator, form.quote, path)
     if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
-    texts = {*names, *_find_codes(head, header, separator, form.quote)} & set(header)
+    texts = {*names, *find_texts(head, header, separator, form)} & set(header)
     if isinstance(content, Path):
         streamed = stream_numbers(content, *_describe(content, separator, form, texts))
         if streamed is not None:
@@ -178,17 +183,26 @@ def _read_header(head: str, separator: str, quote: str, path: str) -> list[str]:
     return names
 
 
-def _find_codes(head: str, header: Sequence[str], separator: str, quote: str) -> set[str]:
-    """Return columns of digits that are names, such as postal codes and long keys: as numbers they would lose some."""
-    rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator, quotechar=quote)
-    found: set[str] = set()
+def find_texts(head: str, header: Sequence[str], separator: str, form: TextForm) -> set[str]:
+    """Return columns of digits that are no numbers, or not those that they look like.
+
+    Postal codes and long keys would lose something; `1.234` is 1234 where points separate thousands, as they may where
+    another column has decimal commas.
+    """
+    rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator, quotechar=form.quote)
+    codes: set[str] = set()
+    pointed: set[str] = set()
+    points_divide = form.points_divide
     try:
+        next(rows, None)
         for row in rows:
             if len(row) == len(header):
-                found |= {name for name, cell in zip(header, row, strict=True) if CODE.fullmatch(cell)}
+                codes |= {name for name, cell in zip(header, row, strict=True) if CODE.fullmatch(cell)}
+                pointed |= {name for name, cell in zip(header, row, strict=True) if POINTED.fullmatch(cell)}
+                points_divide = points_divide or any(COMMA.fullmatch(cell) for cell in row)
     except csv.Error:
-        return found
-    return found
+        pass  # the rest of the head is a row cut short, or what the strict reader refuses
+    return codes | (pointed if points_divide else set())
 
 
 def _read_head(content: bytes | Path) -> str:

@@ -41,8 +41,11 @@ def parse_workbook(content: bytes, path: str) -> pd.DataFrame:
         rows = list(book.worksheets[0].iter_rows(values_only=True))
     except Exception as reason:  # openpyxl fails in a dozen ways on damaged files, all of them the file's fault
         raise ConfigError(f"{path}: no readable Excel file: {' '.join(str(reason).split())}") from None
+    while rows and all(cell is None for cell in rows[-1]):  # rows that were once written or coloured
+        rows.pop()
     if not rows:
         raise ConfigError(f"{path}: the first sheet is empty")
-    names = ["" if name is None else str(name) for name in rows[0]]
+    width = max((place + 1 for row in rows for place, cell in enumerate(row) if cell is not None), default=0)
+    names = ["" if name is None else str(name) for name in rows[0][:width]]
     refuse_repeated(names, path)
-    return pd.DataFrame([list(row) for row in rows[1:]], columns=names).infer_objects()
+    return pd.DataFrame([list(row[:width]) for row in rows[1:]], columns=names).infer_objects()
