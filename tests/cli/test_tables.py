@@ -120,7 +120,7 @@ def test_rows_without_a_target_are_left_out_if_asked_for(tmp_path: Path, regbenc
         ({"v": [f"0{h % 9 + 1}/0{h % 7 + 1}/2020" for h in H]}, "dataset.dates=day_first or dataset.dates=month_first"),
         ({"v": [f"person {k}" for k in range(N)]}, "of the held-out rows have a text that no training row has"),
         ({"v": [f"1,{100 + h}" for h in H]}, "set dataset.decimal=, or dataset.thousands=,"),
-        ({"v": [f"{h} {('kg', 'lb')[h % 2]}" for h in H]}, "write all cells in one currency or unit"),
+        ({"v": [f"{h} {('kg', 'lb')[h % 2]}" for h in H]}, "write all cells in one unit"),
     ],
 )
 def test_what_may_be_misread_is_one_line(
