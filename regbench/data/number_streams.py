@@ -5,6 +5,7 @@ A table of a million rows is then in memory once, and the text of it never.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,61 +14,93 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.csv as csv_options
 
-PIECE = 1 << 20
+PIECE = 1 << 22
 """Bytes of text that are read at a time."""
 
-RELEASED = 16
-"""Pieces after which memory goes back to the system."""
+BLOCK = 1 << 20
+"""Bytes of a piece that one thread reads."""
+
+LINE_FEED = 10
 
 
 def stream_numbers(
-    place: Path, parse: csv_options.ParseOptions, convert: csv_options.ConvertOptions
+    place: Path, header: Sequence[str], separator: str, quote: str, missing: Sequence[str]
 ) -> pd.DataFrame | None:
     """Return the rows of a text table of which every column holds numbers, as float64.
 
-    None where a column holds something else, or where the table cannot be read: who reads it whole says why.
+    None where a column holds something else, a cell stands in quotes, or the table cannot be read: who reads it whole
+    says why.
+
+    Args:
+        place: the file, in UTF-8.
+        header: names of the columns.
+        separator: mark between cells.
+        quote: mark around cells.
+        missing: texts that stand for a missing value, besides the empty cell.
     """
     import pandas as pd
     import pyarrow as pa
     from pyarrow import csv as arrow
 
+    # The system's allocator gives memory back where pyarrow's own keeps it.
     pool = pa.system_memory_pool()
-    try:
-        with pa.OSFile(str(place)) as source:
-            reader = arrow.open_csv(
-                source,
-                read_options=arrow.ReadOptions(block_size=PIECE),
-                parse_options=parse,
-                convert_options=convert,
-                memory_pool=pool,
-            )
-            if not all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in reader.schema.types):
+    read = arrow.ReadOptions(column_names=list(header), block_size=BLOCK)
+    parse = arrow.ParseOptions(delimiter=separator, quote_char=False)
+    convert = arrow.ConvertOptions(
+        column_types=dict.fromkeys(header, pa.float64()), null_values=["", *missing], strings_can_be_null=True
+    )
+    most = _count_lines(place)
+    columns = {name: np.empty(most) for name in header}
+    rows = 0
+    for piece in _list_pieces(place):
+        if quote.encode() in piece:
+            return None
+        try:
+            table = arrow.read_csv(pa.BufferReader(piece), read, parse, convert, memory_pool=pool)
+        except pa.ArrowInvalid:
+            return None
+        if rows + table.num_rows > most:  # lines end with a carriage return alone
+            return None
+        for name in header:
+            if not _fill(columns[name][rows:], table.column(name)):
                 return None
-            columns = {name: np.empty(_count_lines(place)) for name in reader.schema.names}
-            rows = 0
-            for number, batch in enumerate(reader):
-                for column, cells in zip(columns.values(), batch.columns, strict=True):
-                    if not _fill(column[rows : rows + len(cells)], cells):
-                        return None
-                rows += batch.num_rows
-                if number % RELEASED == 0:
-                    pool.release_unused()
-    except pa.ArrowInvalid:
-        return None
+        rows += table.num_rows
+        del table
+        pool.release_unused()
     return pd.DataFrame({name: column[:rows] for name, column in columns.items()}, copy=False)
 
 
-def _fill(column: np.ndarray, cells: pa.Array) -> bool:
+def _list_pieces(place: Path) -> Iterator[bytes]:
+    """Yield the text after the first line, cut at ends of lines."""
+    with place.open("rb") as file:
+        file.readline()
+        rest = b""
+        while piece := file.read(PIECE):
+            end = piece.rfind(b"\n") + 1
+            if end:
+                yield rest + piece[:end]
+                rest = piece[end:]
+            else:
+                rest += piece
+        if rest.strip():
+            yield rest
+
+
+def _fill(column: np.ndarray, cells: pa.ChunkedArray) -> bool:
     """Write cells into a column, NaN where they are empty; return whether they are numbers that float64 holds."""
-    values = cells.to_numpy(zero_copy_only=False)
-    missing = cells.null_count
-    column[:] = values
-    return bool(np.isfinite(column).sum() == len(column) - missing)
+    start = 0
+    for chunk in cells.chunks:
+        own = column[start : start + len(chunk)]
+        own[:] = chunk.to_numpy(zero_copy_only=False)
+        if np.isfinite(own).sum() != len(chunk) - chunk.null_count:
+            return False
+        start += len(chunk)
+    return True
 
 
 def _count_lines(place: Path) -> int:
-    """Return a number of lines that is at least that of the rows."""
+    """Return the number of lines that end with a line feed, and one more."""
     with place.open("rb") as file:
-        return 1 + sum(piece.count(b"\n") + piece.count(b"\r") for piece in iter(lambda: file.read(PIECE), b""))
+        pieces = iter(lambda: file.read(BLOCK), b"")
+        return 1 + sum(int(np.count_nonzero(np.frombuffer(piece, dtype=np.uint8) == LINE_FEED)) for piece in pieces)

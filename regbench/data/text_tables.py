@@ -78,9 +78,10 @@ def parse_csv(
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
     texts = {*names, *find_texts(head, header, separator, form)} & set(header)
     if isinstance(content, Path):
-        streamed = stream_numbers(content, *_describe(content, separator, form, texts))
+        plain = not texts and not head.startswith(("\r", "\n"))
+        streamed = stream_numbers(content, header, separator, form.quote, form.missing) if plain else None
         if streamed is not None:
-            return streamed
+            return _drop_trailing(streamed)
     table = _read(content, separator, form, texts, (), path)
     respelled = [name for name in header if _needs_its_texts(table.column(name))]
     if respelled:
