@@ -1,7 +1,8 @@
-"""Memory that the machine still has, and the refusal of arrays that it cannot hold, before they are made."""
+"""Memory that the machine still has, that is given back to it, and the refusal of arrays that it cannot hold."""
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from collections.abc import Sequence
@@ -36,3 +37,10 @@ def refuse_too_big(shape: Sequence[int], path: str, remedy: str) -> None:
             f"{available / GIB:,.1f} GiB of memory that are available a data set may take {MOST_OF_MEMORY:.0%}; "
             f"{remedy}"
         )
+
+
+def release_memory() -> None:
+    """Give back to the system what was let go; the allocator of the GNU C library keeps it, others do without."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

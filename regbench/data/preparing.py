@@ -24,6 +24,7 @@ from regbench.data.dataset import Dataset
 from regbench.data.describing import describe_reading
 from regbench.data.encoding import Encodings, NumberColumn, fit_encodings
 from regbench.data.imbalance import thin_classes
+from regbench.data.memory import release_memory
 from regbench.data.multilabel import describe_constant_labels, refuse_misnamed
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum, compute_rows_checksum
@@ -49,6 +50,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     """
     refuse_unusable(dataset, raw)
     rows, notes = choose_rows(dataset, raw)
+    release_memory()
     rows_checksum = compute_rows_checksum(raw)
     weights = None if raw.weights is None else scale_weights(raw.weights, rows, raw.origin)
     unseen = () if isinstance(raw.x, np.ndarray) else check_unseen(raw.x, rows[0], np.concatenate(rows[1:]), raw.origin)
@@ -65,6 +67,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         columns = list(x)
         del x
         arrays = prepare_columns(columns, fitted, rows, dtype, raw.origin)
+    release_memory()
     own = [None if weights is None else weights[part] for part in rows]
     parts = [Part(*each) for each in zip(arrays, labels, own, strict=True)]
     return Split(
