@@ -82,7 +82,7 @@ def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules, remedy: s
 
     if isinstance(column.dtype, pd.CategoricalDtype):  # a file that declares categories means them
         return None
-    if column.dtype.kind == "O" and not all(isinstance(value, str) for value in column.dropna()):
+    if column.dtype == object and not all(isinstance(value, str) for value in column.dropna()):
         return None
     codes, found = pd.factorize(column)
     texts = [str(text) for text in found]

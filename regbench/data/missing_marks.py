@@ -32,7 +32,8 @@ def _find_numbers(column: pd.Series[Any], numbers: Sequence[float]) -> pd.Series
 def _find_texts(column: pd.Series[Any], texts: set[str]) -> pd.Series[bool] | None:
     if column.dtype.kind not in "OU" and str(column.dtype) not in ("str", "string"):
         return None
-    found = {cell for cell in column.dropna() if isinstance(cell, str) and cell.strip() in texts}
+    cells = column if column.dtype == object else column.unique()  # cells of any object may not be comparable
+    found = {cell for cell in cells if isinstance(cell, str) and cell.strip() in texts}
     return column.isin(found) if found else None
 
 
