@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from regbench.compose.spelling import keep_names
 from regbench.config.sweep_settings import PARTS, build_settings
 from regbench.config.values import shorten
 from regbench.errors import ConfigError
@@ -133,4 +134,4 @@ def declared_sweep(cfg: DictConfig) -> tuple[dict[str, object], list[list[str]]]
     for word in (word for part in parts for word in part):
         if not isinstance(word, str):
             raise ConfigError(f"sweep.{PARTS}: {shorten(word)} is not an override; write a text such as 'seed=0,1'")
-    return dict(sweeper.get("params") or {}), [list(part) for part in parts]
+    return dict(sweeper.get("params") or {}), [[keep_names(word) for word in part] for part in parts]

@@ -11,16 +11,20 @@ from typing import Any
 
 from hydra import version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import IConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import ConfigSearchPath, SearchPathQuery
+from hydra.core.default_element import ResultDefault
+from hydra.plugins.config_source import ConfigResult
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from regbench.compose.explain import explain
 from regbench.compose.guard import check_groups, check_hydra, check_overrides
+from regbench.compose.yaml_names import refuse_respelled_names
 from regbench.config.folders import environment_folders, existing_folder
 from regbench.config.paths import config_dir
-from regbench.errors import RegbenchError
+from regbench.errors import RegbenchError, escape
 
 PRIMARY = "config"
 ENTRY_POINTS = "regbench.configs"
@@ -59,6 +63,14 @@ class CheckedLoader(ConfigLoaderImpl):
         check_hydra(cfg.hydra)
         check_groups(cfg)
         return cfg
+
+    def _load_single_config(self, default: ResultDefault, repo: IConfigRepository) -> ConfigResult:
+        loaded = super()._load_single_config(default, repo)
+        folder = loaded.path.removeprefix("file://") if loaded.path.startswith("file://") else None
+        if folder is not None and default.config_path is not None:
+            file = Path(folder, default.config_path).with_suffix(".yaml")
+            refuse_respelled_names(file.read_text(encoding="utf-8"), escape(str(file)))
+        return loaded
 
     def _compose_config_from_defaults_list(self, *args: Any, **kwargs: Any) -> DictConfig:
         cfg: DictConfig = super()._compose_config_from_defaults_list(*args, **kwargs)

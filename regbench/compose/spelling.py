@@ -25,6 +25,9 @@ MARKS = frozenset(f"dataset.{key}" for key in ("separator", "decimal", "thousand
 """Settings that take one character, which Hydra may read as a part of its own grammar."""
 
 READ_AS_NUMBER = re.compile(r"[+-]?\.?\d[\w.+-]*|true|false|null|[+-]?(nan|inf)", re.IGNORECASE)
+TOKEN = re.compile(r"'(\\.|[^'])*'|\"(\\.|[^\"])*\"|[^\[\](),'\"]+")
+"""What stands between the marks of a list or of a choice; quotes around it belong to it."""
+
 KEY = re.compile(r"[+~]{0,2}[A-Za-z_][\w-]*([./@][A-Za-z_][\w-]*)*", re.ASCII)
 
 
@@ -70,24 +73,22 @@ def spell_value(value: object) -> str:
 def keep_names(override: str) -> str:
     """Return an override with the names of columns, and single marks, in quotes where Hydra would read something else.
 
-    >>> [keep_names(text) for text in ("dataset.drop=[1_1,b]", "dataset.target=1e3", "dataset.weight=null", "seed=1_1")]
-    ["dataset.drop=['1_1',b]", "dataset.target='1e3'", 'dataset.weight=null', 'seed=1_1']
+    >>> [keep_names(text) for text in ("dataset.drop=[1_1,b]", "dataset.target=1e3,null", "dataset.decimal=,")]
+    ["dataset.drop=['1_1',b]", "dataset.target='1e3',null", "dataset.decimal=','"]
     """
     key, equals, value = override.partition("=")
     if key.lstrip("+") in MARKS and len(value) == 1:
         return f"{key}={spell_value(value)}"
-    if not equals or key.lstrip("+") not in NAMES or {"'", '"', "(", "{"} & set(value):
+    if not equals or key.lstrip("+") not in NAMES:
         return override
-    if value.startswith("[") and value.endswith("]"):
-        items = [_quote_number(item) for item in value[1:-1].split(",")] if value != "[]" else []
-        return f"{key}=[{','.join(items)}]"
-    kept = [item if item.strip() == "null" else _quote_number(item) for item in value.split(",")]
-    return f"{key}={','.join(kept)}"
+    return f"{key}={TOKEN.sub(_quote_number, value)}"
 
 
-def _quote_number(item: str) -> str:
-    """Return an item in quotes if Hydra reads something else than a text in it."""
-    return f"'{item.strip()}'" if READ_AS_NUMBER.fullmatch(item.strip()) else item
+def _quote_number(token: re.Match[str]) -> str:
+    """Return a token in quotes if Hydra reads something else than a text in it; null outside a list is none."""
+    item, before = token[0].strip(), token.string[: token.start()]
+    listed = before.count("[") > before.count("]")
+    return f"'{item}'" if READ_AS_NUMBER.fullmatch(item) and (listed or item.lower() != "null") else token[0]
 
 
 def _spell_key(key: object) -> str:

@@ -17,6 +17,7 @@ from regbench.compose.axes import MOST_RUNS, Axis, read_axes
 from regbench.compose.guard import check_overrides, declared_sweep
 from regbench.compose.loader import CheckedLoader, explained
 from regbench.compose.run_composer import RunComposer
+from regbench.compose.spelling import keep_names
 from regbench.config.run_config import NotSelectedError, RunConfig
 from regbench.errors import ConfigError
 
@@ -97,7 +98,9 @@ def read_master(loader: CheckedLoader, name: str, words: Sequence[str]) -> Maste
     params, parts = declared_sweep(cfg)
     given = {word.partition("=")[0] for word in words}
     with explained(loader):
-        swept = parser.parse_overrides([f"{key}={value}" for key, value in params.items() if key not in given])
+        swept = parser.parse_overrides(
+            [keep_names(f"{key}={value}") for key, value in params.items() if key not in given]
+        )
         every = (*swept, *(o for o in overrides if not o.is_hydra_override()))
         axes = read_axes(every, repository.group_exists)
     return Master((*every, *(o for o in overrides if o.is_hydra_override())), tuple(axes), params, parts)

@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import QuotedString
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regbench.compose.spelling import spell_override, spell_value
+from regbench.compose.spelling import keep_names, spell_override, spell_value
 from regbench.errors import ConfigError
 
 PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp")), max_size=20)
@@ -94,3 +94,35 @@ def test_doctest_of_the_spelling() -> None:
     assert [spell_value(v) for v in (None, True, 1e-3, "relu", "a, b", [8, "x y"], {"fc1": 0.5})] == [
         "null", "true", "0.001", "relu", "'a, b'", "[8,'x y']", "{fc1:0.5}",
     ]  # fmt: skip
+
+
+NAMES = st.text("0123456789_.eExabintrufls+-", min_size=1, max_size=6)
+
+
+class TestNamesOfColumns:
+    """What a person types for a column is that column, whatever number Hydra would read in it."""
+
+    @given(st.lists(NAMES, min_size=1, max_size=3))
+    def test_a_list_of_names_is_read_as_typed(self, names: list[str]) -> None:
+        override = keep_names(f"dataset.drop=[{','.join(names)}]")
+        assert plain(OverridesParser.create().parse_override(override).value()) == names
+
+    @pytest.mark.parametrize("name", ["1_1", "11", "1e3", "0x10", "1.0", "true", "False", "-1", "007", "nan"])
+    def test_one_name_is_read_as_typed(self, name: str) -> None:
+        for typed in (name, f"'{name}'", f'"{name}"'):
+            override = keep_names(f"dataset.target={typed}")
+            assert plain(OverridesParser.create().parse_override(override).value()) == name
+
+    def test_an_axis_of_names_stays_one(self) -> None:
+        parsed = OverridesParser.create().parse_override(keep_names('dataset.drop=[1_1],["2_2",b],[]'))
+        assert [plain(value) for value in parsed.value().list] == [["1_1"], ["2_2", "b"], []]
+        single = OverridesParser.create().parse_override(keep_names("dataset.weight=1_1,null"))
+        assert [plain(value) for value in single.value().list] == ["1_1", None]
+
+    @pytest.mark.parametrize("mark", [*",;. |:'", "\t"])
+    def test_a_single_mark_is_read_as_typed(self, mark: str) -> None:
+        assert plain(OverridesParser.create().parse_override(keep_names(f"dataset.thousands={mark}")).value()) == mark
+
+    @pytest.mark.parametrize("override", ["seed=1_1", "-m", "dataset.drop", "model=mlp,linear", "dataset.weight=null"])
+    def test_all_else_is_left_alone(self, override: str) -> None:
+        assert keep_names(override) == override
