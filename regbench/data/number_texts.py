@@ -27,7 +27,7 @@ SHAPE = re.compile(
     r"(?P<sign>[+-])?(?P<before>[^\d\s.,'()+-][^\d\s,'()+-]{0,4})? ?(?P<inner>[+-])?"
     r"(?P<body>\d[\d.,' ]*|[.,]\d+)(?P<exponent>[eE][+-]?\d{1,3})? ?"
     # A unit begins with a letter or its sign, not with the colon of 12:30 or the slash of 1/2.
-    r"(?P<unit>[^\d\s.,'()+\-:;/*<>=~^&|!?_#@][^\s()]{0,9})?(?P<trail>-)?"
+    r"(?P<unit>[^\d\s.,'()+\-:;/*<>=~^&|!?_#@×±][^\s()]{0,9})?(?P<trail>-)?"
 )
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 POINT = re.compile(r"(\d+|[1-9]\d{0,2}([ ,'])\d{3}(\2\d{3})*|[1-9]\d?(,\d{2})+,\d{3})?(\.\d*)?")

@@ -16,27 +16,29 @@ REFUSED, TOLD = 0.5, 0.05
 tables, categories 0.00: above one half most of the column cannot be of use, and a column of 1 in 20 deserves a look."""
 
 FEWEST = 10
-"""Held-out rows below which a share says too little to refuse a column."""
+"""Held-out rows with a text below which a share says too little to refuse a column."""
 
 
 def check_unseen(columns: Sequence[Column], train: Rows, held_out: Rows, origin: str) -> tuple[str, ...]:
     """Return notes on categories of which held-out rows have texts that no training row has.
 
     Raises:
-        ConfigError: more than half of the held-out rows do: the column is one of names or of free text.
+        ConfigError: more than half of the held-out rows with a text do: the column is one of names or of free text.
     """
     notes = []
     for column in columns:
-        if not isinstance(column, Categorical) or len(held_out) == 0:
+        if not isinstance(column, Categorical):
             continue
-        known = np.zeros(len(column.levels) + 1, dtype=bool)  # the last place is that of code -1, a missing value
-        known[column.codes[train]] = True
-        share = float((~known[column.codes[held_out]]).mean())
+        known = np.zeros(len(column.levels), dtype=bool)
+        known[column.codes[train][column.codes[train] >= 0]] = True
+        # Empty cells tell names from categories no more than missing rows would: comments may be rare.
+        written = column.codes[held_out][column.codes[held_out] >= 0]
+        share = float((~known[written]).mean()) if len(written) else 0.0
         told = (
-            f"column {escape(column.name)!r}: {share:.0%} of the held-out rows have a text that no training row has "
-            f"({len(column.levels)} distinct in {len(column.codes)} rows)"
+            f"column {escape(column.name)!r}: {share:.0%} of the held-out rows with a text have one that no training "
+            f"row has ({len(column.levels)} distinct in {len(column.codes)} rows)"
         )
-        if share > REFUSED and len(held_out) >= FEWEST:
+        if share > REFUSED and len(written) >= FEWEST:
             raise ConfigError(f"{origin}: {told}; names and free text are not categories: {advise_drop(column.name)}")
         if share > TOLD:
             notes.append(f"{told}; they count as none of its levels")

@@ -118,7 +118,10 @@ def test_rows_without_a_target_are_left_out_if_asked_for(tmp_path: Path, regbenc
         ({"v": ["?" if k % 4 else f"{h}.5" for k, h in enumerate(H)]}, "column 'v', row 2: '?' is not a number"),
         ({"v": ["2020-01-01"] * (N - 1) + ["0000-00-00"]}, "column 'v', row 150: '0000-00-00' is not a day"),
         ({"v": [f"0{h % 9 + 1}/0{h % 7 + 1}/2020" for h in H]}, "dataset.dates=day_first or dataset.dates=month_first"),
-        ({"v": [f"person {k}" for k in range(N)]}, "of the held-out rows have a text that no training row has"),
+        (
+            {"v": [f"person {k}" for k in range(N)]},
+            "of the held-out rows with a text have one that no training row has",
+        ),
         ({"v": [f"1,{100 + h}" for h in H]}, "set dataset.decimal=, or dataset.thousands=,"),
         ({"v": [f"{h} {('kg', 'lb')[h % 2]}" for h in H]}, "write all cells in one unit"),
     ],

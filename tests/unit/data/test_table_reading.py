@@ -271,3 +271,15 @@ def test_a_large_table_is_refused_by_its_cell_too(tmp_path: Path, cell: str, sai
     rows = [f"{row},{'0.12345678,' * 6}5\n" for row in range(60_000)]
     text = "a,b,c,d,e,f,g,y\n" + "".join(rows) + rows[0].replace("0", cell, 1)
     assert said in refusal(write(tmp_path, text))
+
+
+def test_free_text_in_some_rows_is_told_from_categories_too(tmp_path: Path) -> None:
+    def read_notes(cells: list[str]) -> tuple[str, ...]:
+        dataset = build_dataset({"name": "csv", "path": write(tmp_path, table(cells)), "target": "y"})
+        return prepare(dataset, dataset.read()).reading.notes
+
+    said = "100% of the held-out rows with a text have one that no training row has"
+    with pytest.raises(ConfigError, match=said):
+        read_notes([f"comment {row}" if row % 4 else "" for row in ROW])
+    assert any(said in note for note in read_notes([f"comment {row}" if row % 4 == 0 else "" for row in ROW]))
+    assert not any("with a text" in note for note in read_notes(["red" if row % 4 else "" for row in ROW]))
