@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.config.values import shorten
-from regbench.data.columns import read_column, read_numbers
+from regbench.data.columns import ColumnRules, read_column, read_numbers
 from regbench.data.dataset import SplitRule
 from regbench.data.records import FREE, TEST, VAL, Categorical, Columns, Floats, Numeric
 from regbench.errors import ConfigError, escape, suggest
@@ -35,7 +35,9 @@ class RowKeys:
     notes: tuple[str, ...] = ()
 
 
-def read_row_keys(frame: pd.DataFrame, rule: SplitRule, drop: Sequence[str], path: str) -> RowKeys:
+def read_row_keys(
+    frame: pd.DataFrame, rule: SplitRule, drop: Sequence[str], path: str, rules: ColumnRules | None = None
+) -> RowKeys:
     """Return what the columns say that the split names, and the dropped columns, which may hold keys too.
 
     Args:
@@ -43,6 +45,7 @@ def read_row_keys(frame: pd.DataFrame, rule: SplitRule, drop: Sequence[str], pat
         rule: the settings of the split.
         drop: names of the columns that the person left out.
         path: what messages call the table.
+        rules: what the person says of columns of texts.
 
     Raises:
         ConfigError: a column does not exist, a cell of it is missing, or is not what the setting takes.
@@ -57,7 +60,7 @@ def read_row_keys(frame: pd.DataFrame, rule: SplitRule, drop: Sequence[str], pat
     roles, notes = _read_roles(frame, named["column"], path) if "column" in named else (None, ())
     return RowKeys(
         groups=_read_groups(frame[named["groups"]]) if "groups" in named else None,
-        times=_read_times(frame, named["time"], path) if "time" in named else None,
+        times=_read_times(frame, named["time"], path, rules) if "time" in named else None,
         roles=roles,
         aside=tuple(_read_aside(frame[name]) for name in drop if name in frame.columns and name not in named.values()),
         left_out={name: f"dataset.split.{key}" for key, name in named.items()},
@@ -81,9 +84,9 @@ def _read_groups(column: pd.Series[Any]) -> NDArray[np.int64]:
     return pd.factorize(values)[0].astype(np.int64)
 
 
-def _read_times(frame: pd.DataFrame, name: str, path: str) -> Floats:
+def _read_times(frame: pd.DataFrame, name: str, path: str, rules: ColumnRules | None) -> Floats:
     where = f"{path}: column {name!r}"
-    found = read_column(frame[name], where)
+    found = read_column(frame[name], where, rules)
     if isinstance(found, Categorical):
         raise ConfigError(
             f"{where}, row 1: {shorten(str(frame[name].iloc[0]))} is neither a number nor a date; "

@@ -92,8 +92,12 @@ class Table(Dataset):
             )
         paths = list(given.values())
         whole = dataclasses.replace(self, path=" with the rows after it of ".join(paths))
-        raw = whole.convert(append_parts(frames, paths))
         roles = np.repeat(np.array([PARTS[name] for name in given], dtype=np.int8), [len(frame) for frame in frames])
+        frame = append_parts(frames, paths)
+        raw = whole.convert(frame)
+        if len(raw.y) < len(roles):  # rows without a target are left out
+            targets = frame[[name for name, reason in raw.left_out.items() if reason == "target"]]
+            roles = roles[empty_missing(targets, self.missing).notna().all(axis=1).to_numpy()]
         return dataclasses.replace(raw, roles=roles)
 
     def read_frame(self, path: str, setting: str) -> pd.DataFrame:
@@ -134,7 +138,8 @@ class Table(Dataset):
         frame = empty_missing(frame, self.missing)
         row_numbers = find_row_numbers(frame, self.path)
         self._check_marks(frame)
-        keys = read_row_keys(frame, self.split, self.drop, self.path)
+        rules = ColumnRules(self.decimal, self.thousands, self.dates, self.categories)
+        keys = read_row_keys(frame, self.split, self.drop, self.path, rules)
         left_out = self._list_left_out(frame, keys, row_numbers)
         features = [name for name in frame.columns if name not in left_out]
         if not features:
@@ -143,7 +148,6 @@ class Table(Dataset):
             raise ConfigError(f"{self.path}: the table has no rows")
         if self.missing_target == "drop":
             return self._drop_unlabelled(frame)
-        rules = ColumnRules(self.decimal, self.thousands, self.dates, self.categories)
         task, y, classes, outputs, notes = read_targets(
             frame[list(self.targets)], self.task, self.target_separator, self.path, rules
         )
@@ -155,7 +159,7 @@ class Table(Dataset):
             x=columns,
             y=y,
             classes=classes,
-            weights=None if self.weight is None else read_weights(frame[self.weight], self.path),
+            weights=None if self.weight is None else read_weights(frame[self.weight], self.path, rules),
             outputs=outputs,
             standardize_target=self.standardize_target and task == "regression",
             groups=keys.groups,

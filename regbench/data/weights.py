@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regbench.data.columns import read_numbers
+from regbench.data.columns import ColumnRules, read_numbers, read_texts
 from regbench.data.records import Floats
 from regbench.data.splitting import Rows
 from regbench.errors import ConfigError
@@ -18,14 +18,21 @@ if TYPE_CHECKING:
 PARTS = ("training", "validation", "test")
 
 
-def read_weights(column: pd.Series[Any], path: str) -> Floats:
-    """Return a column of weights `[N]`; `path` is what messages call its table.
+def read_weights(column: pd.Series[Any], path: str, rules: ColumnRules | None = None) -> Floats:
+    """Return a column of weights `[N]`.
+
+    Args:
+        column: the column.
+        path: what messages call its table.
+        rules: what the person says of columns of texts.
 
     Raises:
         ConfigError: a cell is not a finite number, or is negative.
     """
     where = f"{path}: column {column.name!r}"
     numeric = read_numbers(column)
+    if numeric is None:
+        numeric = read_texts(column, where, rules or ColumnRules(), "take another column for dataset.weight")
     if numeric is None or numeric.kind not in ("number", "truth"):
         raise ConfigError(f"{where} holds no numbers; dataset.weight takes a column of numbers that are at least 0")
     check_weights(numeric.values, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import datetime
 import gzip
 import io
 import lzma
@@ -17,7 +18,7 @@ import pytest
 from regbench.data.loading import build_dataset
 from regbench.data.preparing import prepare
 from regbench.data.raw_rows import read_frame
-from regbench.data.records import Categorical, Numeric, Raw
+from regbench.data.records import FREE, TEST, Categorical, Numeric, Raw
 from regbench.data.row_files import read_rows
 from regbench.errors import ConfigError
 
@@ -178,6 +179,28 @@ class TestMissing:
         raw = read(path, missing=["?"], missing_target="drop")
         assert raw.y.tolist() == [row / 4 for row in ROW if row % 10]
         assert raw.notes[0] == "6 of 60 rows have no target and are left out"
+
+    def test_so_they_are_in_several_files(self, tmp_path: Path) -> None:
+        whole = [f"{row * 37 % 101};{'' if row % 10 == 0 else row / 4}" for row in ROW]
+        paths = [write(tmp_path, "\n".join(["a;y", *whole[part::2]]), f"{part}.csv") for part in (0, 1)]
+        raw = read(paths[0], test_path=paths[1], missing_target="drop")
+        assert raw.roles is not None
+        first, second = ([row / 4 for row in ROW[part::2] if row % 10] for part in (0, 1))
+        assert raw.y.tolist() == first + second
+        assert raw.roles.tolist() == [FREE] * len(first) + [TEST] * len(second)
+
+
+def test_weights_and_times_are_read_as_features_are(tmp_path: Path) -> None:
+    rows = [f"{row * 37 % 101};{row},5 kg;{row % 9 + 1}/{row % 11 + 1}/2020;{row / 4}" for row in ROW]
+    path = write(tmp_path, "\n".join(["a;w;day;y", *rows]))
+    split = {"method": "time", "time": "day"}
+    assert "reads as a day or as a month first" in refusal(path, weight="w", split=split)
+    raw = read(path, weight="w", split=split, dates="day_first")
+    assert raw.weights is not None
+    assert raw.times is not None
+    assert raw.weights.tolist() == [row + 0.5 for row in ROW]
+    days = [datetime.date(2020, row % 11 + 1, row % 9 + 1) - datetime.date(1970, 1, 1) for row in ROW]
+    assert raw.times.tolist() == [day.days for day in days]
 
 
 PLAIN = "a,b,y\n" + "".join(f"{row * 37 % 101},x{row % 3},{row / 4}\n" for row in ROW)

@@ -49,7 +49,7 @@ def test_truth_values_are_weights_and_without_the_setting_there_are_none(tmp_pat
     [
         (np.where(ROW == 4, -1.0, 1.0), "column 'w', row 5: the weight is -1; it must be a finite number, at least 0"),
         (np.where(ROW == 4, np.nan, 1.0), "column 'w', row 5: the weight is missing"),
-        (np.where(ROW == 4, np.inf, 1.0), "column 'w' holds no numbers"),
+        (np.where(ROW == 4, np.inf, 1.0), "column 'w', row 5: 'inf' is not a number"),
         (np.where(ROW % 2 == 0, "much", "little"), "column 'w' holds no numbers"),
         (["2020-01-01"] * N, "column 'w' holds no numbers"),
         (np.zeros(N), "every training row has weight 0, so that none counts"),
