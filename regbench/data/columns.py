@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_LEVELS = 1000
+LARGEST_EXACT = 2**53
 PLAIN_NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 DAY = 86_400.0
@@ -52,7 +53,7 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
         raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
     if name in rules.categories:
         return _read_levels(column, where)
-    numeric = read_numbers(column)
+    numeric = None if _merges(column) else read_numbers(column)
     if numeric is None:
         remedy = f"{advise_drop(name)}, or {advise('keep its texts as names', 'categories', name)}"
         numeric = read_texts(column, where, rules, remedy)
@@ -60,6 +61,13 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
         return _read_levels(column, where)
     refuse_infinite(numeric, where)
     return numeric
+
+
+def _merges(column: pd.Series[Any]) -> bool:
+    """Tell whether a column has whole numbers so long that float64 takes some of them for equal: keys, not amounts."""
+    if column.dtype.kind not in "iu" or column.abs().max() < LARGEST_EXACT:
+        return False
+    return bool(column.astype(np.float64).nunique() < column.nunique())
 
 
 def _read_levels(column: pd.Series[Any], where: str) -> Categorical:

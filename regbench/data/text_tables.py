@@ -208,7 +208,7 @@ def find_texts(head: str, header: Sequence[str], separator: str, form: TextForm)
 
 def _read_head(content: bytes | Path) -> str:
     if isinstance(content, bytes):
-        return content[:HEAD].decode("utf-8", "replace")
+        return content[:STRICT].decode("utf-8", "replace")
     with content.open("rb") as file:
         return file.read(HEAD).decode("utf-8", "replace")
 

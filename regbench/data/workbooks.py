@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from datetime import date
 from typing import TYPE_CHECKING
 
 from regbench.data.text_tables import refuse_repeated
@@ -48,4 +49,15 @@ def parse_workbook(content: bytes, path: str) -> pd.DataFrame:
     width = max((place + 1 for row in rows for place, cell in enumerate(row) if cell is not None), default=0)
     names = ["" if name is None else str(name) for name in rows[0][:width]]
     refuse_repeated(names, path)
-    return pd.DataFrame([list(row[:width]) for row in rows[1:]], columns=names).infer_objects()
+    frame = pd.DataFrame([list(row[:width]) for row in rows[1:]], columns=names, dtype=object)
+    for name in names:
+        if any(isinstance(cell, str) for cell in frame[name]):  # as in a text table, one text makes all cells texts
+            frame[name] = frame[name].map(_write, na_action="ignore")
+    return frame.infer_objects()
+
+
+def _write(cell: object) -> str:
+    """Return a cell as a text table has it: dates in ISO order, whole numbers without a point."""
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)

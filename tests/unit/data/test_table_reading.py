@@ -306,3 +306,37 @@ def test_free_text_in_some_rows_is_told_from_categories_too(tmp_path: Path) -> N
         read_notes([f"comment {row}" if row % 4 else "" for row in ROW])
     assert any(said in note for note in read_notes([f"comment {row}" if row % 4 == 0 else "" for row in ROW]))
     assert not any("with a text" in note for note in read_notes(["red" if row % 4 else "" for row in ROW]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([row if row % 7 else "?" for row in ROW], "row 1: '?' is not a number"),
+        ([f"{row} kg" if row % 7 else 5.0 for row in ROW], "row 2: '1 kg' is not written as '5' is"),
+        (
+            ["unknown" if row == 8 else datetime.datetime(2020, 1, 1 + row % 28) for row in ROW],
+            "row 9: 'unknown' is not",
+        ),
+    ],
+)
+def test_texts_among_numbers_and_dates_of_a_workbook_are_refused(tmp_path: Path, cells: list[Any], said: str) -> None:
+    path = str(tmp_path / "table.xlsx")
+    pd.DataFrame({"a": cells, "y": ROW / 4}).to_excel(path, index=False)
+    assert f"column 'a', {said}" in refusal(path)
+
+
+def test_whole_numbers_that_float64_merges_are_names(tmp_path: Path) -> None:
+    keys = 2**60 + ROW % 3
+    pd.DataFrame({"a": keys, "y": ROW / 4}).to_parquet(tmp_path / "table.parquet")
+    raw = build_dataset({"name": "parquet", "path": str(tmp_path / "table.parquet"), "target": "y"}).read()
+    assert isinstance(raw.x[0], Categorical)
+    assert raw.x[0].levels == tuple(str(2**60 + key) for key in range(3))
+    raw = read(write(tmp_path, table([str(key) for key in keys])))
+    assert isinstance(raw.x[0], Categorical)
+
+
+def test_a_code_far_down_in_a_file_makes_its_column_one_of_names(tmp_path: Path) -> None:
+    rows = [f"{code},{'0.12345678,' * 12}{row % 9}\n" for row, code in enumerate([*range(10_000, 20_000), "00123"])]
+    path = write(tmp_path, f"a,{','.join('bcdefghijklm')},y\n" + "".join(rows))
+    assert (tmp_path / "table.csv").stat().st_size > 1 << 20
+    assert "column 'a' has 10001 distinct texts" in refusal(path)
