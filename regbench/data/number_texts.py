@@ -195,16 +195,19 @@ def _agree(texts: Sequence[str], parts: Sequence[_Parts], name: str) -> str:
     Raises:
         UnreadNumber: two have different ones.
     """
-    first = getattr(parts[0], name)
-    for text, part in zip(texts, parts, strict=True):
-        own = getattr(part, name)
-        if own == first or (not own and part.body.strip("0.,") == ""):
-            continue
-        if not first and parts[0].body.strip("0.,") == "":
-            first = own
-            continue
-        raise UnreadNumber(text, f"is not written as {texts[0]!r} is; write all cells in one currency or unit")
-    return str(first)
+    written = [
+        (text, getattr(part, name), part.body.strip("0.,") != "") for text, part in zip(texts, parts, strict=True)
+    ]
+    example, first, _ = _find_example(written)
+    for text, own, counts in written:
+        if own != first and (own or counts):
+            raise UnreadNumber(text, f"is not written as {example!r} is; write all cells in one currency or unit")
+    return first
+
+
+def _find_example(written: Sequence[tuple[str, str, bool]]) -> tuple[str, str, bool]:
+    """Return the first number that is not zero, else the first zero with a sign, else the first."""
+    return next((cell for cell in written if cell[2]), next((cell for cell in written if cell[1]), written[0]))
 
 
 def _find_decimal(texts: Sequence[str], bodies: Sequence[str], decimal: str | None, thousands: str | None) -> str:

@@ -6,6 +6,7 @@ for it knows the line.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -71,14 +72,15 @@ def parse_csv(
     form = form or TextForm()
     if isinstance(content, bytes):
         content = _decode(content, form.encoding, path).lstrip(b"\r\n")
-    head = _read_head(content)
+    start = _read_head(content, path)
+    head = start.lstrip("\r\n")
     separator = form.separator or find_separator(head, form.quote)
     header = _read_header(head, separator, form.quote, path)
     if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
     texts = {*names, *find_texts(head, header, separator, form)} & set(header)
     if isinstance(content, Path):
-        plain = not texts and not head.startswith(("\r", "\n"))
+        plain = not texts and head == start and "\r" not in head.partition("\n")[0].rstrip("\r")
         streamed = stream_numbers(content, header, separator, form.quote, form.missing) if plain else None
         if streamed is not None:
             return _drop_trailing(streamed)
@@ -206,11 +208,20 @@ def find_texts(head: str, header: Sequence[str], separator: str, form: TextForm)
     return codes | (pointed if points_divide else set())
 
 
-def _read_head(content: bytes | Path) -> str:
+def _read_head(content: bytes | Path, path: str) -> str:
+    """Return the beginning of a table.
+
+    Raises:
+        ConfigError: a large file is not in UTF-8.
+    """
     if isinstance(content, bytes):
         return content[:STRICT].decode("utf-8", "replace")
     with content.open("rb") as file:
-        return file.read(HEAD).decode("utf-8", "replace")
+        head = file.read(HEAD)
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(head)  # a character may be cut at the end
+    except UnicodeDecodeError:
+        return _decode(content.read_bytes(), None, path).decode()
 
 
 def _has_quotes(content: bytes | Path, quote: str) -> bool:
@@ -256,11 +267,14 @@ def _read(
     try:
         source = pa.BufferReader(content) if isinstance(content, bytes) else pa.OSFile(str(content))
         with source:
-            return arrow.read_csv(source, parse_options=parse, convert_options=convert, memory_pool=pool)
+            table = arrow.read_csv(source, parse_options=parse, convert_options=convert, memory_pool=pool)
     except pa.ArrowInvalid as reason:
         whole = content if isinstance(content, bytes) else _decode(content.read_bytes(), None, path)
         refuse_ragged(whole.decode("utf-8"), separator, form.quote, path)
         raise ConfigError(f"{path}: no readable table: {' '.join(str(reason).split())}") from None
+    if isinstance(content, Path) and any(pa.types.is_binary(kind) for kind in table.schema.types):
+        _decode(content.read_bytes(), None, path)  # refuses what is not UTF-8
+    return table
 
 
 def _needs_its_texts(column: pa.ChunkedArray) -> bool:

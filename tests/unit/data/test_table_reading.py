@@ -340,3 +340,29 @@ def test_a_code_far_down_in_a_file_makes_its_column_one_of_names(tmp_path: Path)
     path = write(tmp_path, f"a,{','.join('bcdefghijklm')},y\n" + "".join(rows))
     assert (tmp_path / "table.csv").stat().st_size > 1 << 20
     assert "column 'a' has 10001 distinct texts" in refusal(path)
+
+
+LARGE = "".join(f"{row * 37 % 1001},{row % 7}.25,{row % 97}\n" for row in range(400_000))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("ä,b,y\n".encode("latin-1") + LARGE.encode(), "byte 0 is not UTF-8; save the file as UTF-8"),
+        (b"a,b,y\n" + LARGE.encode() + "é,2,3\n".encode("latin-1"), f"byte {6 + len(LARGE)} is not UTF-8"),
+        (f'a,b,y\n{LARGE}"5,2,3\n'.encode(), "line 400002: unexpected end of data"),
+        (f'a,b,y\n{LARGE}"2"x,2,3\n'.encode(), "column 'a', row 400001: '2x' is not written as"),
+    ],
+)
+def test_faults_of_large_files_are_told_as_those_of_small_ones(tmp_path: Path, content: bytes, said: str) -> None:
+    assert said in refusal(write(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda t: f"\n\n{t}", lambda t: t.replace("\n", "\r"), lambda t: t.replace("\n", "\n\n")]
+)
+def test_lines_of_large_files_may_end_in_any_way(tmp_path: Path, change: Any) -> None:
+    plain = read(write(tmp_path, f"a,b,y\n{LARGE}"))
+    raw = read(write(tmp_path, change(f"a,b,y\n{LARGE}"), "other.csv"))
+    assert numbers(raw) == numbers(plain)
+    assert raw.y.tolist() == plain.y.tolist() == [row % 97 for row in range(400_000)]
