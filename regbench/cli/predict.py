@@ -24,7 +24,8 @@ usage: regbench predict FOLDER ROWS [-o OUT] [--force]
 
 One line for each row, in their order: the class and a probability for each class, or the predicted number in its own
 unit; a number for each of several targets, 0 or 1 and a probability for each label. A missing number counts as the
-median of the training rows; a category that no training row had counts as none of them, and is reported.
+median of the training rows; a category that no training row had counts as none of them. Such rows are reported, and so
+are texts without a word of training.
 """
 
 

@@ -45,23 +45,24 @@ def number_equal_rows(x: Values | Columns) -> Numbers | None:
 def must_repeat(x: Values | Columns) -> bool:
     """Tell whether equal rows are no copies: all features together can take fewer values than there are rows.
 
-    A table of sex and class has six different rows however many people it lists. A column of numbers with more than 20
-    distinct values counts as one that can take any.
+    A table of sex and class has six different rows however many people it lists. A column of numbers or texts with more
+    than 20 distinct ones counts as one that can take any.
     """
     rows, possible = 0, 1
-    for column, is_number in zip(_iterate_columns(x), _are_numbers(x), strict=True):
+    for column, is_open in zip(_iterate_columns(x), _are_open(x), strict=True):
         rows, distinct = len(column), len(np.unique(column))
         possible *= distinct
-        if possible >= rows or (is_number and distinct > FEW_VALUES):
+        if possible >= rows or (is_open and distinct > FEW_VALUES):
             return False
     return True
 
 
-def _are_numbers(x: Values | Columns) -> Iterator[bool]:
+def _are_open(x: Values | Columns) -> Iterator[bool]:
+    """Tell of each column whether it holds numbers or texts, which may take any value."""
     if isinstance(x, np.ndarray):
         yield from [True] * int(np.prod(x.shape[1:]))
     else:
-        yield from (isinstance(column, Numeric) for column in x)
+        yield from (isinstance(column, (Numeric, Texts)) for column in x)
 
 
 def _iterate_columns(x: Values | Columns) -> Iterator[Values]:

@@ -134,3 +134,52 @@ def test_a_record_reads_back_equal_and_nothing_else_does(rows: Path) -> None:
     assert read_file_record(known.to_json()) == known
     for damaged in (None, [], "x", {}, known.to_json() | {"size": "7"}, known.to_json() | {"more": 1}):
         assert read_file_record(damaged) is None
+
+
+class TestFolder:
+    """A folder of many files is one record."""
+
+    @pytest.fixture
+    def known(self, tmp_path: Path) -> FileRecord:
+        for name in ("a/1.txt", "a/2.txt", "b/1.txt", "b/2.txt"):
+            (tmp_path / "texts" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "texts" / name).write_text(f"text {name}")
+        dataset = build_dataset({"name": "text", "path": str(tmp_path / "texts")})
+        _, files = read_recorded(dataset, dataset.read)
+        assert files is not None
+        (found,) = files
+        return replace(found, recorded_ns=found.recorded_ns + 10**10)
+
+    def test_untouched_it_is_trusted_unread(self, known: FileRecord) -> None:
+        assert known.is_unchanged(refuse_to_hash)
+
+    def test_touched_it_is_read_and_is_the_same(self, known: FileRecord) -> None:
+        time.sleep(0.05)
+        os.utime(Path(known.path) / "a/1.txt")
+        with pytest.raises(AssertionError, match="was read"):
+            known.is_unchanged(refuse_to_hash)
+        assert known.is_unchanged(hash_file)
+
+    @pytest.mark.parametrize("change", ["write", "rename", "swap"])
+    def test_whatever_changes_in_it_is_seen(self, known: FileRecord, change: str) -> None:
+        """None of these changes the size of all files together."""
+        time.sleep(0.05)
+        first, second = Path(known.path) / "a/1.txt", Path(known.path) / "b/1.txt"
+        before = first.stat()
+        if change == "write":
+            first.write_text("TEXT a/1.txt")
+            os.utime(first, ns=(before.st_atime_ns, before.st_mtime_ns))
+        elif change == "rename":
+            first.rename(first.with_name("3.txt"))
+        else:
+            first.rename(first.with_name("x"))
+            second.rename(first)
+            first.with_name("x").rename(second)
+        assert not known.is_unchanged(hash_file)
+
+    def test_more_and_fewer_files_are_seen_unread(self, known: FileRecord) -> None:
+        (Path(known.path) / "a/3.txt").write_text("more")
+        assert not known.is_unchanged(refuse_to_hash)
+        (Path(known.path) / "a/3.txt").unlink()
+        (Path(known.path) / "a/2.txt").unlink()
+        assert not known.is_unchanged(refuse_to_hash)

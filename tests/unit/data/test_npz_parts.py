@@ -73,3 +73,49 @@ def test_bytes_and_float32_stay_what_they_are_until_they_are_prepared(tmp_path: 
     same = load_npz(tmp_path, {"task": "classification", "standardize": True}, x=small, y=Y)
     wide = load_npz(tmp_path, {"task": "classification", "standardize": True}, x=small.astype(np.float64), y=Y)
     np.testing.assert_array_equal(same.train.x, wide.train.x)
+
+
+def test_numbers_in_another_byte_order_are_the_same_data(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 256, (60, 1, 3, 4), dtype=np.uint8)
+    loaded = [load_npz(tmp_path, {"task": "classification"}, x=x, y=Y).train.x for x in (pixels, pixels.astype(">f4"))]
+    assert np.array_equal(*loaded)
+
+
+def test_one_column_may_be_a_label(tmp_path: Path) -> None:
+    split = load_npz(tmp_path, {"task": "multilabel"}, x=X, y=Y > 0)
+    assert (split.task, split.train.y.shape[1:]) == ("multilabel", (1,))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"weights": np.full(60, np.nan)}, "weights, row 1: the weight is missing"),
+        ({"groups": np.full(60, np.nan)}, "groups[0] is nan"),
+        ({"x_test": X, "y_test": Y}, "the array 'x_test' does not go with x"),
+        ({"y": np.eye(3)[Y]}, "each row of y has one 1 among 0s; if these are classes, store their numbers"),
+        ({"y": np.array(["a", "b", "c"])[np.stack([Y, Y], 1)]}, "column 'y1', row 1: 'a' is not a number"),
+        ({"y": np.ones((60, 2, 2))}, "y has shape (60, 2, 2); its x has 60 rows, so it must be [60] or [60, K]"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load_npz(tmp_path, **{"x": X, "y": Y, **arrays})
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x_val": X}, "no array 'y_val'"),
+        ({"weights": np.ones(60)}, "the array 'weights' does not go with x_train"),
+        ({"y_test": np.array(["a", "b", "c"])[Y]}, "y_test is <U1 (60,), y_train int64 (60,)"),
+        ({"y_test": np.stack([Y, Y], 1)}, "both take the same kind and the same number of columns"),
+        ({"x_test": X[:, :2]}, "rows of x_train have shape (4,), of x_test (2,)"),
+        ({f"groups_{part}": groups for part, groups in (("train", Y), ("test", Y.astype(str)))}, "the same kind"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(tmp_path: Path, arrays: dict[str, Any], said: str) -> None:
+    parts = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}
+    with pytest.raises(ConfigError) as refused:
+        load_npz(tmp_path, **{**parts, **arrays})
+    assert said in str(refused.value)
