@@ -5,9 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from regbench.display.warning import print_warning
 from regbench.errors import ConfigError, escape
+
+if TYPE_CHECKING:
+    from regbench.compose.loader import CheckedLoader
+    from regbench.data.dataset import Dataset
 
 HELP = """\
 usage: regbench data FILE [overrides]
@@ -43,21 +48,28 @@ def show_data(words: Sequence[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(HELP, end="")
         return 0 if words else 2
-    from regbench.compose.loader import PRIMARY, open_loader
-    from regbench.compose.single_run import compose_run
+    from regbench.compose.loader import open_loader
     from regbench.compose.spelling import keep_names
-    from regbench.data.loading import build_dataset
     from regbench.data.profile import profile
     from regbench.display.data_profile import print_profile
 
     words = [keep_names(word) for word in words]
     overrides = [*(_name_file(words[0]) if "=" not in words[0] else words[:1]), *words[1:]]
-    overrides += _guess_target(overrides)
     with open_loader(None, None, print_warning) as loader:
-        config = compose_run(loader, PRIMARY, overrides)
+        overrides += _guess_target(loader, overrides)
+        dataset = _compose_dataset(loader, overrides)
     command = ["regbench", "run", "-m", *overrides, "regularizer=none,l2,dropout", "seed=0,1,2"]
-    print_profile(profile(build_dataset(config.dataset)), shlex.join(command))
+    print_profile(profile(dataset), shlex.join(command))
     return 0
+
+
+def _compose_dataset(loader: CheckedLoader, overrides: Sequence[str]) -> Dataset:
+    """Return the data set that overrides describe; nothing is read."""
+    from regbench.compose.loader import PRIMARY
+    from regbench.compose.single_run import compose_run
+    from regbench.data.loading import build_dataset
+
+    return build_dataset(compose_run(loader, PRIMARY, overrides).dataset)
 
 
 def _name_file(word: str) -> list[str]:
@@ -66,24 +78,26 @@ def _name_file(word: str) -> list[str]:
     Raises:
         ConfigError: there is no such file, or nothing tells what a folder holds.
     """
-    place = Path(word).expanduser()
+    from regbench.compose.spelling import spell_override
+
+    place, path = Path(word).expanduser(), spell_override("dataset.path", word)
     if place.is_dir():
-        return [f"dataset={_tell_folder(place)}", f"dataset.path={word}"]
+        return [f"dataset={_tell_folder(place)}", path]
     suffix = next((end.lower() for end in reversed(place.suffixes) if end.lower() in BY_SUFFIX), "")
-    return [f"dataset={BY_SUFFIX.get(suffix, 'csv')}", f"dataset.path={word}"]
+    return [f"dataset={BY_SUFFIX.get(suffix, 'csv')}", path]
 
 
-def _guess_target(overrides: Sequence[str]) -> list[str]:
+def _guess_target(loader: CheckedLoader, overrides: Sequence[str]) -> list[str]:
     """Return the override that takes a table's last column for its target, where none was named, and say so."""
     given = dict(word.partition("=")[::2] for word in overrides)
     if given.get("dataset") not in ("csv", "parquet") or "dataset.target" in given or "dataset.path" not in given:
         return []
     from regbench.compose.spelling import spell_override
-    from regbench.data.tables import Csv, Parquet
+    from regbench.data.tables import Table
 
-    kind = Csv if given["dataset"] == "csv" else Parquet
-    frame = kind(path=given["dataset.path"], target="").read_frame(given["dataset.path"], "dataset.path")
-    last = str(frame.columns[-1])
+    table = _compose_dataset(loader, [*overrides, "dataset.target=''"])
+    assert isinstance(table, Table)
+    last = str(table.read_frame(table.path, "dataset.path").columns[-1])
     print(f"target: the last column {escape(last)!r}, because none was named; dataset.target=NAME takes another")
     return [spell_override("dataset.target", last)]
 

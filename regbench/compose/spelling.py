@@ -17,7 +17,10 @@ BARE = re.compile(r"[A-Za-z_/][A-Za-z0-9_./+-]*")
 NUMBER_LIKE = ("true", "false", "null", "nan", "inf")
 NAMES = frozenset(
     f"dataset.{key}"
-    for key in ("drop", "target", "weight", "categories", "missing", "split.groups", "split.time", "split.column")
+    for key in (
+        *("drop", "target", "weight", "categories", "missing", "split.groups", "split.time", "split.column"),
+        *("id", "time", "values", "text_column"),
+    )
 )
 """Settings that take names of columns, or texts of cells."""
 

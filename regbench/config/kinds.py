@@ -12,9 +12,9 @@ import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Generic, TypeGuard, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-from regbench.config.values import shorten, spell
+from regbench.config.values import is_number, is_whole, shorten, spell
 from regbench.errors import ConfigError
 
 T_co = TypeVar("T_co", covariant=True)
@@ -284,16 +284,6 @@ class Folder(Kind[Path]):
     def allowed(self) -> str:
         """Return the words for the folder."""
         return self.words
-
-
-def is_whole(value: object) -> TypeGuard[int]:
-    """Tell whether a value is a whole number; true and false are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a number; true and false are not."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _describe_number(noun: str, bounds: Range, off: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from regbench.errors import ConfigError
 
@@ -81,3 +82,13 @@ def shorten(value: object) -> str:
 def cut(text: str) -> str:
     """Return a text of at most 60 characters; three dots stand for the rest."""
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Tell whether a value is a whole number; true and false are not."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a number; true and false are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

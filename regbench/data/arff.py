@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from regbench.config.fields import text_or_texts
 from regbench.data.attribute_files import parse_attributes
-from regbench.data.records import Raw
+from regbench.data.records import Raw, Roles
 from regbench.data.tables import Table
 
 if TYPE_CHECKING:
@@ -24,11 +24,11 @@ class Arff(Table):
         """Return the rows of a file."""
         return parse_attributes(content, path).frame
 
-    def convert(self, frame: pd.DataFrame) -> Raw:
+    def convert(self, frame: pd.DataFrame, roles: Roles | None = None) -> Raw:
         """Return the rows of a frame, target and features apart."""
         if self.target:
-            return super().convert(frame)
+            return super().convert(frame, roles)
         target = str(frame.columns[-1])
-        raw = replace(self, target=target).convert(frame)
+        raw = replace(self, target=target).convert(frame, roles)
         said = f"target {target!r}: the last attribute, because dataset.target is empty"
         return replace(raw, notes=(said, *raw.notes))

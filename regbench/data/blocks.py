@@ -16,8 +16,7 @@ from numpy.typing import DTypeLike
 
 from regbench.data.encoding import Encodings, encode
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Column, Columns, Floats, Numbers
-from regbench.data.splitting import Rows
+from regbench.data.records import Column, Columns, Floats, Numbers, Rows
 from regbench.errors import ConfigError
 
 PIECE = 1 << 21

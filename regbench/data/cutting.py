@@ -6,15 +6,12 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from regbench.data.dataset import SplitRule
 from regbench.data.dealing import deal
-from regbench.data.records import Labels, Raw
+from regbench.data.records import Labels, Raw, Rows
 from regbench.data.split_settings import count_folds
 from regbench.errors import ConfigError
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

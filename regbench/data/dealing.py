@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Floats
+from regbench.data.records import Floats, Rows
 
-Numbers = NDArray[np.int64]
 MOST_ORDERS, DEALT_AT_MOST = 64, 20_000
 """Random orders tried: 64, but in all not more than 20,000 units are dealt (at least one order)."""
 
@@ -24,9 +23,9 @@ MOST_ORDERS, DEALT_AT_MOST = 64, 20_000
 class Contents:
     """Rows of each unit by class: unit u has counts[i] rows of class classes[i] for starts[u] <= i < starts[u+1]."""
 
-    starts: Numbers
-    classes: Numbers
-    counts: Numbers
+    starts: Rows
+    classes: Rows
+    counts: Rows
 
     def of(self, unit: int) -> list[tuple[int, int]]:
         """Return the classes of a unit, each with its number of rows."""
@@ -34,7 +33,7 @@ class Contents:
         return list(zip(self.classes[own].tolist(), self.counts[own].tolist(), strict=True))
 
 
-def deal(units: Numbers, classes: Numbers, sizes: Sequence[int], rng: np.random.Generator) -> Numbers:
+def deal(units: Rows, classes: Rows, sizes: Sequence[int], rng: np.random.Generator) -> Rows:
     """Return the number of the part that each row goes to.
 
     Args:
@@ -60,14 +59,14 @@ def deal(units: Numbers, classes: Numbers, sizes: Sequence[int], rng: np.random.
     return parts
 
 
-def _list_contents(units: Numbers, classes: Numbers) -> Contents:
+def _list_contents(units: Rows, classes: Rows) -> Contents:
     width = int(classes.max()) + 1
     pairs, counts = np.unique(units * width + classes, return_counts=True)
     starts = np.searchsorted(pairs // width, np.arange(units.max() + 2))
     return Contents(starts, pairs % width, counts)
 
 
-def _deal_units(contents: Contents, wanted: Floats, rng: np.random.Generator) -> Numbers:
+def _deal_units(contents: Contents, wanted: Floats, rng: np.random.Generator) -> Rows:
     """Return the part of each unit, from the order that overfills the parts least."""
     units = [contents.of(unit) for unit in range(len(contents.starts) - 1)]
     best, least = np.zeros(len(units), dtype=np.int64), np.inf
@@ -83,7 +82,7 @@ def _deal_units(contents: Contents, wanted: Floats, rng: np.random.Generator) ->
 
 def _deal_in_order(
     units: Sequence[list[tuple[int, int]]], order: NDArray[np.int64], wanted: Floats, phase: Floats
-) -> Numbers:
+) -> Rows:
     """Give each unit in turn to the part where it lowers the distance to what is wanted most.
 
     The distance of a part is the sum over its classes, and over all its rows, of (filled - wanted)² / wanted, as in a
@@ -111,7 +110,7 @@ def _deal_in_order(
     return chosen
 
 
-def _measure_excess(contents: Contents, chosen: Numbers, wanted: Floats) -> float:
+def _measure_excess(contents: Contents, chosen: Rows, wanted: Floats) -> float:
     """Return by how much units overfill the parts: rows beyond what is wanted, rounded up, squared, over the wanted."""
     filled = np.zeros_like(wanted)
     owners = np.repeat(chosen, np.diff(contents.starts))
@@ -121,7 +120,7 @@ def _measure_excess(contents: Contents, chosen: Numbers, wanted: Floats) -> floa
     return float(excess.sum() + (np.maximum(filled.sum(1) - totals, 0.0) ** 2 / totals).sum())
 
 
-def _deal_rows(classes: Numbers, needed: Floats, missing: Numbers, rng: np.random.Generator) -> Numbers:
+def _deal_rows(classes: Rows, needed: Floats, missing: Rows, rng: np.random.Generator) -> Rows:
     """Return the part of each row that stands alone.
 
     Args:
@@ -146,7 +145,7 @@ def _deal_rows(classes: Numbers, needed: Floats, missing: Numbers, rng: np.rando
     return parts
 
 
-def _share_out(needed: Floats, rest: Numbers) -> Floats:
+def _share_out(needed: Floats, rest: Rows) -> Floats:
     """Return the rows of each class that each part gets, as real numbers: in proportion to what it lacks."""
     lacking = np.maximum(needed, 0.0)
     sums = lacking.sum(0)

@@ -8,16 +8,15 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Columns, Numeric, Texts
+from regbench.data.records import Columns, Numeric, Rows, Texts
 
-Numbers = NDArray[np.int64]
 Values: TypeAlias = NDArray[Any]
 FEW_VALUES = 20
 BLOCK = 1 << 20
 """Values of an array that are hashed at a time."""
 
 
-def number_equal_rows(x: Values | Columns) -> Numbers | None:
+def number_equal_rows(x: Values | Columns) -> Rows | None:
     """Return for each row the number of the first row with the same features; None where no two rows are equal.
 
     A missing value equals a missing value, and 0.0 equals -0.0.

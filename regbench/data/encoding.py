@@ -8,8 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
-from regbench.data.splitting import Rows
+from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Rows, Texts
 from regbench.data.words import TextColumn, fit_texts
 from regbench.errors import ConfigError
 

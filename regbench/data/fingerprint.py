@@ -24,7 +24,7 @@ from regbench.errors import ConfigError, escape
 if TYPE_CHECKING:
     from regbench.data.dataset import Dataset
 
-Rows = TypeVar("Rows")
+Result = TypeVar("Result")
 
 RACY_NS = 2 * 10**9
 """Nanoseconds: the coarsest clock of a file system. A file that was younger than this when it was recorded may have
@@ -91,7 +91,7 @@ def read_file_record(facts: object) -> FileRecord | None:
     return FileRecord(**facts) if sound else None
 
 
-def read_recorded(dataset: Dataset, read: Callable[[], Rows]) -> tuple[Rows, tuple[FileRecord, ...] | None]:
+def read_recorded(dataset: Dataset, read: Callable[[], Result]) -> tuple[Result, tuple[FileRecord, ...] | None]:
     """Read a data set and record the files that it is read from.
 
     Args:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regbench.config.fields import flag, integer, nested, text, text_or_texts, texts
+from regbench.data.absent_columns import refuse_absent
 from regbench.data.columns import read_column
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
@@ -16,7 +17,7 @@ from regbench.data.records import TEST, Floats, Numeric, Raw
 from regbench.data.text_tables import parse_csv
 from regbench.data.times import read_times, refuse_irregular
 from regbench.data.windows import Windows, cut_windows, fill_forward
-from regbench.errors import ConfigError, escape, suggest
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,10 +104,7 @@ class Forecast(Dataset):
             ConfigError: a column that is named does not exist, there are no rows, or the times are not in equal steps.
         """
         for setting, names in (("time", (self.time,)), ("target", self.targets), ("drop", self.drop)):
-            for name in names:
-                if name not in frame.columns:
-                    near = suggest(name, frame.columns)
-                    raise ConfigError(f"dataset.{setting}={escape(name)}: no such column in {self.path}; {near}")
+            refuse_absent(f"dataset.{setting}", names, frame.columns, self.path)
         if set(self.targets) & set(self.drop) or self.time in (*self.targets, *self.drop):
             raise ConfigError("dataset.time, dataset.target and dataset.drop must name different columns")
         if len(frame) == 0:

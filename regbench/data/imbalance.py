@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from regbench.data.records import Raw
-from regbench.data.splitting import Rows
+from regbench.data.records import Raw, Rows
 from regbench.errors import ConfigError
 
 IMBALANCE_STREAM = 3

@@ -11,7 +11,7 @@ from regbench.config.fields import text, text_or_texts
 from regbench.data.attribute_files import AttributeTable, parse_attributes
 from regbench.data.files import read_file
 from regbench.data.lines import show
-from regbench.data.records import Raw
+from regbench.data.records import Raw, Roles
 from regbench.data.tables import Table
 from regbench.errors import ConfigError
 
@@ -62,7 +62,7 @@ class Keel(Table):
         reasons = {**raw.left_out, **dict.fromkeys(unused, "not among the file's @inputs")}
         return replace(raw, left_out=reasons, notes=(*said, *raw.notes))
 
-    def convert(self, frame: pd.DataFrame) -> Raw:
+    def convert(self, frame: pd.DataFrame, roles: Roles | None = None) -> Raw:
         """Return the rows of a frame, target and features apart.
 
         Raises:
@@ -74,7 +74,7 @@ class Keel(Table):
                     f"{self.path}: rows of {UNLABELED!r} in {show(name)} have no class (semi-supervised data); "
                     "leave them out"
                 )
-        return super().convert(frame)
+        return super().convert(frame, roles)
 
     def find_target(self, table: AttributeTable) -> str | tuple[str, ...]:
         """Return the names of what is to be predicted: as set, as the file says, or the last attribute."""

@@ -8,9 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Categorical, Columns, Floats, Numeric, Raw, Texts
+from regbench.data.records import Categorical, Columns, Floats, Numeric, Raw, Rows, Texts
 
-Numbers = NDArray[np.int64]
 FEWEST_VALUES = 10
 SAMPLED_ROWS, SAMPLED_COLUMNS = 2_000, 30
 MOST_SEARCHED = 100
@@ -23,11 +22,11 @@ class Key(NamedTuple):
     """A column whose values may name what rows belong to: `ranks` `[N]` number the values in order, -1 for missing."""
 
     name: str
-    ranks: Numbers
+    ranks: Rows
     values: int
 
 
-def find_torn_keys(raw: Raw, train: Numbers, held_out: Numbers) -> Iterator[str]:
+def find_torn_keys(raw: Raw, train: Rows, held_out: Rows) -> Iterator[str]:
     """Yield a note for each column that looks like a key and has values both in training and among rows held out.
 
     A key has at least 10 values, each in two rows on average or more, and its rows are alike: within a value most of
@@ -82,7 +81,7 @@ def _binds_rows(key: Key, raw: Raw, rng: np.random.Generator) -> bool:
     return sum(known) > len(known) / 2 or _is_alike(ranks, target.reshape(len(rows), -1)) is True
 
 
-def _sample_rows(key: Key, rng: np.random.Generator) -> Numbers:
+def _sample_rows(key: Key, rng: np.random.Generator) -> Rows:
     """Return all rows of some values, taken in pairs of neighbours, about 2,000 rows in all."""
     counts = np.bincount(key.ranks[key.ranks >= 0], minlength=key.values)
     pairs = rng.permutation((key.values + 1) // 2)
@@ -91,7 +90,7 @@ def _sample_rows(key: Key, rng: np.random.Generator) -> Numbers:
     return np.flatnonzero((key.ranks >= 0) & np.isin(key.ranks // 2, taken))
 
 
-def _to_numbers(column: Numeric | Categorical, rows: Numbers) -> Floats:
+def _to_numbers(column: Numeric | Categorical, rows: Rows) -> Floats:
     """Return a column as numbers `[rows, 1]`, or a 0/1 column for each of its most frequent names."""
     if isinstance(column, Numeric):
         values = column.values[rows]
@@ -105,7 +104,7 @@ def _to_numbers(column: Numeric | Categorical, rows: Numbers) -> Floats:
     return indicators
 
 
-def _is_alike(ranks: Numbers, values: Floats) -> bool | None:
+def _is_alike(ranks: Rows, values: Floats) -> bool | None:
     """Tell whether rows of one rank are alike and rows of two neighbouring ranks are not; None where all are equal."""
     own = _share_explained(ranks, values)
     if own is None:
@@ -114,7 +113,7 @@ def _is_alike(ranks: Numbers, values: Floats) -> bool | None:
     return own >= CONSTANT and paired is not None and own - paired >= DROP
 
 
-def _share_explained(groups: Numbers, values: Floats) -> float | None:
+def _share_explained(groups: Rows, values: Floats) -> float | None:
     """Return 1 - (variance within groups) / (variance in all), both unbiased, summed over columns `[N, columns]`.
 
     Groups that have nothing to do with the values give 0 in expectation, however small they are.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
 import io
 import re
 from collections.abc import Sequence
@@ -20,7 +19,6 @@ from regbench.data.records import Floats, Labels, Raw, last_rows_are_test
 from regbench.data.targets import TASKS, encode_target
 from regbench.errors import ConfigError
 
-BZIP2 = b"BZh"
 NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 ROW = re.compile(rb"\s*(%b)((?:\s+\d{1,9}:%b)*)\s*" % (NUMBER, NUMBER))
 FEATURE = re.compile(rb"(\d+):")
@@ -40,7 +38,7 @@ class Extent(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Libsvm(Dataset):
-    """Rows `target number:value ...`, features that a row does not list being 0; the file may be .gz or .bz2.
+    """Rows `target number:value ...`, features that a row does not list being 0; the file may be packed.
 
     Features are numbered from 1, or from 0 where a file has a feature 0.
     """
@@ -58,7 +56,7 @@ class Libsvm(Dataset):
         """Return x `[N, D]`, the rows of the test part last."""
         settings = ("dataset.path", "dataset.test_path")
         files = zip(self.files(), settings, strict=False)
-        contents = [unpack(read_file(path, setting), path) for path, setting in files]
+        contents = [read_file(path, setting) for path, setting in files]
         extents = [measure(content, path) for content, path in zip(contents, self.files(), strict=True)]
         rows, highest = sum(extent.rows for extent in extents), max(extent.highest for extent in extents)
         first = 0 if any(extent.lowest == 0 for extent in extents) else 1
@@ -79,20 +77,6 @@ class Libsvm(Dataset):
             standardize_target=self.standardize_target and task == "regression",
             notes=(f"features are numbered from {first} to {highest}",),
         )
-
-
-def unpack(content: bytes, path: str) -> bytes:
-    """Return the content of a file, unpacked if it is bzip2.
-
-    Raises:
-        ConfigError: it is damaged.
-    """
-    if not content.startswith(BZIP2):
-        return content
-    try:
-        return bz2.decompress(content)
-    except (OSError, ValueError) as reason:
-        raise ConfigError(f"{path}: damaged bzip2 file: {reason}") from None
 
 
 def measure(content: bytes, path: str) -> Extent:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.records import Floats, Raw
-from regbench.data.splitting import Rows
+from regbench.data.records import Floats, Raw, Rows
 from regbench.errors import ConfigError
 from regbench.tasks import Task
 

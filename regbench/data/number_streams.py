@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+
+from regbench.data.digit_texts import LONG, has_leading_zeros
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,8 +31,8 @@ def stream_numbers(
 ) -> pd.DataFrame | None:
     """Return the rows of a text table of which every column holds numbers, as float64.
 
-    None where a column holds something else, a cell stands in quotes, or the table cannot be read: who reads it whole
-    says why.
+    None where a column holds something else or digits that may be no number, a cell stands in quotes, or the table
+    cannot be read: who reads it whole says why.
 
     Args:
         place: the file, in UTF-8.
@@ -53,47 +55,47 @@ def stream_numbers(
     most = _count_lines(place)
     columns = {name: np.empty(most) for name in header}
     rows = 0
-    for piece in _list_pieces(place):
-        if quote.encode() in piece:
-            return None
-        try:
-            table = arrow.read_csv(pa.BufferReader(piece), read, parse, convert, memory_pool=pool)
-        except pa.ArrowInvalid:
-            return None
-        if rows + table.num_rows > most:  # lines end with a carriage return alone
-            return None
-        for name in header:
-            if not _fill(columns[name][rows:], table.column(name)):
+    with place.open("rb") as file:
+        file.readline()
+        for piece in list_pieces(file):
+            if quote.encode() in piece or has_leading_zeros(piece, separator, quote):
                 return None
-        rows += table.num_rows
-        del table
-        pool.release_unused()
+            try:
+                table = arrow.read_csv(pa.BufferReader(piece), read, parse, convert, memory_pool=pool)
+            except pa.ArrowInvalid:
+                return None
+            if rows + table.num_rows > most:  # lines end with a carriage return alone
+                return None
+            for name in header:
+                if not _fill(columns[name][rows:], table.column(name)):
+                    return None
+            rows += table.num_rows
+            del table
+            pool.release_unused()
     return pd.DataFrame({name: column[:rows] for name, column in columns.items()}, copy=False)
 
 
-def _list_pieces(place: Path) -> Iterator[bytes]:
-    """Yield the text after the first line, cut at ends of lines."""
-    with place.open("rb") as file:
-        file.readline()
-        rest = b""
-        while piece := file.read(PIECE):
-            end = piece.rfind(b"\n") + 1
-            if end:
-                yield rest + piece[:end]
-                rest = piece[end:]
-            else:
-                rest += piece
-        if rest.strip():
-            yield rest
+def list_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a text, cut at ends of lines."""
+    rest = b""
+    while piece := file.read(PIECE):
+        end = piece.rfind(b"\n") + 1
+        if end:
+            yield rest + piece[:end]
+            rest = piece[end:]
+        else:
+            rest += piece
+    if rest.strip():
+        yield rest
 
 
 def _fill(column: np.ndarray, cells: pa.ChunkedArray) -> bool:
-    """Write cells into a column, NaN where they are empty; return whether they are numbers that float64 holds."""
+    """Write cells into a column, NaN where they are empty; return whether float64 tells all of them apart."""
     start = 0
     for chunk in cells.chunks:
         own = column[start : start + len(chunk)]
         own[:] = chunk.to_numpy(zero_copy_only=False)
-        if np.isfinite(own).sum() != len(chunk) - chunk.null_count:
+        if (np.abs(own) < LONG).sum() != len(chunk) - chunk.null_count:
             return False
         start += len(chunk)
     return True

@@ -96,7 +96,9 @@ def read_number_texts(
     _refuse_several_units(texts, found)
     if not _are_numbers(texts, found):
         return None
-    before, unit = _agree(texts, found, "before"), _agree(texts, found, "unit")
+    zeros = [part.body.strip("0.,") == "" for part in found]
+    before = _agree(texts, [part.before for part in found], zeros)
+    unit = _agree(texts, [part.unit for part in found], zeros)
     mark = _find_decimal(texts, [part.body for part in found], decimal, thousands)
     form = NumberForm(before, unit, mark)
     values = np.array([_compute(part, mark) for part in found])
@@ -189,25 +191,23 @@ def _are_numbers(texts: Sequence[str], parts: Sequence[_Parts]) -> bool:
     return not units or units <= UNITS or (len(units) == 1 and len(texts) > FEW)
 
 
-def _agree(texts: Sequence[str], parts: Sequence[_Parts], name: str) -> str:
-    """Return what all numbers but zeros have before them, or after them.
+def _agree(texts: Sequence[str], marks: Sequence[str], zeros: Sequence[bool]) -> str:
+    """Return the mark, such as a currency, that all numbers have; a zero may be without it.
 
     Raises:
         UnreadNumber: two have different ones.
     """
-    written = [
-        (text, getattr(part, name), part.body.strip("0.,") != "") for text, part in zip(texts, parts, strict=True)
-    ]
+    written = list(zip(texts, marks, zeros, strict=True))
     example, first, _ = _find_example(written)
-    for text, own, counts in written:
-        if own != first and (own or counts):
+    for text, own, zero in written:
+        if own != first and (own or not zero):
             raise UnreadNumber(text, f"is not written as {example!r} is; write all cells in one currency or unit")
     return first
 
 
 def _find_example(written: Sequence[tuple[str, str, bool]]) -> tuple[str, str, bool]:
     """Return the first number that is not zero, else the first zero with a sign, else the first."""
-    return next((cell for cell in written if cell[2]), next((cell for cell in written if cell[1]), written[0]))
+    return next((cell for cell in written if not cell[2]), next((cell for cell in written if cell[1]), written[0]))
 
 
 def _find_decimal(texts: Sequence[str], bodies: Sequence[str], decimal: str | None, thousands: str | None) -> str:

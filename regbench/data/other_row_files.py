@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from regbench.data.attribute_files import parse_attributes
-from regbench.data.libsvm import measure, parse_rows, unpack
+from regbench.data.libsvm import measure, parse_rows
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.series_rows import make_array
 from regbench.data.series_tables import parse_ucr
@@ -32,7 +32,7 @@ def read_other_kind(content: bytes, path: str, fitted: Preprocessing) -> pd.Data
     if kind in DECLARED and fitted.columns:
         return parse_attributes(content, shown).frame
     if kind in SPARSE and fitted.columns and fitted.takes_arrays:
-        return _read_sparse(unpack(content, shown), shown, fitted)
+        return _read_sparse(content, shown, fitted)
     if kind in SERIES and fitted.layout == "series":
         return _read_series(content, kind, shown, fitted)
     return None

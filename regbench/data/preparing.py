@@ -27,8 +27,8 @@ from regbench.data.imbalance import thin_classes
 from regbench.data.memory import release_memory
 from regbench.data.multilabel import describe_constant_labels, refuse_misnamed
 from regbench.data.preprocessing import Preprocessing
-from regbench.data.records import Floats, Labels, Part, Raw, Split, compute_checksum, compute_rows_checksum
-from regbench.data.splitting import Rows, choose_training_rows, disturb_labels, split_rows
+from regbench.data.records import Floats, Labels, Part, Raw, Rows, Split, compute_checksum, compute_rows_checksum
+from regbench.data.splitting import choose_training_rows, disturb_labels, split_rows
 from regbench.data.target_scale import measure_targets
 from regbench.data.unseen import check_unseen
 from regbench.data.weights import check_weights, scale_weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.data.dataset import Dataset
+from regbench.data.duplicates import number_equal_rows
 from regbench.data.preparing import prepare
 from regbench.data.reading import Reading
-from regbench.data.records import Categorical, Column, Floats, Labels, Numeric, Part, Raw, Texts
-from regbench.data.splitting import Rows, split_rows
+from regbench.data.records import Categorical, Column, Floats, Labels, Numeric, Raw, Rows, Texts
+from regbench.data.splitting import split_rows
 from regbench.tasks import Task
 
 BINS = 10
@@ -71,11 +71,9 @@ def profile(dataset: Dataset) -> Profile:
     raw = dataset.read()
     train, val, test, _ = split_rows(raw, dataset)
     held_out = np.concatenate([val, test])
-    split = prepare(dataset, raw)
-    outside = [split.val, split.test]
-    duplicates, contradictions = count_duplicates(split.train, outside)
+    duplicates, contradictions = count_duplicates(raw, train, held_out)
     return Profile(
-        reading=split.reading,
+        reading=prepare(dataset, raw).reading,
         columns=tuple(_mark_leak(_describe(column), column, raw, train, held_out) for column in list_columns(raw)),
         targets=describe_targets(raw),
         classes=count_classes(raw),
@@ -111,18 +109,16 @@ def count_classes(raw: Raw) -> tuple[tuple[str, int], ...]:
     return tuple(zip(raw.classes, counts.tolist(), strict=True))
 
 
-def count_duplicates(train: Part, outside: Sequence[Part]) -> tuple[int, int]:
+def count_duplicates(raw: Raw, train: Rows, held_out: Rows) -> tuple[int, int]:
     """Return how many held-out rows equal a training row in every input, and how many of them differ in the target."""
-    targets: dict[bytes, set[bytes]] = {}
-    for row, target in zip(_hash_rows(train.x), _hash_rows(train.y), strict=True):
-        targets.setdefault(row, set()).add(target)
-    equal = contradicting = 0
-    for part in outside:
-        for row, target in zip(_hash_rows(part.x), _hash_rows(part.y), strict=True):
-            known = targets.get(row)
-            equal += known is not None
-            contradicting += known is not None and target not in known
-    return equal, contradicting
+    equal = number_equal_rows(raw.x)
+    if equal is None:
+        return 0, 0
+    target = np.unique(raw.y, axis=0, return_inverse=True)[1].reshape(-1)
+    both = equal * (target.max() + 1) + target
+    repeats = np.isin(equal[held_out], equal[train])
+    agrees = np.isin(both[held_out], both[train])
+    return int(repeats.sum()), int((repeats & ~agrees).sum())
 
 
 def tell_alone(column: Numeric | Categorical, y: Labels, train: Rows, held_out: Rows, task: str) -> float:
@@ -223,9 +219,3 @@ def _as_inputs(column: Numeric | Categorical) -> Floats:
     order = np.argsort(-np.bincount(column.codes + 1, minlength=len(column.levels) + 1), kind="stable")[:50]
     marks: NDArray[np.bool_] = (column.codes + 1)[:, None] == order[None, :]
     return marks.astype(np.float64)
-
-
-def _hash_rows(rows: NDArray[np.generic]) -> list[bytes]:
-    flat = np.ascontiguousarray(rows).reshape(len(rows), -1)
-    flat = flat + 0.0 if flat.dtype.kind == "f" else flat  # -0.0 and 0.0 are one number
-    return [hashlib.sha256(row.tobytes()).digest() for row in flat]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from regbench.data.reading import Reading
 
 Floats: TypeAlias = NDArray[np.float64]
+Rows: TypeAlias = NDArray[np.int64]
+"""Numbers of rows, or a number for each row."""
+
 Numbers: TypeAlias = NDArray[Any]
 """Numbers in whatever type a source has them: bytes of an image stay bytes until they are prepared."""
 
@@ -24,6 +27,7 @@ Labels: TypeAlias = NDArray[Any]
 each label of a multilabel task (float64 `[N, K]`)."""
 
 
+Roles: TypeAlias = NDArray[np.int8]
 FREE, VAL, TEST = 0, 1, 2
 """Roles that a source may give its rows; free ones are cut by the split."""
 
@@ -43,7 +47,7 @@ class Numeric:
     written: tuple[str, ...] = ()
     """How texts are read into its numbers; empty where the source holds numbers."""
 
-    def take(self, rows: NDArray[np.int64]) -> Numeric:
+    def take(self, rows: Rows) -> Numeric:
         """Return some rows of the column."""
         return replace(self, values=self.values[rows])
 
@@ -60,7 +64,7 @@ class Categorical:
     codes: NDArray[np.int64]
     levels: tuple[str, ...]
 
-    def take(self, rows: NDArray[np.int64]) -> Categorical:
+    def take(self, rows: Rows) -> Categorical:
         """Return some rows of the column, with all its levels."""
         return replace(self, codes=self.codes[rows])
 
@@ -90,7 +94,7 @@ class Texts:
     texts: tuple[str, ...]
     rule: TextRule = TextRule()
 
-    def take(self, rows: NDArray[np.int64]) -> Texts:
+    def take(self, rows: Rows) -> Texts:
         """Return some rows of the column."""
         return replace(self, texts=tuple(self.texts[row] for row in rows.tolist()))
 
@@ -116,6 +120,8 @@ class Raw:
     `groups` numbers the rows that must not be torn apart, `times` orders them; None: the source says neither.
     `outputs` names the targets where there are several, and the labels of a multilabel task: y is then `[N, K]`.
     `standardize_target` asks for a target of mean 0 and standard deviation 1 on the training rows (regression).
+    `missing` are the texts that stood for a missing value, and `text_form` is how a text table was written where the
+    settings say so: what files of rows to predict are read with.
     `left_out` are columns of the source's table that are not features, with the reason: the target, dropped ones.
     `aside` are columns among those that may say which rows belong together.
     `notes` are sentences on what was guessed while reading, for the person to check.
@@ -129,7 +135,7 @@ class Raw:
     divisor: float = 1.0
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
-    roles: NDArray[np.int8] | None = None
+    roles: Roles | None = None
     weights: Floats | None = None
     groups: NDArray[np.int64] | None = None
     times: Floats | None = None
@@ -154,7 +160,7 @@ class Part:
     weights: Floats | None = None
 
 
-def last_rows_are_test(rows: int, tests: int) -> NDArray[np.int8] | None:
+def last_rows_are_test(rows: int, tests: int) -> Roles | None:
     """Return the roles of a source whose last `tests` rows are its published test part; None where there is none."""
     if tests == 0:
         return None
@@ -165,8 +171,8 @@ def last_rows_are_test(rows: int, tests: int) -> NDArray[np.int8] | None:
 class Split:
     """The data of one run.
 
-    `task` is "classification", "regression" or "multilabel"; `layout` is "table", "series" or "image" and tells what
-    the axes of x after the first are: `[D]`, `[C, L]` or `[C, H, W]`.
+    `task` is "classification", "regression" or "multilabel"; `layout` is "table", "series", "image" or "tokens" and
+    tells what the axes of x after the first are: `[D]`, `[C, L]`, `[C, H, W]` or `[L]`.
     `classes` names the class numbers of a classification, else it is empty; `features` names the columns of a table.
     `target_mean` and `target_scale` undo the standardising of each number to predict: raw = y * scale + mean; 0 and 1
     where it is untouched, empty where no numbers are predicted.

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.config.values import shorten
+from regbench.data.absent_columns import refuse_absent
 from regbench.data.columns import ColumnRules, read_column, read_numbers
 from regbench.data.dataset import SplitRule
 from regbench.data.records import FREE, TEST, VAL, Categorical, Columns, Floats, Numeric
-from regbench.errors import ConfigError, escape, suggest
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +53,7 @@ def read_row_keys(
     """
     named = {key: name for key in KEYS if (name := getattr(rule, key)) is not None}
     for key, name in named.items():
-        if name not in frame.columns:
-            raise ConfigError(
-                f"dataset.split.{key}={escape(name)}: no such column in {path}; {suggest(name, frame.columns)}"
-            )
+        refuse_absent(f"dataset.split.{key}", [name], frame.columns, path)
         _refuse_missing(frame[name], f"{path}: column {name!r}", f"dataset.split.{key}")
     roles, notes = _read_roles(frame, named["column"], path) if "column" in named else (None, ())
     return RowKeys(

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from regbench.data.dataset import SplitRule
 from regbench.data.duplicates import must_repeat, number_equal_rows
-from regbench.data.records import FREE, Raw
+from regbench.data.records import FREE, Raw, Rows
 
-Rows = NDArray[np.int64]
 NOTED = 0.1
 """Share of its size by which a part of whole groups may miss what was asked for without a word."""
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.data.absent_columns import refuse_absent
 from regbench.data.columns import advise_drop, read_column, read_target
 from regbench.data.lines import number_lines, read_number, show
 from regbench.data.records import Floats, Numeric
 from regbench.data.series_rows import Channels, SeriesRows, drop_missing_end, read_values
 from regbench.data.times import name_time, read_times
-from regbench.errors import ConfigError, escape, suggest
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +36,7 @@ class SeriesColumns:
         single = {"target": self.target, "id": self.id, "time": self.time}
         named = {name: (column,) for name, column in single.items() if column is not None}
         for setting, names in {**named, "values": self.values, "drop": self.drop}.items():
-            for name in names:
-                if name not in frame.columns:
-                    raise ConfigError(
-                        f"dataset.{setting}={escape(name)}: no such column in {path}; {suggest(name, frame.columns)}"
-                    )
+            refuse_absent(f"dataset.{setting}", names, frame.columns, path)
 
     def name_values(self, frame: pd.DataFrame, path: str) -> tuple[str, ...]:
         """Return the names of the columns that hold values.

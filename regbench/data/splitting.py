@@ -9,17 +9,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from regbench.data.cutting import Cutter, count_rows
 from regbench.data.dataset import Dataset, SplitRule
 from regbench.data.key_columns import find_torn_keys
-from regbench.data.records import FREE, TEST, VAL, Labels, Raw
+from regbench.data.records import FREE, TEST, VAL, Labels, Raw, Rows
 from regbench.data.row_units import describe_size, describe_torn, find_units
 from regbench.data.split_settings import check_source, count_folds, describe_fold
 from regbench.errors import ConfigError
 
-Rows = NDArray[np.int64]
 TEST_FRACTION = 0.2
 SIZE_STREAM, NOISE_STREAM = 1, 2
 

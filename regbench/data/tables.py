@@ -1,4 +1,4 @@
-"""A person's own table: a CSV or Parquet file with a target column."""
+"""A person's own table, with one or more columns to predict: text files and Excel's, and Parquet."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from regbench.config.fields import choice, declare, flag, text, text_or_texts, texts
 from regbench.config.kinds import Choice
+from regbench.data.absent_columns import refuse_absent
 from regbench.data.columns import ColumnRules, read_column
 from regbench.data.dataset import REQUIRED, Dataset
 from regbench.data.decimal_marks import refuse_doubtful_points
 from regbench.data.files import find_large, read_file, unpack_archive
 from regbench.data.missing_marks import empty_missing
 from regbench.data.parquet_tables import parse_parquet
-from regbench.data.records import FREE, TEST, VAL, Column, Raw
+from regbench.data.records import FREE, TEST, VAL, Column, Raw, Roles
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
 from regbench.data.row_numbers import find_row_numbers, note_row_numbers
 from regbench.data.table_targets import read_targets
@@ -25,7 +26,7 @@ from regbench.data.targets import TASKS
 from regbench.data.text_tables import STRICT, TextForm, parse_csv, refuse_repeated
 from regbench.data.weights import read_weights
 from regbench.data.workbooks import is_workbook, parse_workbook
-from regbench.errors import ConfigError, escape, suggest
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,12 +94,7 @@ class Table(Dataset):
         paths = list(given.values())
         whole = dataclasses.replace(self, path=" with the rows after it of ".join(paths))
         roles = np.repeat(np.array([PARTS[name] for name in given], dtype=np.int8), [len(frame) for frame in frames])
-        frame = append_parts(frames, paths)
-        raw = whole.convert(frame)
-        if len(raw.y) < len(roles):  # rows without a target are left out
-            targets = frame[[name for name, reason in raw.left_out.items() if reason == "target"]]
-            roles = roles[empty_missing(targets, self.missing).notna().all(axis=1).to_numpy()]
-        return dataclasses.replace(raw, roles=roles)
+        return whole.convert(append_parts(frames, paths), roles)
 
     def read_frame(self, path: str, setting: str) -> pd.DataFrame:
         """Return the rows of the file that a setting names."""
@@ -127,8 +123,8 @@ class Table(Dataset):
         """Columns whose cells are texts even where all look like numbers: lists of labels."""
         return self.targets if self.target_separator is not None else ()
 
-    def convert(self, frame: pd.DataFrame) -> Raw:
-        """Return the rows of a frame, target and features apart.
+    def convert(self, frame: pd.DataFrame, roles: Roles | None = None) -> Raw:
+        """Return the rows of a frame, target and features apart; `roles` are those of its rows, if files give them.
 
         Raises:
             ConfigError: a column that is named does not exist, no feature is left, or a column cannot be used.
@@ -147,7 +143,7 @@ class Table(Dataset):
         if len(frame) == 0:
             raise ConfigError(f"{self.path}: the table has no rows")
         if self.missing_target == "drop":
-            return self._drop_unlabelled(frame)
+            return self._drop_unlabelled(frame, roles)
         task, y, classes, outputs, notes = read_targets(
             frame[list(self.targets)], self.task, self.target_separator, self.path, rules
         )
@@ -164,7 +160,7 @@ class Table(Dataset):
             standardize_target=self.standardize_target and task == "regression",
             groups=keys.groups,
             times=keys.times,
-            roles=keys.roles,
+            roles=keys.roles if roles is None else roles,
             left_out=left_out,
             missing=self.missing,
             text_form=self.text_form,
@@ -172,11 +168,12 @@ class Table(Dataset):
             notes=(*keys.notes, *notes, *note_row_numbers(columns)),
         )
 
-    def _drop_unlabelled(self, frame: pd.DataFrame) -> Raw:
+    def _drop_unlabelled(self, frame: pd.DataFrame, roles: Roles | None) -> Raw:
         """Return the rows of a frame that have a target."""
-        unlabelled = frame[list(self.targets)].isna().any(axis=1)
+        unlabelled = frame[list(self.targets)].isna().any(axis=1).to_numpy()
         kept = frame[~unlabelled].reset_index(drop=True)
-        raw = dataclasses.replace(self, missing_target="refuse").convert(kept)
+        roles = None if roles is None else roles[~unlabelled]
+        raw = dataclasses.replace(self, missing_target="refuse").convert(kept, roles)
         dropped = int(unlabelled.sum())
         note = (f"{dropped} of {len(frame)} rows have no target and are left out",) if dropped else ()
         return dataclasses.replace(raw, notes=(*note, *raw.notes))
@@ -196,19 +193,11 @@ class Table(Dataset):
             ConfigError: there is no such column, or it is given two reasons.
         """
         left_out: dict[str, str] = {}
-        for name in self.categories:
-            if name not in frame.columns:
-                raise ConfigError(
-                    f"dataset.categories={escape(name)}: no such column in {self.path}; {suggest(name, frame.columns)}"
-                )
+        refuse_absent("dataset.categories", self.categories, frame.columns, self.path)
         settings = (("target", self.targets), ("weight", () if self.weight is None else (self.weight,)))
         for setting, names in (*settings, ("drop", self.drop)):
+            refuse_absent(f"dataset.{setting}", names, frame.columns, self.path)
             for name in names:
-                if name not in frame.columns:
-                    raise ConfigError(
-                        f"dataset.{setting}={escape(name)}: no such column in {self.path}; "
-                        f"{suggest(name, frame.columns)}"
-                    )
                 if left_out.get(name, setting) != setting:
                     raise ConfigError(f"dataset.{setting}={escape(name)} is not allowed; it is the {left_out[name]}")
                 left_out[name] = setting

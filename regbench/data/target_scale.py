@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from regbench.data.records import Raw
-from regbench.data.splitting import Rows
+from regbench.data.records import Raw, Rows
 from regbench.data.weights import measure_weighted
 from regbench.errors import ConfigError
 

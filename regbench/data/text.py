@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.config.containers import defaults_of
 from regbench.config.fields import choice, flag, integer, nested, text, text_or_texts
+from regbench.data.absent_columns import refuse_absent
 from regbench.data.class_folders import find_class_files, is_folder, read_safely
 from regbench.data.columns import ColumnRules, list_texts
 from regbench.data.dataset import REQUIRED, SplitRule
-from regbench.data.records import Column, Raw, TextRule, Texts
+from regbench.data.records import Column, Raw, Roles, TextRule, Texts
 from regbench.data.tables import Csv
-from regbench.errors import ConfigError, escape, suggest
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,18 +74,14 @@ class Text(Csv):
         """Return the column of texts."""
         return Texts(str(column.name), list_texts(column), self.rule)
 
-    def convert(self, frame: pd.DataFrame) -> Raw:
+    def convert(self, frame: pd.DataFrame, roles: Roles | None = None) -> Raw:
         """Return the rows of a frame; columns that nothing names are left out."""
         names = [str(name) for name in frame.columns]
-        if self.text_column not in names:
-            raise ConfigError(
-                f"dataset.text_column={escape(self.text_column)}: no such column in {self.path}; "
-                f"{suggest(self.text_column, names)}"
-            )
+        refuse_absent("dataset.text_column", [self.text_column], names, self.path)
         rule = self.split
         named = (self.text_column, *self.targets, self.weight, rule.groups, rule.time, rule.column, *self.drop)
         others = tuple(name for name in names if name not in named)
-        raw = Csv.convert(dataclasses.replace(self, drop=(*self.drop, *others)), frame)
+        raw = Csv.convert(dataclasses.replace(self, drop=(*self.drop, *others)), frame, roles)
         reasons = {name: "not dataset.text_column" if name in others else why for name, why in raw.left_out.items()}
         return dataclasses.replace(raw, left_out=reasons, layout=self._layout)
 

@@ -12,12 +12,13 @@ import io
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.data.number_streams import stream_numbers
+from regbench.data.digit_texts import find_digit_texts, has_decimal_commas, list_digit_texts, list_doubted
+from regbench.data.number_streams import list_pieces, stream_numbers
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
@@ -34,11 +35,6 @@ STRICT = 1 << 22
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-CODE = re.compile(r"0\d+|\d{16,}")
-"""Digits that as a number would lose something: zeros at the front, or what float64 does not tell apart."""
-
-POINTED = re.compile(r"\s*[+-]?\d{1,3}(\.\d{3})+\s*")
-COMMA = re.compile(r"\s*[+-]?\d[\d.]*,\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -78,18 +74,14 @@ def parse_csv(
     header = _read_header(head, separator, form.quote, path)
     if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
-    texts = {*names, *find_texts(head, header, separator, form)} & set(header)
+    digits = find_digit_texts(head, header, separator, form.quote, form.points_divide)
+    texts = {*names, *digits} & set(header)
     if isinstance(content, Path):
         plain = not texts and head == start and "\r" not in head.partition("\n")[0].rstrip("\r")
         streamed = stream_numbers(content, header, separator, form.quote, form.missing) if plain else None
         if streamed is not None:
             return _drop_trailing(streamed)
-    table = _read(content, separator, form, texts, (), path)
-    respelled = [name for name in header if _needs_its_texts(table.column(name))]
-    if respelled:
-        other = _read(content, separator, form, respelled, respelled, path)
-        for name in respelled:
-            table = table.set_column(table.schema.get_field_index(name), name, other.column(name))
+    table = _restore_texts(_read(content, separator, form, texts, (), path), content, separator, form, path)
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True, date_as_object=False)
     return _drop_trailing(frame)
 
@@ -120,7 +112,7 @@ def refuse_ragged(table: str, separator: str, quote: str, path: str) -> None:
             f"{path}: line {before.count(chr(10)) + 1} has a zero byte, which no text has; save the file as UTF-8"
         )
     width = 0
-    limit = csv.field_size_limit(sys.maxsize)  # a cell may be as long as the file
+    limit = csv.field_size_limit(sys.maxsize)  # a cell may be as long as the file; the limit is the module's own
     rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator, quotechar=quote, strict=True)
     try:
         for fields in rows:
@@ -174,7 +166,7 @@ def _read_header(head: str, separator: str, quote: str, path: str) -> list[str]:
         names = []  # a name longer than the reader takes: what is wrong, the strict reader says
     if not names:
         raise ConfigError(f"{path}: the file is empty")
-    while len(names) > 2 and names[-1] == names[-2] == "":
+    if len(names) > 2 and names[-1] == names[-2] == "":
         raise ConfigError(f"{path}: two columns at the end of the header have no name; remove the separators after it")
     refuse_repeated(names, path)
     counted = [[str(place + first) for place in range(len(names))] for first in (0, 1)]
@@ -184,28 +176,6 @@ def _read_header(head: str, separator: str, quote: str, path: str) -> list[str]:
             "line of column names: add one"
         )
     return names
-
-
-def find_texts(head: str, header: Sequence[str], separator: str, form: TextForm) -> set[str]:
-    """Return columns of digits that are no numbers, or not those that they look like.
-
-    Postal codes and long keys would lose something; `1.234` is 1234 where points separate thousands, as they may where
-    another column has decimal commas.
-    """
-    rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator, quotechar=form.quote)
-    codes: set[str] = set()
-    pointed: set[str] = set()
-    points_divide = form.points_divide
-    try:
-        next(rows, None)
-        for row in rows:
-            if len(row) == len(header):
-                codes |= {name for name, cell in zip(header, row, strict=True) if CODE.fullmatch(cell)}
-                pointed |= {name for name, cell in zip(header, row, strict=True) if POINTED.fullmatch(cell)}
-                points_divide = points_divide or any(COMMA.fullmatch(cell) for cell in row)
-    except csv.Error:
-        pass  # the rest of the head is a row cut short, or what the strict reader refuses
-    return codes | (pointed if points_divide else set())
 
 
 def _read_head(content: bytes | Path, path: str) -> str:
@@ -275,6 +245,27 @@ def _read(
     if isinstance(content, Path) and any(pa.types.is_binary(kind) for kind in table.schema.types):
         _decode(content.read_bytes(), None, path)  # refuses what is not UTF-8
     return table
+
+
+def _restore_texts(table: pa.Table, content: bytes | Path, separator: str, form: TextForm, path: str) -> pa.Table:
+    """Return a table with the texts of columns that were read as what these may not mean."""
+    points_divide = form.points_divide or has_decimal_commas(table)
+    respelled = {name for name in table.column_names if _needs_its_texts(table.column(name))}
+    doubted: set[str] = set()
+    if isinstance(content, Path) or len(content) > STRICT:  # of a smaller one, all was looked at before
+        doubted = list_doubted(table, _list_pieces(content), separator, form.quote, points_divide)
+    names = sorted(respelled | doubted)
+    if not names:
+        return table
+    texts = _read(content, separator, form, names, names, path)
+    for name in respelled | list_digit_texts(texts, points_divide):
+        table = table.set_column(table.schema.get_field_index(name), name, texts.column(name))
+    return table
+
+
+def _list_pieces(content: bytes | Path) -> Iterator[bytes]:
+    with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
+        yield from list_pieces(file)
 
 
 def _needs_its_texts(column: pa.ChunkedArray) -> bool:

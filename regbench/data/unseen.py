@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from regbench.data.columns import advise_drop
-from regbench.data.records import Categorical, Column
-from regbench.data.splitting import Rows
+from regbench.data.records import Categorical, Column, Rows
 from regbench.errors import ConfigError, escape
 
 REFUSED, TOLD = 0.5, 0.05

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regbench.data.columns import ColumnRules, read_numbers, read_texts
-from regbench.data.records import Floats
-from regbench.data.splitting import Rows
+from regbench.data.records import Floats, Rows
 from regbench.errors import ConfigError
 
 if TYPE_CHECKING:

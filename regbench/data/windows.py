@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.cutting import Rows, count_rows
+from regbench.data.cutting import count_rows
 from regbench.data.dataset import SplitRule
-from regbench.data.records import FREE, TEST, VAL, Floats
+from regbench.data.records import FREE, TEST, VAL, Floats, Rows
 from regbench.data.splitting import TEST_FRACTION
 from regbench.errors import ConfigError
 

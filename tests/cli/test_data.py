@@ -71,3 +71,12 @@ def test_without_a_target_the_last_column_is_taken_and_said(regbench: Session, t
     assert regbench("data", table, "dataset.task=classification") == 0
     assert regbench.out.startswith("target: the last column 'y', because none was named")
     assert "dataset.target=y" in regbench.out.splitlines()[-1]
+
+
+def test_without_a_target_the_file_is_read_as_the_person_said(regbench: Session) -> None:
+    rows = [f"{row % 9};{'äö'[row % 2]};{row * 37 % 101}" for row in range(90)]
+    Path("my file (1).csv").write_bytes("größe;ort;y\n".encode("latin-1") + "\n".join(rows).encode("latin-1"))
+    assert regbench("data", "my file (1).csv", "dataset.encoding=latin-1", "dataset.separator=;") == 0
+    assert "the last column" in regbench.out
+    assert "größe" in regbench.out
+    assert "dataset.target=y" in regbench.out.splitlines()[-1]

@@ -9,7 +9,6 @@ import pytest
 
 from regbench.data.loading import build_dataset
 from regbench.data.profile import Profile, count_duplicates, profile
-from regbench.data.records import Part
 
 N = 200
 RNG = np.random.default_rng(0)
@@ -55,11 +54,11 @@ def test_where_nearly_all_rows_are_of_one_class_no_column_is_suspected(tmp_path:
     assert found.classes == (("a", 196), ("b", 4))
 
 
-def test_held_out_rows_that_equal_a_training_row_are_counted() -> None:
-    train = Part(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([0, 1]))
-    val = Part(np.array([[-0.0, 1.0], [5.0, 5.0]]), np.array([0, 1]))
-    test = Part(np.array([[2.0, 3.0]]), np.array([0]))
-    assert count_duplicates(train, [val, test]) == (2, 1)
+def test_held_out_rows_that_equal_a_training_row_are_counted(tmp_path: Path) -> None:
+    x = np.array([[0.0, 1.0], [2.0, 3.0], [-0.0, 1.0], [5.0, 5.0], [2.0, 3.0]])
+    np.savez(tmp_path / "rows.npz", x=x, y=np.array([0, 1, 0, 1, 0]))
+    raw = build_dataset({"name": "npz", "path": str(tmp_path / "rows.npz")}).read()
+    assert count_duplicates(raw, np.array([0, 1]), np.array([2, 3, 4])) == (2, 1)
 
 
 def test_a_column_is_described_as_it_is(tmp_path: Path) -> None:

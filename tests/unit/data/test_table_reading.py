@@ -366,3 +366,40 @@ def test_lines_of_large_files_may_end_in_any_way(tmp_path: Path, change: Any) ->
     raw = read(write(tmp_path, change(f"a,b,y\n{LARGE}"), "other.csv"))
     assert numbers(raw) == numbers(plain)
     assert raw.y.tolist() == plain.y.tolist() == [row % 97 for row in range(400_000)]
+
+
+@pytest.mark.parametrize("codes", [["007"], ["12345678901234567", "12345678901234568"]], ids=["zeros", "merged"])
+@pytest.mark.parametrize("mixed", [False, True], ids=["numbers", "mixed"])
+def test_a_code_at_the_end_of_a_large_file_makes_its_column_names(
+    tmp_path: Path, codes: list[str], mixed: bool
+) -> None:
+    rows = LARGE.replace("\n", ",red\n") if mixed else LARGE
+    end = "".join(f"{code},2,3{',blue' if mixed else ''}\n" for code in codes)
+    said = f"column 'a' has {1001 + len(codes)} distinct texts"
+    assert said in refusal(write(tmp_path, f"a,b,y{',colour' if mixed else ''}\n{rows}{end}"))
+
+
+def test_a_decimal_comma_at_the_end_of_a_large_file_makes_points_doubtful(tmp_path: Path) -> None:
+    rows = "".join(f"{row % 9 + 1}.234;{row % 7};{row % 97}\n" for row in range(400_000))
+    path = write(tmp_path, f"a;b;y\n{rows}5.678;1,5;3\n")
+    assert "'1.234' has a point that may separate decimals or thousands" in refusal(path)
+
+
+def test_weights_and_groups_follow_their_rows_where_rows_without_target_are_dropped(tmp_path: Path) -> None:
+    header = "a,w,g,y"
+    lines = [f"{row},{row + 1},{row // 3},{'' if row % 5 == 0 else row / 4}" for row in ROW]
+    path = write(tmp_path, "\n".join([header, *lines]))
+    test = write(tmp_path, "\n".join([header, "100,7,90,", "101,8,91,2", "102,9,92,3"]), "test.csv")
+    raw = read(
+        path,
+        weight="w",
+        missing_target="drop",
+        test_path=test,
+        split={"method": "groups", "groups": "g", "val": 0.2, "test": None, "stratify": False, "seed": 0},
+    )
+    kept = [row for row in ROW if row % 5]
+    assert numbers(raw) == [*kept, 101, 102]
+    assert raw.weights is not None
+    assert raw.weights.tolist() == [*(row + 1 for row in kept), 8, 9]
+    assert raw.roles is not None
+    assert raw.roles.tolist() == [FREE] * len(kept) + [TEST] * 2
