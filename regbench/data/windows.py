@@ -17,9 +17,9 @@ from regbench.errors import ConfigError
 
 @dataclass(frozen=True)
 class Windows:
-    """All windows of a table: `values` `[C, T]` as the network sees them, `target` `[K, T]`, NaN where
-    it is not known.
+    """All windows of a table.
 
+    `values` `[C, T]` are as the network sees them; `target` `[K, T]` is NaN where it is not known.
     A window is known by the number of the last row that it sees; it sees `lookback` rows, passes over `gap` and
     forecasts the `horizon` rows after those.
     """
