@@ -43,14 +43,13 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class TestedRows:
+class RowLayout:
     """Which rows each replicate tests, as the variance needs it.
 
     `rows` is 1/sum_i w_i², the number of rows tested at all when all are tested equally often; `rows_each` the test
     rows of a replicate (harmonic mean); `pairs` the weight of rows tested twice in the estimate of q, 0 if none is.
     """
 
-    __test__ = False
     mask: Booleans
     rows: float
     rows_each: float
@@ -103,7 +102,7 @@ class Difference:
         return Interval(self.mean - half, self.mean + half)
 
 
-def describe_tested_rows(mask: Booleans) -> TestedRows:
+def describe_rows(mask: Booleans) -> RowLayout:
     """Return how often rows are tested, of a mask `[R, N]` that is true where replicate r tests row i.
 
     Centring a replicate's differences takes some of u away: E[e_ri e_si] = q (1 - 1/n_r - 1/n_s + o_rs/(n_r n_s)) with
@@ -121,10 +120,10 @@ def describe_tested_rows(mask: Booleans) -> TestedRows:
     factors = 1 - each[:, None] - each[None, :] + shared * np.outer(each, each)
     np.fill_diagonal(shared, 0.0)
     pairs = float((shared * factors).sum())
-    return TestedRows(mask, float(1 / (weights @ weights)), float(1 / each.mean()), pairs if pairs > 1e-9 else 0.0)
+    return RowLayout(mask, float(1 / (weights @ weights)), float(1 / each.mean()), pairs if pairs > 1e-9 else 0.0)
 
 
-def estimate_row_variance(rows: Floats, tested: TestedRows) -> float:
+def estimate_row_variance(rows: Floats, tested: RowLayout) -> float:
     """Return q, the variance of a row's lasting difference, of differences of rows `[R, N]`.
 
     q = max(0, sum_i [(sum_r e_ri)² - sum_r e_ri²] / pairs), with e centred within its replicate. Entries of rows that a
@@ -140,7 +139,7 @@ def estimate_row_variance(rows: Floats, tested: TestedRows) -> float:
     return max(0.0, float(products) / tested.pairs)
 
 
-def measure_difference(differences: Floats, rows: Floats | None = None, tested: TestedRows | None = None) -> Difference:
+def measure_difference(differences: Floats, rows: Floats | None = None, tested: RowLayout | None = None) -> Difference:
     """Return the difference of two arms, of d `[R]` and, where rows are known, their differences `[R, N]`.
 
     Raises:

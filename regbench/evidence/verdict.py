@@ -21,8 +21,8 @@ from regbench.evidence.flips import FLIPS, flip
 from regbench.evidence.intervals import (
     Difference,
     Interval,
-    TestedRows,
-    describe_tested_rows,
+    RowLayout,
+    describe_rows,
     measure_difference,
 )
 from regbench.evidence.words import Limits, Needs, Word, choose_word, find_needs, is_identical, spend_alpha
@@ -120,7 +120,7 @@ class Table:
 
     scores: Floats
     rows: RowScores | None
-    tested: TestedRows | None
+    tested: RowLayout | None
 
     def compare(self, arm: int, other: int) -> Difference:
         """Return the difference of an arm from another, paired by replicate."""
@@ -140,7 +140,7 @@ def judge(
     """
     check_scores(scores, names, baseline)
     base = list(names).index(baseline)
-    table = Table(scores, rows, None if rows is None else describe_tested_rows(rows.tested))
+    table = Table(scores, rows, None if rows is None else describe_rows(rows.tested))
     others = [index for index in range(len(names)) if index != base]
     differences = [table.compare(index, base) for index in others]
     adjusted, limits = account_for_all(scores[others] - scores[base], differences, rules)

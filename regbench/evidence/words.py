@@ -102,8 +102,8 @@ def allowed_variance(difference: Difference, limits: Limits, replicates: float) 
 def find_needs(difference: Difference, limits: Limits, folds: int = 1) -> Needs:
     """Return what would decide an undecided arm.
 
-    The smallest N, in whole partitions of `folds`, for which V at R + N replicates is allowed. If the rows' lasting part
-    of V alone is more than is ever allowed, more replicates cannot decide, and rows are named instead.
+    The smallest N, in whole partitions of `folds`, for which V at R + N replicates is allowed. If the rows' lasting
+    part of V alone is more than is ever allowed, more replicates cannot decide, and rows are named instead.
     """
     replicates = difference.replicates
 
