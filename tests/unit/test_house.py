@@ -18,7 +18,7 @@ import regbench
 ROOT = Path(regbench.__file__).parent
 
 ORDER = (
-    "errors", "tasks", "metrics", "statuses", "formatting", "signals", "losses",
+    "errors", "tasks", "metrics", "statuses", "formatting", "signals", "losses", "evidence",
     "config", "randomness", "data", "models", "regularizers", "schedules",
     "store", "training", "plots", "runs", "compose", "sweeps",
     "display", "api", "cli", "__main__", "__init__",
