@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,13 +19,6 @@ from regbench.sweeps.ranking import SeedGroup, is_data, rank, spell
 from regbench.sweeps.run_status import RunStatus
 
 LR = "schedule.optimizer.lr"
-
-
-class Replicate(NamedTuple):
-    """What one run of every arm shares: the data as prepared, the cut and the seed."""
-
-    data: str | None
-    draw: Draw
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Field:
-    """The arms of one data set with the replicates that all of them have.
+    """The arms of one data set with the replicates that all of them have: the same rows, cut and seed.
 
     `data` names the data set where several are compared. `left_out` counts runs of other replicates, and `unended` runs
     that have not come to an end.
@@ -56,7 +48,7 @@ class Field:
     data: str
     metric: str
     arms: tuple[Arm, ...]
-    replicates: tuple[Replicate, ...]
+    replicates: tuple[Draw, ...]
     left_out: int
     unended: int
 
@@ -77,8 +69,8 @@ def list_fields(statuses: Sequence[RunStatus], metric: str | None) -> list[Field
         ConfigError: no run has ended, or the figure is none of theirs.
     """
     groups = rank(statuses)
-    ended = [group for group in groups if group.ended]
-    if not ended:
+    ended = [group for group in groups if any(map(_has_ended, group.statuses))]
+    if not any(run.state.ended for group in ended for run in group.statuses):
         raise ConfigError("none of these runs has ended; there is nothing to compare")
     parts = [list(members) for _, members in groupby(ended, lambda group: group.data)]
     return [_make_field(members, groups, metric) for members in parts]
@@ -86,8 +78,8 @@ def list_fields(statuses: Sequence[RunStatus], metric: str | None) -> list[Field
 
 def _make_field(groups: Sequence[SeedGroup], all_groups: Sequence[SeedGroup], metric: str | None) -> Field:
     judged = _find_metric(groups, metric)
-    by_group = [{_find_replicate(run): run for run in group.statuses if _has_ended(run)} for group in groups]
-    common = sorted(set.intersection(*(set(runs) for runs in by_group)), key=repr)
+    by_group = [{find_draw(run.run): run for run in group.statuses if _has_ended(run)} for group in groups]
+    common = [draw for draw in by_group[0] if all(draw in runs for runs in by_group)]
     if not common:
         raise ConfigError("no split and seed was trained by all arms; train each arm with the same seeds and splits")
     by_arm: dict[str, list[int]] = {}
@@ -95,7 +87,7 @@ def _make_field(groups: Sequence[SeedGroup], all_groups: Sequence[SeedGroup], me
         by_arm.setdefault(name, []).append(place)
     arms = []
     for name, places in by_arm.items():
-        runs = [[by_group[place][replicate] for replicate in common] for place in places]
+        runs = [[by_group[place][draw] for draw in common] for place in places]
         chosen = _choose(name, runs, judged)
         arms.append(
             Arm(
@@ -116,10 +108,6 @@ def _make_field(groups: Sequence[SeedGroup], all_groups: Sequence[SeedGroup], me
         left_out=ended - len(common) * len(groups),
         unended=sum(len(group.statuses) for group in groups) - ended,
     )
-
-
-def _find_replicate(run: RunStatus) -> Replicate:
-    return Replicate(run.origin.data_checksum, find_draw(run.run))
 
 
 def _has_ended(run: RunStatus) -> bool:
