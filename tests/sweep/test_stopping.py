@@ -38,7 +38,7 @@ from tests.sweep.commands import (
 
 LONG = (
     *TINY,
-    "schedule.epochs=150",
+    "schedule.epochs=100",
     "schedule/stop=none",
     "schedule.precision=float64",
     "regularizer=l2,dropout",
@@ -97,6 +97,7 @@ STOPS = {
 
 
 @pytest.mark.slow
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("how", STOPS)
 def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undisturbed: Path, how: str) -> None:
     send, number, workers = STOPS[how]
@@ -134,6 +135,7 @@ def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 4.0])
 def test_a_signal_to_all_processes_at_any_moment(work: Path, seconds: float, number: signal.Signals) -> None:
