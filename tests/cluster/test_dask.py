@@ -17,7 +17,7 @@ def test_a_killed_worker_costs_no_run_and_changes_no_figure(tmp_path: Path, trai
         engine = ("sweep.backend=dask", f"sweep.address={cluster.address}", *LONG)
         ended = sweep(tmp_path / "cluster", *engine, meanwhile=cluster.workers[0].kill)
         assert cluster.workers[0].wait() == -signal.SIGKILL
-    assert (ended.code, ended.out) == (0, "regbench: 8 complete, 0 failed\n"), ended
+    assert (ended.code, ended.out) == (0, "regbench: 6 complete, 0 failed\n"), ended
     assert figures(tmp_path / "cluster") == trained_here
 
 
@@ -35,7 +35,7 @@ def test_ctrl_c_commits_on_the_cluster_and_the_same_command_goes_on(
             _, err = process.communicate(timeout=60)
         assert process.returncode == 130, err
         assert "the same command resumes from here" in err
-        assert len(figures(work)) < 8
+        assert len(figures(work)) < 6
         assert any(work.glob("runs/*/*/checkpoint/last.safetensors")), "nothing was committed"
         assert sweep(work, *engine).code == 0
     assert figures(work) == trained_here
