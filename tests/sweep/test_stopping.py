@@ -137,8 +137,8 @@ def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.matrix(cases=3)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 4.0])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_to_all_processes_at_any_moment(work: Path, seconds: float, number: signal.Signals) -> None:
     many = [word.replace("seed=0,1,2", "seed=range(0,30)") for word in LONG]
     child = start(work, *many, TWO)  # so many that processes are started before the runs are checked and measured
