@@ -10,7 +10,7 @@ import numpy as np
 
 from regbench.data.columns import advise_drop
 from regbench.data.records import Column, Floats, Numeric
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,10 @@ INDEX = "index"
 
 UNNAMED = re.compile(r"|Unnamed: 0(\.\d+)*")
 """Names of the index in a text table: none, or what pandas calls that column once it has read it."""
+
+
+DECIMAL = re.compile(r"[+-]?\d*\.\d+")
+"""Numbers that are rather values than names."""
 
 
 def find_row_numbers(frame: pd.DataFrame, path: str) -> dict[str, str]:
@@ -47,6 +51,18 @@ def note_row_numbers(columns: Iterable[Column]) -> list[str]:
         for column in columns
         if isinstance(column, Numeric) and column.kind == "number" and _is_in_order(column.values)
     ]
+
+
+def note_missing_header(frame: pd.DataFrame) -> list[str]:
+    """Say that the names of the columns look like a row of values: most are numbers with decimals, in no order."""
+    numbers = np.array([float(name) for name in frame.columns if DECIMAL.fullmatch(name.strip())])
+    steps = np.diff(numbers)
+    if len(numbers) < 2 or 2 * len(numbers) < len(frame.columns):
+        return []
+    if (steps > 0).all() and steps.max() < 1.5 * steps.min() or (steps < 0).all() and steps.min() > 1.5 * steps.max():
+        return []  # in equal steps, such as the wavelengths of spectra, which do name columns
+    named = ", ".join(escape(name) for name in frame.columns[:4])
+    return [f"the first line names the columns: {named}, ...; if it holds values, add a line of names before it"]
 
 
 def _is_in_order(values: Floats) -> bool:
