@@ -34,8 +34,9 @@ def find_row_numbers(frame: pd.DataFrame, path: str) -> dict[str, str]:
     """
     found = {str(name): "pandas index" for name in frame.attrs.get(INDEX, ())}
     for place, name in enumerate(frame.columns):
-        if not UNNAMED.fullmatch(name):
-            break
+        first = all(UNNAMED.fullmatch(before) for before in frame.columns[:place])
+        if not UNNAMED.fullmatch(name) or (name == "" and not first):
+            continue
         found[name] = "row numbers" if frame[frame.columns[place]].dtype.kind in "iuf" else "row names"
     unnamed = [place for place, name in enumerate(frame.columns) if name == "" and name not in found]
     if unnamed:
@@ -59,7 +60,7 @@ def note_missing_header(frame: pd.DataFrame) -> list[str]:
     steps = np.diff(numbers)
     if len(numbers) < 2 or 2 * len(numbers) < len(frame.columns):
         return []
-    if (steps > 0).all() and steps.max() < 1.5 * steps.min() or (steps < 0).all() and steps.min() > 1.5 * steps.max():
+    if (np.sign(steps) == np.sign(steps[0])).all() and np.abs(steps).max() < 1.5 * np.abs(steps).min():
         return []  # in equal steps, such as the wavelengths of spectra, which do name columns
     named = ", ".join(escape(name) for name in frame.columns[:4])
     return [f"the first line names the columns: {named}, ...; if it holds values, add a line of names before it"]
