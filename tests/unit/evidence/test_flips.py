@@ -127,6 +127,14 @@ def test_differences_without_variance_are_compared_without_nan() -> None:
     assert math.isfinite(flips.critical(0.05))
 
 
+@pytest.mark.parametrize("replicates", [7, 10, 13])
+def test_constant_differences_are_seen_through_rounding(replicates: int) -> None:
+    sizes = np.random.default_rng(7).uniform(1e-6, 10, size=300)
+    flips = flip(np.repeat(sizes[:, None], replicates, axis=1))
+    assert (np.isinf(flips.statistics).sum(axis=0) == 1).all()
+    assert np.where(np.isinf(flips.statistics), 0.0, flips.statistics).max() < replicates
+
+
 def test_nulls_are_called_different_as_often_as_alpha_says() -> None:
     rng, studies, called, kept = np.random.default_rng(8), 1200, 0, 0
     for _ in range(studies):

@@ -84,7 +84,11 @@ def test_centring_is_allowed_for_in_each_pair_of_replicates() -> None:
         for s in range(6):
             both = int((mask[r] & mask[s]).sum())
             expected += (r != s) * both * (1 - 1 / counts[r] - 1 / counts[s] + both / (counts[r] * counts[s]))
-    assert describe_rows(mask).pairs == pytest.approx(expected, rel=1e-12)
+    layout = describe_rows(mask)
+    assert layout.pairs == pytest.approx(expected, rel=1e-12)
+    weights = (mask / counts[:, None]).sum(axis=0) / 6
+    assert layout.rows == pytest.approx(1 / np.square(weights).sum(), rel=1e-12)
+    assert layout.rows_each == pytest.approx(stats.hmean(counts), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -144,9 +148,12 @@ def test_rows_that_disagree_between_replicates_add_nothing() -> None:
     assert estimate_row_variance(rows, describe_rows(np.ones((2, 2), dtype=bool))) == 0
 
 
-def test_one_test_row_tells_nothing_of_rows() -> None:
-    mask = np.ones((4, 1), dtype=bool)
-    assert measure_difference(np.arange(4.0), np.arange(4.0)[:, None], describe_rows(mask)).q_row == 0
+@pytest.mark.parametrize("rows", [1, 3, 7, 11])
+def test_one_test_row_tells_nothing_of_rows(rows: int) -> None:
+    mask = np.zeros((3, rows), dtype=bool)
+    mask[:2, 0], mask[2] = True, True
+    values = RNG.normal(size=(3, rows))
+    assert measure_difference(np.arange(3.0), values, describe_rows(mask)).q_row == 0
 
 
 @pytest.mark.parametrize("values", [[0.1], [0.1, math.nan], [0.1, math.inf]])

@@ -103,7 +103,11 @@ def test_the_signed_rank_test_splits_zeros_as_the_paper_does() -> None:
     differences = C45[:, 1] - C45[:, 0]
     statistic = 12.0
     z = (statistic - 14 * 15 / 4) / math.sqrt(14 * 15 * 29 / 24)
-    assert signed_rank_p(np.round(differences, 3)) == pytest.approx(2 * stats.norm.cdf(z), rel=0.05)
+    assert signed_rank_p(np.round(differences, 3)) == pytest.approx(2 * stats.norm.cdf(z), rel=0.005)
+    few = np.arange(1.0, 6.0)
+    assert signed_rank_p(few) == pytest.approx(2 / 2**5, rel=1e-10)
+    assert signed_rank_p(np.r_[few, np.zeros(4)]) == pytest.approx(2 / 2**5, rel=1e-10)
+    assert signed_rank_p(np.r_[few, np.zeros(20)]) > 2 * 2 / 2**5
 
 
 def test_the_signed_rank_test_is_exact_by_brute_force() -> None:

@@ -12,7 +12,7 @@ import pytest
 from regbench.evidence.flips import flip
 from regbench.evidence.intervals import describe_rows, measure_difference
 from regbench.evidence.verdict import Headline, RowScores, Rules, Verdict, choose_headline, judge
-from regbench.evidence.words import Needs, Word
+from regbench.evidence.words import Limits, Needs, Word, find_needs
 
 NAMES = ("none", "dropout", "mixup", "l2", "sam")
 
@@ -183,6 +183,22 @@ def test_later_looks_spend_less() -> None:
     assert third.critical > first.critical
     assert 0.00625 < first.arms[0].p_adjusted < 0.025
     assert (first.arms[0].word, third.arms[0].word) == (Word.BETTER, Word.UNDECIDED)
+
+
+def test_needs_are_those_of_the_next_look() -> None:
+    scores = table([0.012, 0.0, 0.005], sd=0.02)
+    verdict, flips = judge(scores, NAMES[:4], "none", Rules(look=2)), flip(scores[1:] - scores[0])
+    limits = Limits(0.01, 0.0125, flips.critical(0.0125), flips.critical(0.00625))
+    undecided = [arm for arm in verdict.arms if arm.word is Word.UNDECIDED]
+    assert undecided
+    assert [arm.needs for arm in undecided] == [find_needs(arm.difference, limits) for arm in undecided]
+
+
+def test_arms_of_one_difference_are_sorted_by_name() -> None:
+    scores = np.repeat(table([0.02]), [1, 4], axis=0)
+    verdict = judge(scores, NAMES, "none")
+    assert [arm.name for arm in verdict.arms] == ["dropout", "l2", "mixup", "sam"]
+    assert verdict.not_told_apart == ("l2", "mixup", "sam")
 
 
 def test_needs_are_whole_partitions() -> None:
