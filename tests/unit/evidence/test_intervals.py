@@ -162,6 +162,12 @@ def test_what_cannot_be_judged_is_refused(values: list[float]) -> None:
         measure_difference(np.array(values))
 
 
+@pytest.mark.parametrize("shape", [(4, 3), (3, 5), (3, 4)])
+def test_rows_of_another_shape_are_refused(shape: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="replicates x rows"):
+        measure_difference(np.arange(4.0), np.zeros(shape), describe_rows(np.ones((3, 4), dtype=bool)))
+
+
 def test_a_replicate_without_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="tests no row"):
         describe_rows(np.array([[True, False], [False, False]]))
