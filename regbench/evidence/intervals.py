@@ -143,7 +143,7 @@ def measure_difference(differences: Floats, rows: Floats | None = None, tested: 
     """Return the difference of two arms, of d `[R]` and, where rows are known, their differences `[R, N]`.
 
     Raises:
-        ValueError: fewer than two replicates, or a difference is not finite.
+        ValueError: fewer than two replicates, a difference is not finite, or the rows are not those of the mask.
     """
     replicates = len(differences)
     if replicates < 2 or not np.isfinite(differences).all():
@@ -153,6 +153,8 @@ def measure_difference(differences: Floats, rows: Floats | None = None, tested: 
         variance = 0.0
     if rows is None or tested is None:
         return Difference(mean, variance, replicates)
+    if rows.shape != tested.mask.shape or len(rows) != replicates:
+        raise ValueError("differences of rows are replicates x rows, as the mask of the rows tested")
     q_row = estimate_row_variance(rows, tested)
     lasting = q_row / tested.rows
     counted = (q_row / tested.rows_each - lasting) * replicates / (replicates - 1)

@@ -95,8 +95,8 @@ def adjust_holm(p: Floats) -> Floats:
 def signed_rank_p(differences: Floats) -> float:
     """Return the two-sided p of Wilcoxon's signed-rank test, of differences `[D]`; zeros are split between the signs.
 
-    Exact up to 50 differences without ties or zeros, and by all sign flips up to 13 with them; else the normal
-    approximation. Zeros are kept, as Demsar 2006 does, because a tie speaks for two arms being alike.
+    Exact up to 50 differences without ties or zeros, and up to 13 with them, by all sign flips, in which zeros say
+    nothing; else the normal approximation, in which zeros speak for two arms being alike, as in Demsar 2006.
     """
     from scipy.stats import wilcoxon
 

@@ -81,7 +81,7 @@ def choose_word(difference: Difference, p_adjusted: float, limits: Limits) -> Wo
         return None
     if difference.interval(ROPE_LEVEL).within(limits.rope):
         return Word.NO_DIFFERENCE
-    if p_adjusted <= limits.alpha and difference.mean != 0:
+    if p_adjusted <= limits.alpha:
         return Word.BETTER if difference.mean > 0 else Word.WORSE
     return Word.UNDECIDED
 
@@ -96,7 +96,7 @@ def allowed_variance(difference: Difference, limits: Limits, replicates: float) 
     critical = rescale_critical(limits.next_critical, difference.replicates - 1, freedom)
     apart = size / (critical + POWER)
     inside = (limits.rope - size) / (t_quantile((1 + ROPE_LEVEL) / 2, freedom) + POWER)
-    return max(apart, inside, 0.0) ** 2
+    return max(apart, inside) ** 2
 
 
 def find_needs(difference: Difference, limits: Limits, folds: int = 1) -> Needs:
