@@ -17,7 +17,7 @@ from tests.golden.test_golden import SAME_PROCESSOR
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-PAGES = [README, *((ROOT / "docs" / page).read_text() for page in ("sweeps.md",))]
+PAGES = [README, *((ROOT / "docs" / page).read_text() for page in ("sweeps.md", "compare.md"))]
 
 
 def shell_commands() -> list[list[str]]:
