@@ -48,6 +48,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     Raises:
         ConfigError: the rows are too few or not finite, there is one class only, or a setting does not fit them.
     """
+    release_memory()
     refuse_unusable(dataset, raw)
     rows, notes = choose_rows(dataset, raw)
     release_memory()
