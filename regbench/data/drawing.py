@@ -53,4 +53,5 @@ def _share_out(counts: Counts, size: int, rng: np.random.RandomState) -> Counts:
         chosen = rng.choice(equal, size=min(len(equal), left), replace=False)
         shares[chosen] += 1
         left -= len(chosen)
-    return shares.astype(np.int64)
+    whole: Counts = shares.astype(np.int64)
+    return whole

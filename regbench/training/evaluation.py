@@ -48,11 +48,12 @@ def measure_rows(
     """
     task = spec.facts.task
     parts = list(zip([0, *ends], ends, strict=False))
-    found = _average_parts(spec, outputs, data, parts)
-    others = [figure.name for figure in figures if figure not in (LOSS, spec.metric)]
-    if others:
-        for (start, end), named in zip(parts, found, strict=True):
-            named |= measure_figures(score_rows(task, outputs[:, start:end], data.cut(start, end)), others)
+    names = [figure.name for figure in figures if figure not in (LOSS, spec.metric)]
+    others = [
+        measure_figures(score_rows(task, outputs[:, start:end], data.cut(start, end)), names) if names else {}
+        for start, end in parts
+    ]
+    found = [own | other for own, other in zip(_average_parts(spec, outputs, data, parts), others, strict=True)]
     return [{name: values.to(torch.float64) for name, values in named.items()} for named in found]
 
 
@@ -60,16 +61,25 @@ def _average_parts(
     spec: TrainingSpec, outputs: Tensor, data: Labelled, parts: Sequence[tuple[int, int]]
 ) -> list[dict[str, Tensor]]:
     """Return the loss and the task's own figure `[R]` of every part, by name; `parts` are their first and last ends."""
-    cuts = [(start, start + PIECE) for start in range(0, len(data.y), PIECE)]
-    scored = [score(spec.facts.task, outputs[:, start:end], data.cut(start, end)) for start, end in cuts]
-    losses, scores = (torch.cat(own, 1) for own in zip(*scored, strict=True))
-    del scored
+    losses, scores = _score_all(spec.facts.task, outputs, data)
     found = []
     for start, end in parts:
         weight = data.weight[start:end] if spec.facts.weighted else None
         own = (average(losses[:, start:end], weight), average(scores[:, start:end], weight))
         found.append(dict(zip((LOSS.name, spec.metric.name), own, strict=True)))
     return found
+
+
+def _score_all(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
+    """Return what `score` does, of many rows a piece at a time."""
+    first = score(task, outputs[:, :PIECE], data.cut(0, PIECE))
+    if len(data.y) <= PIECE:
+        return first
+    losses, scores = (own.new_empty(outputs.shape[:2]) for own in first)
+    for start in range(0, len(data.y), PIECE):
+        rows = slice(start, start + PIECE)
+        losses[:, rows], scores[:, rows] = score(task, outputs[:, rows], data.cut(start, start + PIECE))
+    return losses, scores
 
 
 def score_rows(task: Task, outputs: Tensor, data: Labelled) -> Scored:

@@ -19,7 +19,7 @@ from regbench.tasks import Task
 BINS = 15
 """Equal bins of the calibration error."""
 
-PIECE = 1 << 16
+PIECE = 1 << 14
 """Rows that are computed on at a time, so that what a figure needs of each row is small beside the data."""
 
 
@@ -45,7 +45,8 @@ class Scored:
     @cached_property
     def unsound(self) -> Tensor:
         """Whether outputs of a run are not finite, `[R]`."""
-        return ~self.outputs.isfinite().all(-1).all(-1)
+        sound = [piece.outputs.isfinite().all(-1).all(-1) for _, piece in self.pieces()]
+        return ~torch.stack(sound).all(0)
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -93,8 +94,8 @@ class Scored:
             return
         for start in range(0, count, PIECE):
             rows = slice(start, start + PIECE)
-            own = {"outputs": self.outputs[:, rows], "targets": self.targets[rows], "weight": self.weight[rows]}
-            yield rows, replace(self, **own)
+            own = replace(self, outputs=self.outputs[:, rows], targets=self.targets[rows], weight=self.weight[rows])
+            yield rows, own
 
     def collect(self, compute: Callable[[Scored], Tensor]) -> Tensor:
         """Return what a function computes of each row, `[R, N]` in float64, a piece at a time."""
@@ -146,7 +147,7 @@ def compute_auc(scored: Scored) -> Tensor:
     if scored.targets.shape[1] == 2:
         return _rank_area(scored.collect(_subtract_logits), scored.targets[:, 1], scored.weights)
     areas = [
-        _rank_area(scored.probabilities[..., number], scored.targets[:, number], scored.weights)
+        _rank_area(scored.probabilities[..., number].clone(), scored.targets[:, number], scored.weights)
         for number in range(scored.targets.shape[1])
     ]
     return torch.stack(areas).mean(0)
@@ -229,19 +230,19 @@ def _subtract_logits(scored: Scored) -> Tensor:
 def _rank_area(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
     """Return the probability that a positive row scores higher than a negative one, ties counting one half, `[R]`.
 
-    With many rows these are the largest arrays of all figures: each is let go, or written over, as soon as it may be.
+    The scores are written over: with many rows, arrays of their size are the largest that any figure needs.
     """
-    scores, order = scores.contiguous().sort(dim=1)
-    above, marks = weights[order], positive[order]
+    ordered, order = scores.sort(dim=1)
+    above, below = scores, torch.empty_like(scores)
+    places = [slice(start, start + PIECE) for start in range(0, scores.shape[1], PIECE)]
+    for rows in places:
+        weight, marks = weights[order[:, rows]], positive[order[:, rows]]
+        above[:, rows], below[:, rows] = weight * marks, weight * (1 - marks)
     del order
-    below = above * (1 - marks)
-    above *= marks
-    del marks
     pairs = above.sum(1) * below.sum(1)
     below.cumsum_(1)
-    for start in range(0, scores.shape[1], PIECE):
-        rows = slice(start, start + PIECE)
-        above[:, rows] *= _sum_lower(scores, below, scores[:, rows].contiguous())
+    for rows in places:
+        above[:, rows] *= _sum_lower(ordered, below, ordered[:, rows].contiguous())
     return above.sum(1) / 2 / pairs
 
 
