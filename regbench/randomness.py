@@ -157,7 +157,8 @@ def _mix(x: int) -> int:
 def draw_words(keys: Words, count: int) -> Words:
     """Return the first words of every key, `[S, count]`."""
     words = np.empty((len(keys), count), dtype=np.uint64)
-    steps = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
+    steps = np.arange(1, count + 1, dtype=np.uint64)
+    steps *= np.uint64(_GOLDEN)
     rows = max(1, _BLOCK // max(1, count))
     scratch = np.empty((min(rows, len(keys)), count), dtype=np.uint64)
     for start in range(0, len(keys), rows):
@@ -198,7 +199,8 @@ def _draw_order(keys: Words, count: int) -> NDArray[np.int64]:
     words &= _MASK ^ mask
     words |= np.arange(count, dtype=np.uint64)
     words.sort(axis=1)
-    return (words & mask).view(np.int64)
+    words &= mask
+    return words.view(np.int64)
 
 
 def _draw_singles(keys: Words, count: int) -> NDArray[np.float32]:

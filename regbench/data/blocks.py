@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from regbench.data.encoding import Encodings, encode
+from regbench.data.encoding import Encodings, encode_column
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Column, Columns, Floats, Numbers, Rows
 from regbench.errors import ConfigError
@@ -49,8 +49,14 @@ class Encoded:
     encodings: Encodings
 
     def take(self, rows: Rows) -> Floats:
-        """Return some rows as float64 `[n, D]`."""
-        return encode(self.encodings, [column.take(rows) for column in self.columns])
+        """Return some rows as float64 `[n, D]`, one column after the other."""
+        taken = np.empty((len(rows), sum(len(encoding.features) for encoding in self.encodings)))
+        start = 0
+        for encoding, column in zip(self.encodings, self.columns, strict=True):
+            end = start + len(encoding.features)
+            taken[:, start:end] = encode_column(encoding, column.take(rows))
+            start = end
+        return taken
 
 
 def pieces(rows: Rows, width: int) -> Iterator[Rows]:
@@ -80,8 +86,10 @@ def measure_spread(
     with np.errstate(over="ignore", invalid="ignore"):
         mean = _add(np.add.reduce(weigh(read(piece), piece), axes) for piece in pieces(rows, width)) / count
         centre = mean.reshape(-1, *(1,) * (len(shape) - 1))
-        squares = (weigh(np.square(read(piece) - centre), piece) for piece in pieces(rows, width))
-        deviation = np.sqrt(_add(np.add.reduce(square, axes) for square in squares) / count)
+        squares = _add(
+            np.add.reduce(weigh(_square_deviations(read(piece), centre), piece), axes) for piece in pieces(rows, width)
+        )
+        deviation = np.sqrt(squares / count)
     # The rounded mean of equal values may differ from them, so that their computed deviation need not be 0.
     first = read(rows[:1]).reshape(shape[0], -1)[:, 0].reshape(centre.shape)
     varied = [np.logical_or.reduce(read(piece) != first, axes) for piece in pieces(rows, width)]
@@ -142,6 +150,12 @@ def refuse_too_large(values: Floats, features: Sequence[str], what: str, rows: R
         f"{what}, row {row + 1}{column}: {values[place]:.3g} is too large; "
         f"once prepared, a value may be {LARGEST:.2g} at most: rescale it"
     )
+
+
+def _square_deviations(values: Floats, centre: Floats) -> Floats:
+    """Return the squares of values less their centre, written over the values: a piece is large."""
+    np.subtract(values, centre, out=values)
+    return np.square(values, out=values)
 
 
 def _add(parts: Iterator[Floats]) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 
 from regbench.data.dataset import SplitRule
 from regbench.data.dealing import deal
+from regbench.data.drawing import draw_rows
 from regbench.data.records import Labels, Raw, Rows
 from regbench.data.split_settings import count_folds
 from regbench.errors import ConfigError
@@ -40,11 +41,8 @@ class Cutter:
             return self._cut_by_time(rows, size, part)
         self._refuse_small_part(rows, size, part)
         if self.units is None:
-            from sklearn.model_selection import train_test_split
-
-            kept, taken = train_test_split(
-                rows, test_size=size, random_state=self.rule.seed, stratify=self._classes(rows)
-            )
+            drawn = draw_rows(len(rows), size, self.rule.seed, self._classes(rows))
+            kept, taken = rows[~drawn], rows[drawn]
         else:
             parts = self._deal(rows, self.units[rows], [len(rows) - size, size])
             kept, taken = rows[parts == 0], rows[parts == 1]
@@ -109,7 +107,7 @@ class Cutter:
         )
 
     def _refuse_small_part(self, rows: Rows, size: int, part: str) -> None:
-        """Refuse a stratified cut that scikit-learn would: fewer rows than classes on a side, or one row of a class."""
+        """Refuse a stratified cut that cannot be made: fewer rows than classes on a side, or one row of a class."""
         groups = self._classes(rows)
         if groups is None:
             return

@@ -110,13 +110,13 @@ def _fit_column(column: Column, train: Rows, origin: str) -> Encoding:
 
 
 def _fit_number(column: Numeric, train: Rows, origin: str) -> NumberColumn:
-    seen = column.values[train]
-    known = seen[~np.isnan(seen)]
+    known = column.values[train]
+    known = known[~np.isnan(known)]
     if len(known) == 0:
         raise ConfigError(
             f"{origin}: column {column.name!r} has no value in the training rows; drop it with dataset.drop"
         )
-    return NumberColumn(column.name, column.kind, float(np.median(known)), column.written)
+    return NumberColumn(column.name, column.kind, float(np.median(known, overwrite_input=True)), column.written)
 
 
 def _fit_category(column: Categorical, train: Rows) -> CategoryColumn:

@@ -48,6 +48,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     Raises:
         ConfigError: the rows are too few or not finite, there is one class only, or a setting does not fit them.
     """
+    release_memory()
     refuse_unusable(dataset, raw)
     rows, notes = choose_rows(dataset, raw)
     release_memory()
@@ -57,6 +58,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     notes = (*raw.notes, *notes, *unseen, *describe_constant_labels(raw, rows[0]))
     raw = dataclasses.replace(raw, weights=weights, notes=notes)
     fitted = fit_preprocessing(raw, rows[0], standardize=dataset.standardize)
+    release_memory()
     labels = prepare_targets(dataset, raw, fitted, rows)
     checksum = compute_checksum(rows_checksum, [*rows, *labels], fitted.to_json())
     reading = describe_reading(raw, fitted, [len(part) for part in rows])

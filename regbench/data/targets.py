@@ -65,8 +65,8 @@ def encode_target(values: NDArray[Any], task: str, where: str) -> tuple[str, Lab
             f"{where}: dataset.task=multilabel is not allowed; it takes a column of 0 and 1 for each label"
         )
     if task == "classification":
-        names, numbers = np.unique(values, return_inverse=True)
-        return task, numbers.astype(np.int64).reshape(-1), tuple(_name(name) for name in names)
+        names = np.unique(values)
+        return task, np.searchsorted(names, values).astype(np.int64, copy=False), tuple(_name(name) for name in names)
     if values.dtype.kind not in "iufb":
         raise ConfigError(
             f"{where}: dataset.task=regression is not allowed; the target has texts such as {str(values[0])!r}, "

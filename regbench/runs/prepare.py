@@ -94,6 +94,7 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
 
     from regbench.data.fingerprint import read_recorded
     from regbench.data.loading import build_dataset
+    from regbench.data.memory import release_memory
     from regbench.data.preparing import prepare as prepare_split
     from regbench.models.base import DataShape
     from regbench.runs.fitted import collect_fitted
@@ -120,9 +121,11 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
         check_metric(config.metric, facts.task)
     check_monitor(stop, [f"val_{figure.name}" for figure in list_metrics(facts.task)])
     fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
+    data = prepare(split, spec.dtype)
+    release_memory()
     return PreparedRun(
         spec=spec,
-        data=prepare(split, spec.dtype),
+        data=data,
         checksum=split.checksum,
         rows_checksum=split.rows_checksum,
         data_files=data_files,

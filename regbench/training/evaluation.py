@@ -15,7 +15,7 @@ from regbench.tasks import Task
 from regbench.training.contexts import Run
 from regbench.training.networks import Networks
 from regbench.training.passes import Passes
-from regbench.training.scores import Scored, measure_figures
+from regbench.training.scores import PIECE, Scored, measure_figures
 from regbench.training.spec import TrainingSpec
 from regbench.training.training_set import START, Labelled
 
@@ -47,18 +47,39 @@ def measure_rows(
         figures: what is measured; the loss and the task's own figure always are.
     """
     task = spec.facts.task
-    losses, scores = score(task, outputs, data)
-    others = [figure.name for figure in figures if figure not in (LOSS, spec.metric)]
-    found, start = [], 0
-    for end in ends:
+    parts = list(zip([0, *ends], ends, strict=False))
+    names = [figure.name for figure in figures if figure not in (LOSS, spec.metric)]
+    others = [
+        measure_figures(score_rows(task, outputs[:, start:end], data.cut(start, end)), names) if names else {}
+        for start, end in parts
+    ]
+    found = [own | other for own, other in zip(_average_parts(spec, outputs, data, parts), others, strict=True)]
+    return [{name: values.to(torch.float64) for name, values in named.items()} for named in found]
+
+
+def _average_parts(
+    spec: TrainingSpec, outputs: Tensor, data: Labelled, parts: Sequence[tuple[int, int]]
+) -> list[dict[str, Tensor]]:
+    """Return the loss and the task's own figure `[R]` of every part, by name; `parts` are their first and last ends."""
+    losses, scores = _score_all(spec.facts.task, outputs, data)
+    found = []
+    for start, end in parts:
         weight = data.weight[start:end] if spec.facts.weighted else None
         own = (average(losses[:, start:end], weight), average(scores[:, start:end], weight))
-        named = dict(zip((LOSS.name, spec.metric.name), own, strict=True))
-        if others:
-            named |= measure_figures(score_rows(task, outputs[:, start:end], data.cut(start, end)), others)
-        found.append({name: values.to(torch.float64) for name, values in named.items()})
-        start = end
+        found.append(dict(zip((LOSS.name, spec.metric.name), own, strict=True)))
     return found
+
+
+def _score_all(task: Task, outputs: Tensor, data: Labelled) -> tuple[Tensor, Tensor]:
+    """Return what `score` does, of many rows a piece at a time."""
+    first = score(task, outputs[:, :PIECE], data.cut(0, PIECE))
+    if len(data.y) <= PIECE:
+        return first
+    losses, scores = (own.new_empty(outputs.shape[:2]) for own in first)
+    for start in range(0, len(data.y), PIECE):
+        rows = slice(start, start + PIECE)
+        losses[:, rows], scores[:, rows] = score(task, outputs[:, rows], data.cut(start, start + PIECE))
+    return losses, scores
 
 
 def score_rows(task: Task, outputs: Tensor, data: Labelled) -> Scored:
@@ -83,7 +104,10 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     spec, members = networks.spec, networks.members
     widest = max(math.prod(site.shape) for site in spec.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
-    outputs = torch.cat([compute_outputs(networks, part) for part in x.split(size)], 1)
+    # In one piece of memory from the start: small tensors kept among large ones let go would leave gaps in it.
+    outputs = torch.empty(len(members), len(x), spec.network.outputs, dtype=spec.dtype)
+    for start in range(0, len(x), size):
+        outputs[:, start : start + size] = compute_outputs(networks, x[start : start + size])
     if spec.ensemble_size == 1:
         return outputs
     if spec.facts.task == Task.CLASSIFICATION:

@@ -111,10 +111,19 @@ class _Training:
         """Train and measure one epoch, and write its rows."""
         started = self.observer.clock()
         self.epoch += 1
-        steps = self._batches()
-        peaks = self._peak_rates()
-        lr = peaks
         measured = Measured(self.spec)
+        lr = self._take_steps(measured, started)
+        evaluated = self.cohort.evaluated(self._end_of(self.epoch))
+        rows = measure_epoch(self.cohort, evaluated, self.data, measured, self._lagged())
+        self._remember()
+        self._write(rows, self.spec.by_run(lr)[:, 0].tolist(), measured, started)
+        self.best = replace_networks(evaluated, self.best, self._improved())
+        self._commit_when_due(started)
+
+    def _take_steps(self, measured: Measured, started: float) -> Tensor:
+        """Train on every batch of an epoch, and return the learning rates of the last step."""
+        steps = self._batches()
+        lr = peaks = self._peak_rates()
         updates = len(steps) * self.spec.schedule.epochs
         for number, chosen in enumerate(steps):
             update = (self.epoch - 1) * len(steps) + number
@@ -123,12 +132,7 @@ class _Training:
             measured.take(train_step(self.cohort, chosen, moment, lr), self.cohort.alive)
             if self.observer.stop_requested() and self.observer.clock() - started > PATIENT_SECONDS:
                 raise Interrupted
-        evaluated = self.cohort.evaluated(self._end_of(self.epoch))
-        rows = measure_epoch(self.cohort, evaluated, self.data, measured, self._lagged())
-        self._remember()
-        self._write(rows, self.spec.by_run(lr)[:, 0].tolist(), measured, started)
-        self.best = replace_networks(evaluated, self.best, self._improved())
-        self._commit_when_due(started)
+        return lr
 
     def retire(self) -> dict[int, dict[str, object]]:
         """Finish the runs that have ended, take them off the stack, and return their results by number."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from regbench.data.memory import release_memory
 from regbench.metrics import PARTS, list_metrics
 from regbench.tasks import Task
 from regbench.training.evaluation import measure_outputs, measure_rows, predict, score_rows
@@ -71,9 +72,11 @@ def measure_all(best: Networks, last: Networks, data: TrainingSet) -> list[PartF
 
 def _measure_part(name: str, best: Networks, last: Networks, part: Labelled) -> PartFigures:
     spec = best.spec
-    at_best = predict(best, part.x)
-    both = torch.cat([at_best, predict(last, part.x)])
+    release_memory()
+    both = torch.cat([predict(best, part.x), predict(last, part.x)])
+    release_memory()
     (figures,) = measure_rows(spec, both, part, [len(part.x)], list_metrics(spec.facts.task))
+    at_best = both[: len(both) // 2]
     by_output = measure_outputs(spec, at_best, part).tolist() if spec.facts.outputs else None
     confusion = None
     if spec.facts.task == Task.CLASSIFICATION and part.y.shape[1] <= MOST_CLASSES:

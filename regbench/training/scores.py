@@ -6,8 +6,8 @@ rows, figures `[R]`. A figure that the rows leave undefined, or of outputs that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -18,6 +18,9 @@ from regbench.tasks import Task
 
 BINS = 15
 """Equal bins of the calibration error."""
+
+PIECE = 1 << 14
+"""Rows that are computed on at a time, so that what a figure needs of each row is small beside the data."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Scored:
     @cached_property
     def unsound(self) -> Tensor:
         """Whether outputs of a run are not finite, `[R]`."""
-        return ~self.outputs.isfinite().all(-1).all(-1)
+        sound = [piece.outputs.isfinite().all(-1).all(-1) for _, piece in self.pieces()]
+        return ~torch.stack(sound).all(0)
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -68,14 +72,37 @@ class Scored:
     def confusion(self) -> Tensor:
         """Weight of the rows by true class and predicted class, `[R, C, C]`; without weights, numbers of rows."""
         classes, runs = self.targets.shape[1], len(self.outputs)
-        cells = self.labels * classes + self.predicted
-        counts = self.weight.to(torch.float64).expand(runs, -1)
-        return counts.new_zeros(runs, classes**2).scatter_add(1, cells, counts).view(runs, classes, classes)
+        sums = torch.zeros(runs, classes**2, dtype=torch.float64)
+        for _, piece in self.pieces():
+            cells = piece.labels * classes + piece.predicted
+            sums.scatter_add_(1, cells, piece.weight.to(torch.float64).expand(runs, -1))
+        return sums.view(runs, classes, classes)
 
     @cached_property
     def errors(self) -> Tensor:
         """Errors of each number in its own unit, `[R, N, C]`."""
         return (self.outputs - self.targets).to(torch.float64) * self.scale.to(torch.float64).sqrt()
+
+    def pieces(self) -> Iterator[tuple[slice, Scored]]:
+        """Yield the rows a piece at a time, each with its place; few rows are one piece, which keeps what it computed.
+
+        The weights of a piece are relative to its own rows.
+        """
+        count = len(self.targets)
+        if count <= PIECE:
+            yield slice(0, count), self
+            return
+        for start in range(0, count, PIECE):
+            rows = slice(start, start + PIECE)
+            own = replace(self, outputs=self.outputs[:, rows], targets=self.targets[rows], weight=self.weight[rows])
+            yield rows, own
+
+    def collect(self, compute: Callable[[Scored], Tensor]) -> Tensor:
+        """Return what a function computes of each row, `[R, N]` in float64, a piece at a time."""
+        collected = torch.empty(self.outputs.shape[:2], dtype=torch.float64)
+        for rows, piece in self.pieces():
+            collected[:, rows] = compute(piece)
+        return collected
 
     def mean(self, values: Tensor) -> Tensor:
         """Return the weighted mean `[R, ...]` over the rows of values `[R, N, ...]`."""
@@ -99,7 +126,7 @@ def measure_recalls(scored: Scored) -> Tensor:
 
 def compute_accuracy(scored: Scored) -> Tensor:
     """Share of rows whose class is right."""
-    return scored.mean((scored.predicted == scored.labels).to(torch.float64))
+    return scored.mean(scored.collect(lambda piece: piece.predicted == piece.labels))
 
 
 def compute_balanced_accuracy(scored: Scored) -> Tensor:
@@ -118,10 +145,9 @@ def compute_auc(scored: Scored) -> Tensor:
     Undefined where a class has no rows.
     """
     if scored.targets.shape[1] == 2:
-        logits = scored.outputs.to(torch.float64)
-        return _rank_area(logits[..., 1] - logits[..., 0], scored.targets[:, 1], scored.weights)
+        return _rank_area(scored.collect(_subtract_logits), scored.targets[:, 1], scored.weights)
     areas = [
-        _rank_area(scored.probabilities[..., number], scored.targets[:, number], scored.weights)
+        _rank_area(scored.probabilities[..., number].clone(), scored.targets[:, number], scored.weights)
         for number in range(scored.targets.shape[1])
     ]
     return torch.stack(areas).mean(0)
@@ -129,12 +155,12 @@ def compute_auc(scored: Scored) -> Tensor:
 
 def compute_log_loss(scored: Scored) -> Tensor:
     """Mean of -log of the true class's probability."""
-    return scored.mean(-(scored.log_probabilities * scored.targets).sum(-1))
+    return scored.mean(scored.collect(lambda piece: -(piece.log_probabilities * piece.targets).sum(-1)))
 
 
 def compute_brier(scored: Scored) -> Tensor:
     """Mean over the rows of sum_c (p_c - y_c)^2; half of it for two classes, which is (p_1 - y_1)^2."""
-    squares = scored.mean((scored.probabilities - scored.targets).square().sum(-1))
+    squares = scored.mean(scored.collect(lambda piece: (piece.probabilities - piece.targets).square().sum(-1)))
     return squares / 2 if scored.targets.shape[1] == 2 else squares
 
 
@@ -143,10 +169,12 @@ def compute_calibration_error(scored: Scored) -> Tensor:
 
     The bins are equal parts of [0, 1] of the predicted class's probability. Source: Guo et al. 2017, equation 3.
     """
-    confidence, predicted = scored.probabilities.max(-1)
-    gaps = ((predicted == scored.labels).to(torch.float64) - confidence) * scored.weights
-    bins = (confidence.nan_to_num() * BINS).ceil().clamp(1, BINS).to(torch.int64) - 1
-    sums = gaps.new_zeros(len(gaps), BINS).scatter_add(1, bins, gaps)
+    sums = torch.zeros(len(scored.outputs), BINS, dtype=torch.float64)
+    for rows, piece in scored.pieces():
+        confidence, predicted = piece.probabilities.max(-1)
+        gaps = ((predicted == piece.labels).to(torch.float64) - confidence) * scored.weights[rows]
+        bins = (confidence.nan_to_num() * BINS).ceil().clamp(1, BINS).to(torch.int64) - 1
+        sums.scatter_add_(1, bins, gaps)
     return sums.abs().sum(1)
 
 
@@ -193,15 +221,42 @@ def _mean_f1(hits: Tensor, true: Tensor, predicted: Tensor) -> Tensor:
     return scores.nanmean(1)
 
 
+def _subtract_logits(scored: Scored) -> Tensor:
+    """Return by how much the logit of the second of two classes is larger, `[R, N]`."""
+    logits = scored.outputs.to(torch.float64)
+    return logits[..., 1] - logits[..., 0]
+
+
 def _rank_area(scores: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
-    """Return the probability that a positive row scores higher than a negative one, ties counting one half, `[R]`."""
-    ordered, order = scores.contiguous().sort(dim=1)
-    positive = positive.to(torch.float64)
-    above, below = ((weights * marks)[order] for marks in (positive, 1 - positive))
-    sums = torch.cat([below.new_zeros(len(below), 1), below.cumsum(1)], 1)
-    first, last = (torch.searchsorted(ordered, ordered, right=right) for right in (False, True))
-    wins = (above * (sums.gather(1, first) + sums.gather(1, last))).sum(1) / 2
-    return wins / (above.sum(1) * below.sum(1))
+    """Return the probability that a positive row scores higher than a negative one, ties counting one half, `[R]`.
+
+    The scores are written over: with many rows, arrays of their size are the largest that any figure needs.
+    """
+    ordered, order = scores.sort(dim=1)
+    above, below = scores, torch.empty_like(scores)
+    places = [slice(start, start + PIECE) for start in range(0, scores.shape[1], PIECE)]
+    for rows in places:
+        weight, marks = weights[order[:, rows]], positive[order[:, rows]]
+        above[:, rows], below[:, rows] = weight * marks, weight * (1 - marks)
+    del order
+    pairs = above.sum(1) * below.sum(1)
+    below.cumsum_(1)
+    for rows in places:
+        above[:, rows] *= _sum_lower(ordered, below, ordered[:, rows].contiguous())
+    return above.sum(1) / 2 / pairs
+
+
+def _sum_lower(scores: Tensor, sums: Tensor, own: Tensor) -> Tensor:
+    """Return the sums over all rows of lower score than some have, plus those of a score not higher, `[R, rows]`.
+
+    Args:
+        scores: of all rows, ascending, `[R, N]`.
+        sums: running sums over these, `[R, N]`.
+        own: scores of the rows in question.
+    """
+    lower, upto = (torch.searchsorted(scores, own, right=right) for right in (False, True))
+    before = sums.gather(1, (lower - 1).clamp_min(0)).masked_fill_(lower == 0, 0.0)
+    return before + sums.gather(1, upto - 1)
 
 
 Compute = Callable[[Scored], Tensor]

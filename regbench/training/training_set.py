@@ -102,21 +102,29 @@ class StackedRows:
 
 
 def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
-    """Turn a split into tensors of one type."""
+    """Turn a split into tensors of one type, in which no row of validation lies twice."""
     train, val, test = (_label(part, split, dtype) for part in (split.train, split.val, split.test))
-    validation = [val] if len(val.x) > 0 else []
-    counting = train.weight.nonzero().squeeze(1)  # a subset in which every row weighs 0 has no mean
-    count = min(len(counting), len(val.x)) or len(counting)
-    subset = counting[Randomness(0).at("watched training rows").permutation(len(counting))[:count].sort().values]
-    watched = [train._replace(x=train.x[subset], y=train.y[subset], weight=train.weight[subset]), *validation]
+    subset = _choose_watched(train, len(val.x))
+    ends = [len(subset.x), len(subset.x) + len(val.x)] if len(val.x) else [len(subset.x)]
+    watched = _join([subset, val]) if len(val.x) else subset
     return TrainingSet(
         rows=Rows(train.x, train.y, train.weight),
-        watched=_join(watched),
-        watched_ends=torch.tensor([len(part.x) for part in watched]).cumsum(0).tolist(),
-        parts=(train, *validation, test),
+        watched=watched,
+        watched_ends=ends,
+        parts=(train, watched.cut(*ends), test) if len(val.x) else (train, test),
         classes=split.classes,
         weighted=split.train.weights is not None,
     )
+
+
+def _choose_watched(train: Labelled, most: int) -> Labelled:
+    """Return the training rows that are measured every epoch: at most so many of those that weigh; 0: all of them."""
+    counting = train.weight.nonzero().squeeze(1)  # a subset in which every row weighs 0 has no mean
+    count = min(len(counting), most) or len(counting)
+    if count == len(train.x):
+        return train
+    subset = counting[Randomness(0).at("watched training rows").permutation(len(counting))[:count].sort().values]
+    return train._replace(x=train.x[subset], y=train.y[subset], weight=train.weight[subset])
 
 
 def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:

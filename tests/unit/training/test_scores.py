@@ -49,6 +49,20 @@ def expected_calibration(shares: Array, labels: Array, weights: Array) -> float:
     return total
 
 
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_many_rows_a_piece_at_a_time_have_the_same_figures(
+    classes: int, ties: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits, labels, weights = draw(classes, seed=classes, ties=ties)
+    names = [metric.name for metric in list_metrics(Task.CLASSIFICATION) if metric.name != "loss"]
+    whole = measure_figures(score(Task.CLASSIFICATION, logits, np.eye(classes)[labels], weights), names)
+    monkeypatch.setattr("regbench.training.scores.PIECE", 48)
+    pieces = measure_figures(score(Task.CLASSIFICATION, logits, np.eye(classes)[labels], weights), names)
+    for name in names:
+        assert torch.equal(whole[name], pieces[name]), name
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("classes", [2, 3, 7])
