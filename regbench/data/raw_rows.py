@@ -12,7 +12,8 @@ from regbench.data.columns import list_texts, read_names, read_numbers, refuse_i
 from regbench.data.date_texts import UnreadDate, read_date_texts
 from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
 from regbench.data.missing_marks import empty_missing
-from regbench.data.number_texts import PLAIN, NumberForm, read_in_form
+from regbench.data.number_parts import PLAIN
+from regbench.data.number_texts import NumberForm, read_in_form
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
 from regbench.data.row_numbers import find_row_numbers
