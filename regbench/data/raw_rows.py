@@ -38,7 +38,8 @@ def read_frame(frame: pd.DataFrame, fitted: Preprocessing, where: str) -> Column
     names = [str(name) for name in frame.columns]
     refuse_repeated(names, where)
     needed = [column.name for column in fitted.columns]
-    frame = empty_missing(frame.set_axis(names, axis="columns").reset_index(drop=True), fitted.missing)
+    commas = {each.name for each in fitted.columns if isinstance(each, NumberColumn) and each.written[3:] == (",",)}
+    frame = empty_missing(frame.set_axis(names, axis="columns").reset_index(drop=True), fitted.missing, commas)
     known = {*needed, *fitted.ignored, *find_row_numbers(frame, where)}
     for name in names:
         if name not in known:

@@ -160,3 +160,76 @@ def test_several_units_are_refused(tmp_path: Path, cells: list[str], said: str) 
 def test_a_minus_behind_an_amount_is_a_sign(tmp_path: Path) -> None:
     assert numbers(tmp_path, ["5,000.00-", "12.50-", "7.25"]) == [-5000.0, -12.5, 7.25]
     assert numbers(tmp_path, ['="5"', '="7"', '="9"']) == [5.0, 7.0, 9.0]
+
+
+@pytest.mark.parametrize(
+    ("cells", "mark", "settings"),
+    [
+        (["1,201.50", "-999.0", "2,500.25"], "-999", {}),
+        (["1,201.50", "-999", "2,500.25"], "-999.0", {}),
+        (["1201,5", "-999,0", "2500,25"], "-999", {}),
+        (["1201,5", "-999,000", "2500,25"], "-999", {}),
+        (["1,201", "-999,000", "2,500"], "-999", {"decimal": ","}),
+        (["$5.50", "\u2212999.00", "$7.50"], "-999", {}),
+        (["red", "-999.0", "blue"], "-999", {}),
+        (["Smith,12", "-999.0", "blue"], "-999", {}),
+    ],
+)
+def test_a_mark_that_is_a_number_is_compared_as_one(
+    tmp_path: Path, cells: list[str], mark: str, settings: dict[str, str]
+) -> None:
+    found = column(tmp_path, cells, missing=[mark], **settings)
+    gone = found.values != found.values if isinstance(found, Numeric) else found.codes < 0
+    assert gone[:3].tolist() == [False, True, False]
+
+
+def test_codes_units_and_thousands_are_no_marks(tmp_path: Path) -> None:
+    codes = column(tmp_path, ["0999", "0123", "01234"], missing=["999"])
+    assert isinstance(codes, Categorical)
+    assert codes.levels == ("0123", "01234", "0999")
+    assert numbers(tmp_path, ["1.50 kg", "-999.00 kg", "2.25 kg"], missing=["-999"])[1] == -999.0
+    assert numbers(tmp_path, ["1,234.50", "-999,000", "2.25"], missing=["-999"])[1] == -999_000.0
+    assert numbers(tmp_path, ["1.234,50", "-999.000", "2,25"], missing=["-999"])[1] == -999_000.0
+
+
+def test_new_rows_have_the_marks_of_training(tmp_path: Path) -> None:
+    path = write(tmp_path, ["1201,5", "-999,0", "2500,25"])
+    dataset = build_dataset({"name": "csv", "path": path, "target": "y", "missing": ["-999"]})
+    fitted = prepare(dataset, dataset.read()).preprocessing
+    frame = read_rows(write(tmp_path, ["-999,000", "7,125"], "new.csv"), fitted)
+    (found,) = read_frame(frame, fitted, "new.csv")  # type: ignore[arg-type]
+    assert isinstance(found, Numeric)
+    assert found.values[0] != found.values[0]
+    assert found.values[1] == 7.125
+
+
+def read_target(folder: Path, cells: list[str], **settings: Any) -> Raw:
+    path = folder / "target.csv"
+    path.write_text("\n".join(["a,y", *(f"{row * 37 % 101},{cell}" for row, cell in enumerate(cells))]) + "\n")
+    return build_dataset({"name": "csv", "path": str(path), "target": "y", **settings}).read()
+
+
+@pytest.mark.parametrize("settings", [{}, {"task": "regression"}])
+@pytest.mark.parametrize("step", [1, 0.5])
+def test_a_text_in_a_target_of_numbers_is_named(tmp_path: Path, settings: dict[str, str], step: float) -> None:
+    cells = [str(row % 12 * step) for row in range(ROWS)]
+    cells[3] = "abc"
+    with pytest.raises(ConfigError, match=r"column 'y', row 4: 'abc' is not a number"):
+        read_target(tmp_path, cells, **settings)
+    assert read_target(tmp_path, cells, task="classification").task == "classification"
+
+
+def test_few_codes_and_a_text_are_classes(tmp_path: Path) -> None:
+    cells = [("0", "1", "2", "3+")[row % 4] for row in range(ROWS)]
+    assert read_target(tmp_path, cells).classes == ("0", "1", "2", "3+")
+    with pytest.raises(ConfigError, match=r"row 4: '3\+' is not a number$"):
+        read_target(tmp_path, cells, task="regression")
+
+
+def test_a_text_in_one_of_several_targets_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "targets.csv"
+    path.write_text(
+        "\n".join(["a,y,z", *(f"{row},{row % 7 / 2},{'abc' if row == 3 else row % 7}" for row in range(60))])
+    )
+    with pytest.raises(ConfigError, match=r"column 'z', row 4: 'abc' is not a number"):
+        build_dataset({"name": "csv", "path": str(path), "target": ["y", "z"], "task": "regression"}).read()
