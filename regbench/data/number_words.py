@@ -22,9 +22,16 @@ UNITS = frozenset((
     "months", "month", "years", "year", "yrs", "yr", "°c", "°f", "°", "mv", "kv", "kw", "mw", "kwh", "wh", "ah",
     "mah", "ma", "hz", "khz", "mhz", "ghz", "kb", "mb", "gb", "tb", "mph", "km/h", "kmh", "kmph", "kmpl", "bhp",
     "hp", "ps", "cc", "rpm", "km/kg", "pa", "kpa", "bar", "psi", "px", "pt", "mg/l", "mg/dl", "mmol/l", "sqft",
-    "sqm", "m2", "m²", "m3", "m³", "ha", "acres", "ppm", "db", "%"
+    "sqm", "m2", "m²", "m3", "m³", "ha", "acres", "ppm", "db", "%", "hundred", "thousand", "thousands", "million",
+    "millions", "billion", "billions", "trillion", "trillions"
 ))  # fmt: skip
 """Units that make numbers of a column even where it has few distinct ones."""
 
-MAGNITUDES = frozenset(("k", "m", "b", "mn", "bn", "mio", "mrd", ""))
-"""Letters that multiply, and none."""
+SHORT_UNITS = frozenset(("g", "m", "l", "t", "s", "h", "V", "W"))
+"""Letters that are units, written so, where a space stands before them: `5 g`, but not `5G`."""
+
+MAGNITUDES = frozenset((
+    "k", "m", "b", "mn", "bn", "mio", "mrd", "", "hundred", "thousand", "thousands", "million", "millions",
+    "billion", "billions", "trillion", "trillions"
+))  # fmt: skip
+"""Letters and words that multiply, and none."""

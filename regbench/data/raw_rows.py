@@ -13,7 +13,8 @@ from regbench.data.date_texts import UnreadDate, read_date_texts
 from regbench.data.digit_texts import POINTED
 from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
 from regbench.data.missing_marks import empty_missing
-from regbench.data.number_texts import PLAIN, NumberForm, read_in_form
+from regbench.data.number_parts import PLAIN
+from regbench.data.number_texts import NumberForm, read_in_form
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Categorical, Column, Columns, Floats, Numeric, Texts
 from regbench.data.row_numbers import find_row_numbers
@@ -38,7 +39,8 @@ def read_frame(frame: pd.DataFrame, fitted: Preprocessing, where: str) -> Column
     names = [str(name) for name in frame.columns]
     refuse_repeated(names, where)
     needed = [column.name for column in fitted.columns]
-    frame = empty_missing(frame.set_axis(names, axis="columns").reset_index(drop=True), fitted.missing)
+    commas = {each.name for each in fitted.columns if isinstance(each, NumberColumn) and each.written[3:] == (",",)}
+    frame = empty_missing(frame.set_axis(names, axis="columns").reset_index(drop=True), fitted.missing, commas)
     known = {*needed, *fitted.ignored, *find_row_numbers(frame, where)}
     for name in names:
         if name not in known:

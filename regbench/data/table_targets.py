@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from regbench.data.columns import ColumnRules, read_names, read_target
 from regbench.data.multilabel import are_labels, split_labels, stack_labels
+from regbench.data.number_texts import find_no_number
 from regbench.data.records import Labels
 from regbench.data.targets import encode_target, explain_task
 from regbench.errors import ConfigError
@@ -75,9 +76,10 @@ def encode_several(columns: Mapping[str, NDArray[Any]], task: str, path: str) ->
         return Targets(task, stack_labels(columns, path), outputs=tuple(columns), notes=notes)
     for name, values in columns.items():
         if values.dtype.kind not in "iufb":
+            row = find_no_number([str(value) for value in values]) or 0
             raise ConfigError(
-                f"{path}: column {name!r}, row 1: {str(values[0])!r} is not a number; several targets are numbers "
-                "(dataset.task=regression), or 0 and 1 (dataset.task=multilabel)"
+                f"{path}: column {name!r}, row {row + 1}: {str(values[row])!r} is not a number; several targets are "
+                "numbers (dataset.task=regression), or 0 and 1 (dataset.task=multilabel)"
             )
     numbers = [encode_target(values, task, f"{path}: column {name!r}")[1] for name, values in columns.items()]
     return Targets(task, np.stack(numbers, 1), outputs=tuple(columns), notes=notes)

@@ -131,7 +131,8 @@ class Table(Dataset):
         """
         frame.columns = frame.columns.map(str)
         refuse_repeated(frame.columns, self.path)
-        frame = empty_missing(frame, self.missing)
+        commas = frame.columns if self.decimal == "," or self.thousands == "." else ()
+        frame = empty_missing(frame, self.missing, commas)
         row_numbers = find_row_numbers(frame, self.path)
         self._check_marks(frame)
         rules = ColumnRules(self.decimal, self.thousands, self.dates, self.categories)

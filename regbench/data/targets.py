@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regbench.data.number_texts import find_no_number
 from regbench.data.records import Labels
 from regbench.errors import ConfigError
 from regbench.tasks import Task
@@ -54,11 +55,12 @@ def encode_target(values: NDArray[Any], task: str, where: str) -> tuple[str, Lab
         where: what messages call the values.
 
     Raises:
-        ConfigError: the values are infinite, or texts although a regression was asked for.
+        ConfigError: the values are infinite, or texts although a regression was asked for or most are numbers.
     """
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0]) + 1
         raise ConfigError(f"{where}, row {row}: the target is {values[row - 1]}; it must be a finite number")
+    _refuse_texts(values, task, where)
     task = infer_task(values) if task == "infer" else task
     if task == Task.MULTILABEL:
         raise ConfigError(
@@ -67,12 +69,30 @@ def encode_target(values: NDArray[Any], task: str, where: str) -> tuple[str, Lab
     if task == "classification":
         names = np.unique(values)
         return task, np.searchsorted(names, values).astype(np.int64, copy=False), tuple(_name(name) for name in names)
-    if values.dtype.kind not in "iufb":
+    return task, values.astype(np.float64), ()
+
+
+def _refuse_texts(values: NDArray[Any], task: str, where: str) -> None:
+    """Refuse texts of a regression, and one among what would else be numbers, by the first that is none.
+
+    Up to `FEW_CODES` numbers among texts may be codes of classes, such as 1, 2 and 3+.
+    """
+    if values.dtype.kind in "iufb" or task not in ("infer", Task.REGRESSION):
+        return
+    distinct = [str(value) for value in np.unique(values)]
+    others = {text for text in distinct if find_no_number([text]) is not None}
+    row = next((row for row, value in enumerate(values) if str(value) in others), None)
+    if row is None and task == Task.REGRESSION:
         raise ConfigError(
             f"{where}: dataset.task=regression is not allowed; the target has texts such as {str(values[0])!r}, "
             "and a regression takes numbers"
         )
-    return task, values.astype(np.float64), ()
+    numbers = len(distinct) - len(others)
+    if row is not None and (task == Task.REGRESSION or numbers > max(FEW_CODES, len(others))):
+        remedy = (
+            "" if task == Task.REGRESSION else ", but most are; set dataset.task=classification if they are classes"
+        )
+        raise ConfigError(f"{where}, row {row + 1}: {str(values[row])!r} is not a number{remedy}")
 
 
 def _name(value: Any) -> str:
