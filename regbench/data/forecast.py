@@ -14,6 +14,7 @@ from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.files import read_file
 from regbench.data.memory import refuse_too_big
 from regbench.data.records import TEST, Floats, Numeric, Raw
+from regbench.data.row_numbers import find_row_numbers, note_row_numbers
 from regbench.data.text_tables import parse_csv
 from regbench.data.times import read_times, refuse_irregular
 from regbench.data.windows import Windows, cut_windows, fill_forward
@@ -70,6 +71,8 @@ class Forecast(Dataset):
         frame = parse_csv(read_file(self.path, "dataset.path"), self.path)
         frame, notes = self._sort(frame)
         columns, left_out = self._read_columns(frame)
+        inputs = [Numeric(name, column) for name, column in columns.items() if name not in self.targets]
+        notes += note_row_numbers(inputs)
         values, filled = fill_forward(np.stack(list(columns.values())))
         if filled:
             notes.append(f"{filled} missing value(s) count as the last known value of their column")
@@ -124,7 +127,8 @@ class Forecast(Dataset):
             ConfigError: the target does not hold numbers.
         """
         columns: dict[str, Floats] = {}
-        left_out = {self.time: "time", **dict.fromkeys(self.drop, "dataset.drop")}
+        numbers = {name: why for name, why in find_row_numbers(frame, self.path).items() if name not in self.targets}
+        left_out = {**numbers, self.time: "time", **dict.fromkeys(self.drop, "dataset.drop")}
         for name in frame.columns:
             if name in left_out:
                 continue

@@ -68,11 +68,12 @@ class Series(Dataset):
         test = self.find_test()
         found = self.parse(self.path, "dataset.path")
         x, notes = make_array(found, self.path, self.lengths)
-        targets, tests = found.targets, 0
+        targets, tests, left_out = found.targets, 0, found.left_out
         if test is not None:
             more = self.parse(test, "dataset.test_path")
             rest, said = make_array(more, test, self.lengths, (x.shape[1], x.shape[2]))
             x, tests, targets = np.concatenate([x, rest]), len(rest), join_targets(targets, more.targets, test)
+            left_out = {**left_out, **more.left_out}
             notes += (*said, f"{test}: its {tests} series are the test part")
         asked = found.task if self.task == "infer" else self.task
         task, y, classes = encode_target(targets, asked, f"{self.path}: target")
@@ -85,6 +86,7 @@ class Series(Dataset):
             classes=classes,
             roles=last_rows_are_test(len(y), tests),
             standardize_target=self.standardize_target and task == "regression",
+            left_out=left_out,
             notes=(*found.notes, *notes),
         )
 

@@ -13,6 +13,7 @@ from regbench.data.absent_columns import refuse_absent
 from regbench.data.columns import advise_drop, read_column, read_target
 from regbench.data.lines import number_lines, read_number, show
 from regbench.data.records import Floats, Numeric
+from regbench.data.row_numbers import find_row_numbers, note_row_numbers
 from regbench.data.series_rows import Channels, SeriesRows, drop_missing_end, read_values
 from regbench.data.times import name_time, read_times
 from regbench.errors import ConfigError, escape
@@ -38,20 +39,28 @@ class SeriesColumns:
         for setting, names in {**named, "values": self.values, "drop": self.drop}.items():
             refuse_absent(f"dataset.{setting}", names, frame.columns, path)
 
-    def name_values(self, frame: pd.DataFrame, path: str) -> tuple[str, ...]:
-        """Return the names of the columns that hold values.
+    def sort_out(self, frame: pd.DataFrame, path: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Return the names of the columns that hold values, and why each other column is left out.
 
         Raises:
             ConfigError: there is none, or one is the target, the id or the time as well.
         """
-        used = (self.target, self.id, self.time, *self.drop)
+        single = {"target": self.target, "id": self.id, "time": self.time}
+        used = {name: reason for reason, name in single.items() if name is not None}
+        used |= dict.fromkeys(self.drop, "dataset.drop")
         for name in self.values:
             if name in used:
                 raise ConfigError(f"dataset.values names {escape(name)!r}, which is the target, id, time or dropped")
-        names = self.values or tuple(name for name in frame.columns if name not in used)
+        reasons = {**find_row_numbers(frame, path), **used}
+        names = self.values or tuple(name for name in frame.columns if name not in reasons)
         if not names:
             raise ConfigError(f"{path}: no column of values is left")
-        return names
+        others = (name for name in frame.columns if name not in names)
+        return names, {name: reasons.get(name, "not in dataset.values") for name in others}
+
+    def note_counters(self, names: Sequence[str], values: Floats) -> tuple[str, ...]:
+        """Say which columns of values `[K, N]` seem to number the rows; nothing of those that the person named."""
+        return () if self.values else tuple(note_row_numbers(map(Numeric, names, values)))
 
 
 def parse_ucr(content: bytes, path: str) -> SeriesRows:
@@ -90,13 +99,15 @@ def read_wide(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
         ConfigError: a column of values does not hold numbers, or a target is missing.
     """
     columns.refuse_absent(frame, path)
-    names = columns.name_values(frame, path)
-    values = np.stack([read_number_column(frame[name], path) for name in names], axis=1)
+    names, left_out = columns.sort_out(frame, path)
+    values = np.stack([read_number_column(frame[name], path) for name in names])
+    told = f"{len(names)} columns are the values of a series, from {names[0]!r} to {names[-1]!r}"
     return SeriesRows(
-        rows=[drop_missing_end([row]) for row in values],
+        rows=[drop_missing_end([row]) for row in np.ascontiguousarray(values.T)],
         places=[f"row {row}" for row in range(1, len(frame) + 1)],
         targets=read_target(frame[columns.target], f"{path}: column {columns.target!r}"),
-        notes=(f"{len(names)} columns are the values of a series, from {names[0]!r} to {names[-1]!r}",),
+        left_out=left_out,
+        notes=(told, *columns.note_counters(names, values)),
     )
 
 
@@ -109,7 +120,7 @@ def read_long(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
     import pandas as pd
 
     columns.refuse_absent(frame, path)
-    names = columns.name_values(frame, path)
+    names, left_out = columns.sort_out(frame, path)
     missing = np.flatnonzero(frame[columns.id].isna())
     if len(missing):
         raise ConfigError(
@@ -118,14 +129,16 @@ def read_long(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
     codes, ids = pd.factorize(frame[columns.id].astype(object))
     order, sorted_rows = _sort_rows(frame, codes, columns, path)
     targets = read_target(frame[columns.target], f"{path}: column {columns.target!r}")
-    values = np.stack([read_number_column(frame[name], path) for name in names])[:, order]
+    values = np.stack([read_number_column(frame[name], path) for name in names])
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     _refuse_changing(targets[order], starts, [str(name) for name in ids], columns.target, path)
-    notes = (f"{len(names)} channel(s): {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}",)
+    told = f"{len(names)} channel(s): {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+    notes = (told, *columns.note_counters(names, values))
     return SeriesRows(
-        rows=[list(block) for block in np.split(values, starts[1:], axis=1)],
+        rows=[list(block) for block in np.split(values[:, order], starts[1:], axis=1)],
         places=[f"id {show(str(name))}" for name in ids],
         targets=targets[order][starts],
+        left_out=left_out,
         notes=(*notes, *(("the rows were not in the order of time and were sorted",) if sorted_rows else ())),
     )
 

@@ -29,10 +29,14 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"day": DAYS, "load": ROW, "temp": ROW + 100, **columns})
 
 
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Return the settings of `build`."""
+    return {"name": "forecast", "path": str(folder / "load.csv"), "time": "day", "target": "load", "lookback": 5}
+
+
 def build(folder: Path, table: pd.DataFrame, **options: Any) -> Dataset:
     table.to_csv(folder / "load.csv", index=False)
-    values = {"name": "forecast", "path": str(folder / "load.csv"), "time": "day", "target": "load", "lookback": 5}
-    return build_dataset({**values, **options})
+    return build_dataset({**settings_of(folder), **options})
 
 
 def read(folder: Path, table: pd.DataFrame, **options: Any) -> Raw:
@@ -225,3 +229,21 @@ def test_what_comes_later_changes_nothing_that_is_fitted(tmp_path: Path) -> None
     assert before.preprocessing == after.preprocessing
     assert np.array_equal(before.train.x, after.train.x)
     assert np.array_equal(before.train.y, after.train.y)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_row_numbers_are_left_out(tmp_path: Path, name: str) -> None:
+    table = frame()
+    table.insert(0, name, ROW)
+    raw = read(tmp_path, table)
+    assert raw.x.shape[1] == 2
+    assert raw.left_out == {name: "row numbers", "day": "time"}
+    assert load(settings_of(tmp_path)).reading.lines()[1].startswith("inputs: 2 x 5; left out: ")
+    times = read(tmp_path, table.drop(columns="day"), time=name)
+    assert times.left_out == {name: "time"}
+    assert np.array_equal(read(tmp_path, table.drop(columns="load"), target=name).y, raw.y)
+
+
+def test_a_counter_besides_time_and_target_is_noted(tmp_path: Path) -> None:
+    raw = read(tmp_path, frame(wave=np.sin(ROW)))
+    assert [note.split(" may number")[0] for note in raw.notes if "may number the rows" in note] == ["column 'temp'"]

@@ -297,3 +297,56 @@ class TestLongTables:
         with pytest.raises(ConfigError) as refused:
             self.read(tmp_path, table)
         assert message in str(refused.value)
+
+
+class TestRowNumbers:
+    """Columns that number the rows tell the class of rows that are sorted by it: they are no values."""
+
+    @staticmethod
+    def wide(first: str | None) -> str:
+        table = pd.DataFrame(X[:, 0], columns=[f"t{place}" for place in range(L)])
+        table.insert(0, "kind", sorted(Y))
+        if first is not None:
+            table.insert(0, first, np.arange(N))
+        return table.to_csv(index=False)
+
+    @pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+    def test_of_wide_tables_are_left_out(self, tmp_path: Path, name: str) -> None:
+        raw = read(tmp_path, self.wide(name), "wide.csv", target="kind")
+        assert np.array_equal(raw.x, X[:, :1])
+        assert raw.left_out == {name: "row numbers", "kind": "target"}
+        test = tmp_path / "plain.csv"
+        test.write_text(self.wide(None))
+        both = read(tmp_path, self.wide(name), "wide.csv", target="kind", test_path=str(test))
+        assert both.x.shape == (2 * N, 1, L)
+
+    def test_of_other_names_are_noted_unless_the_person_named_them(self, tmp_path: Path) -> None:
+        raw = read(tmp_path, self.wide("case"), "wide.csv", target="kind")
+        (said,) = (note for note in raw.notes if "may number the rows" in note)
+        assert "column 'case'" in said
+        assert "'dataset.drop=[case]'" in said
+        names = ["case", *(f"t{place}" for place in range(L - 1))]
+        raw = read(tmp_path, self.wide("case"), "wide.csv", target="kind", values=names)
+        assert not any("may number" in note for note in raw.notes)
+        assert raw.left_out == {"kind": "target", f"t{L - 1}": "not in dataset.values"}
+
+    @pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+    def test_of_long_tables_are_left_out(self, tmp_path: Path, name: str) -> None:
+        columns = {name: np.arange(N * L), "who": np.repeat(np.arange(N), L), "when": np.tile(np.arange(L), N)}
+        table = pd.DataFrame({**columns, "v": X[:, 0].ravel(), "kind": np.repeat(Y, L)})
+        options: dict[str, Any] = {"target": "kind", "id": "who", "time": "when"}
+        raw = read(tmp_path, table.to_csv(index=False), "long.csv", **options)
+        assert np.array_equal(raw.x, X[:, :1])
+        assert raw.left_out == {name: "row numbers", "who": "id", "when": "time", "kind": "target"}
+        raw = read(tmp_path, table.rename(columns={name: "row"}).to_csv(index=False), "long.csv", **options)
+        assert any("column 'row' may number the rows" in note for note in raw.notes)
+
+    def test_a_column_without_a_name_elsewhere_is_refused(self, tmp_path: Path) -> None:
+        assert "column 2 has no name" in refusal(tmp_path, "a,,y\n1,2,3\n1,2,3\n", "a.csv", target="y")
+
+    def test_columns_that_are_left_out_do_not_say_how_to_split(self, tmp_path: Path) -> None:
+        path = tmp_path / "wide.csv"
+        path.write_text(self.wide(""))
+        split = {"method": "folds", "groups": "kind"}
+        with pytest.raises(ConfigError, match=r"dataset\.split\.groups=kind is not allowed"):
+            load({"name": "series", "path": str(path), "target": "kind", "split": split})
