@@ -49,10 +49,10 @@ def read_values(fields: Sequence[str], where: str) -> Floats:
             plain = np.array([np.inf])
         if not np.isinf(plain).any():
             return plain
-    numbers = [np.nan if field.strip() == "?" else read_number(field) for field in fields]
-    for field, number in zip(fields, numbers, strict=True):
+    numbers = [np.nan if cell.strip() == "?" else read_number(cell) for cell in fields]
+    for cell, number in zip(fields, numbers, strict=True):
         if number is None:
-            raise ConfigError(f"{where}: {show(field)} is not a finite number, and not ? for a missing one")
+            raise ConfigError(f"{where}: {show(cell)} is not a finite number, and not ? for a missing one")
     return np.array(numbers, dtype=np.float64)
 
 

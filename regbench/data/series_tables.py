@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regbench.data.absent_columns import refuse_absent
-from regbench.data.columns import advise_drop, read_column, read_target
+from regbench.data.columns import ColumnRules, read_amounts, read_target
 from regbench.data.lines import number_lines, read_number, show
 from regbench.data.records import Floats, Numeric
 from regbench.data.row_numbers import find_row_numbers, note_row_numbers
@@ -24,13 +24,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesColumns:
-    """Which columns of a table are what; `id` None: each row is a series. `values` empty: all other columns."""
+    """Which columns of a table are what, and how their texts are read.
+
+    `id` None: each row is a series. `values` empty: all other columns. `classes`: the target's texts are classes,
+    whatever they look like.
+    """
 
     target: str
     id: str | None
     time: str | None
     values: tuple[str, ...]
     drop: tuple[str, ...]
+    classes: bool
+    rules: ColumnRules
+
+    def read_values(self, frame: pd.DataFrame, names: Sequence[str], path: str) -> Floats:
+        """Return columns of values `[K, N]`, NaN where one is missing.
+
+        Raises:
+            ConfigError: a column holds something else.
+        """
+        rules = replace(self.rules, remedies=() if self.values else ("drop",))
+        found = []
+        for name in names:
+            read = read_amounts(frame[name], f"{path}: column {name!r}", rules)
+            if read is None:
+                advice = rules.advise(name, leads="; ") or "; take it out of dataset.values"
+                raise ConfigError(f"{path}: column {name!r} does not hold numbers{advice}")
+            found.append(read)
+        return np.stack(found)
+
+    def read_targets(self, frame: pd.DataFrame, path: str) -> NDArray[Any]:
+        """Return the target of each row.
+
+        Raises:
+            ConfigError: one is missing, or a text stands among numbers.
+        """
+        rules = None if self.classes else replace(self.rules, dates="none")
+        return read_target(frame[self.target], f"{path}: column {self.target!r}", rules)
 
     def refuse_absent(self, frame: pd.DataFrame, path: str) -> None:
         """Refuse a setting that names no column of the table."""
@@ -100,12 +131,12 @@ def read_wide(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
     """
     columns.refuse_absent(frame, path)
     names, left_out = columns.sort_out(frame, path)
-    values = np.stack([read_number_column(frame[name], path) for name in names])
+    values = columns.read_values(frame, names, path)
     told = f"{len(names)} columns are the values of a series, from {names[0]!r} to {names[-1]!r}"
     return SeriesRows(
         rows=[drop_missing_end([row]) for row in np.ascontiguousarray(values.T)],
         places=[f"row {row}" for row in range(1, len(frame) + 1)],
-        targets=read_target(frame[columns.target], f"{path}: column {columns.target!r}"),
+        targets=columns.read_targets(frame, path),
         left_out=left_out,
         notes=(told, *columns.note_counters(names, values)),
     )
@@ -128,8 +159,8 @@ def read_long(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
         )
     codes, ids = pd.factorize(frame[columns.id].astype(object))
     order, sorted_rows = _sort_rows(frame, codes, columns, path)
-    targets = read_target(frame[columns.target], f"{path}: column {columns.target!r}")
-    values = np.stack([read_number_column(frame[name], path) for name in names])
+    targets = columns.read_targets(frame, path)
+    values = columns.read_values(frame, names, path)
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     _refuse_changing(targets[order], starts, [str(name) for name in ids], columns.target, path)
     told = f"{len(names)} channel(s): {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
@@ -149,7 +180,7 @@ def _sort_rows(
     """Return the rows series by series, each in the order of time, and whether that moved a row of a series."""
     if columns.time is None:
         return np.argsort(codes, kind="stable"), False
-    times = read_times(frame[columns.time], f"{path}: column {columns.time!r}")
+    times = read_times(frame[columns.time], f"{path}: column {columns.time!r}", columns.rules)
     order = np.lexsort((times, codes))
     same = (np.diff(codes[order]) == 0) & (np.diff(times[order]) == np.zeros(1, dtype=np.diff(times[:2]).dtype))
     for place in np.flatnonzero(same):
@@ -173,16 +204,3 @@ def _refuse_changing(
                 f"{path}: the series of id {show(series)} has the targets {both} in column {name!r}; "
                 "a series has one target"
             )
-
-
-def read_number_column(column: pd.Series[Any], path: str) -> Floats:
-    """Return a column of numbers `[N]`, NaN where one is missing.
-
-    Raises:
-        ConfigError: the column holds something else.
-    """
-    name = str(column.name)
-    read = read_column(column, f"{path}: column {name!r}")
-    if isinstance(read, Numeric) and read.kind in ("number", "truth"):
-        return read.values
-    raise ConfigError(f"{path}: column {name!r} does not hold numbers; {advise_drop(name)}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -350,3 +351,73 @@ class TestRowNumbers:
         split = {"method": "folds", "groups": "kind"}
         with pytest.raises(ConfigError, match=r"dataset\.split\.groups=kind is not allowed"):
             load({"name": "series", "path": str(path), "target": "kind", "split": split})
+
+
+class TestTextsOfTables:
+    """A CSV has the settings of tables that say how texts are read, and messages advise no others."""
+
+    @staticmethod
+    def long(**columns: Any) -> pd.DataFrame:
+        days = [f"{place + 1:02}/01/2020" for _ in range(N) for place in range(L)]
+        table = {"who": np.repeat(np.arange(N), L), "when": days, "v": X[:, 0].ravel(), "kind": np.repeat(Y, L)}
+        return pd.DataFrame({**table, **columns})
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"target": "kind", "id": "who", "time": "when"}
+
+    def test_dates_of_long_tables(self, tmp_path: Path) -> None:
+        content = self.long().sample(frac=1.0, random_state=0).to_csv(index=False)
+        said = refusal(tmp_path, content, "long.csv", **self.OPTIONS)
+        assert "dataset.dates=day_first" in said
+        assert not {"dataset.drop", "dataset.categories"} & set(re.findall(r"dataset\.\w+", said))
+        raw = read(tmp_path, content, "long.csv", dates="month_first", **self.OPTIONS)
+        assert {tuple(row) for row in raw.x[:, 0]} == {tuple(row) for row in X[:, 0]}
+
+    def test_missing_values(self, tmp_path: Path) -> None:
+        table = self.long(v=X[:, 0].ravel().astype(str), when=np.tile(np.arange(L), N))
+        table.loc[8, "v"] = "NA"
+        said = refusal(tmp_path, table.to_csv(index=False), "long.csv", **self.OPTIONS)
+        assert "set 'dataset.missing=[NA]'" in said
+        assert "'dataset.drop=[v]'" in said
+        assert "dataset.categories" not in said
+        said = refusal(tmp_path, table.to_csv(index=False), "long.csv", values=["v"], **self.OPTIONS)
+        assert "dataset.drop" not in said
+        raw = read(tmp_path, table.to_csv(index=False), "long.csv", missing=["NA"], **self.OPTIONS)
+        assert raw.x[1, 0, 2] == pytest.approx((X[1, 0, 1] + X[1, 0, 3]) / 2)
+
+    def test_how_a_file_is_written(self, tmp_path: Path) -> None:
+        rows = "".join(f"'1.00{row % 10}'|{row},25|{row},5|\n" for row in range(N))
+        content = ("größe|b|y|\n" + rows).encode("latin-1")
+        written = {"separator": "|", "decimal": ",", "thousands": ".", "quote": "'", "encoding": "latin-1"}
+        raw = read(tmp_path, content, "wide.csv", target="y", **written)
+        assert (raw.task, raw.y.tolist()) == ("regression", [row + 0.5 for row in range(N)])
+        assert isinstance(raw.x, np.ndarray)
+        assert raw.x[1].tolist() == [[1001.0, 1.25]]
+        named = read(tmp_path, content, "wide.csv", target="y", task="classification", **written)
+        assert len(named.classes) == N
+
+    def test_columns_of_dates_hold_no_numbers(self, tmp_path: Path) -> None:
+        said = refusal(tmp_path, "a,d,y\n1,01/02/2020,0\n2,02/02/2020,1\n", "a.csv", target="y")
+        assert said.endswith("column 'd' does not hold numbers; leave it out: 'dataset.drop=[d]'")
+        said = refusal(tmp_path, "a,d,y\n1,01/02/2020,0\n2,02/02/2020,1\n", "a.csv", target="y", values=["a", "d"])
+        assert said.endswith("column 'd' does not hold numbers; take it out of dataset.values")
+
+    @pytest.mark.parametrize("name", ["a.ts", "a.tsv", "a.txt", "a.arff"])
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("missing", ["NA"]),
+            ("dates", "day_first"),
+            ("separator", ";"),
+            ("decimal", ","),
+            ("thousands", "."),
+            ("encoding", "latin-1"),
+            ("quote", "'"),
+        ],
+    )
+    def test_other_files_have_no_use_for_them(self, tmp_path: Path, name: str, setting: str, value: object) -> None:
+        said = refusal(tmp_path, ts(), name, **{setting: value})
+        assert f"dataset.{setting} is not allowed with a {name[1:]} file" in said
+
+    def test_dates_need_a_column_of_time(self, tmp_path: Path) -> None:
+        said = refusal(tmp_path, "a,y\n1,2\n", "a.csv", target="y", dates="day_first")
+        assert "dataset.dates=day_first has no effect without dataset.time" in said
