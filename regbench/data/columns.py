@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -25,19 +26,30 @@ LARGEST_EXACT = 2**53
 PLAIN_NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 DAY = 86_400.0
+DEEDS = {"drop": "leave it out", "categories": "keep its texts as names"}
+"""What settings that name a column do."""
 
 
 @dataclass(frozen=True)
 class ColumnRules:
     """What a person says of all columns of texts; None and `infer`: found out from the column as a whole.
 
-    `categories` are columns whose cells are names, even where all look like numbers.
+    `dates` is `none` where texts are no dates, whatever they look like.
+
+    `categories` are columns whose cells are names, even where all look like numbers. `remedies` are the settings of the
+    data set that messages may advise for a column.
     """
 
     decimal: str | None = None
     thousands: str | None = None
     dates: str = "infer"
     categories: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ("drop", "categories")
+
+    def advise(self, name: str, *, leads: str, settings: Sequence[str] = ("drop", "categories")) -> str:
+        """Return what `leads` up to advice and the advice for a column; nothing where no setting helps."""
+        told = [advise(DEEDS[setting], setting, name) for setting in settings if setting in self.remedies]
+        return f"{leads}{', or '.join(told)}" if told else ""
 
 
 def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = None) -> Numeric | Categorical:
@@ -52,16 +64,15 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
     rules = rules or ColumnRules()
     name = str(column.name)
     if column.isna().all():
-        raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
+        raise ConfigError(f"{where} has no value in any row{rules.advise(name, leads='; ', settings=['drop'])}")
     if name in rules.categories:
-        return _read_levels(column, where)
+        return _read_levels(column, where, rules)
     declared = isinstance(column.dtype, pd.CategoricalDtype)  # a file that declares categories means them
     numeric = None if declared or _merges(column) else read_numbers(column)
     if numeric is None:
-        remedy = f"{advise_drop(name)}, or {advise('keep its texts as names', 'categories', name)}"
-        numeric = read_texts(column, where, rules, remedy)
+        numeric = read_texts(column, where, rules, rules.advise(name, leads="; or "))
     if numeric is None:
-        return _read_levels(column, where)
+        return _read_levels(column, where, rules)
     refuse_infinite(numeric, where)
     return numeric
 
@@ -73,12 +84,30 @@ def _merges(column: pd.Series[Any]) -> bool:
     return bool(column.astype(np.float64).nunique() < column.nunique())
 
 
-def _read_levels(column: pd.Series[Any], where: str) -> Categorical:
+def read_amounts(column: pd.Series[Any], where: str, rules: ColumnRules) -> Floats | None:
+    """Return the numbers or truth values of a column `[N]`, NaN where one is missing; None where it holds others.
+
+    Raises:
+        ConfigError: it has no value at all or an infinite one, or a text among numbers.
+    """
+    name = str(column.name)
+    if column.isna().all():
+        raise ConfigError(f"{where} has no value in any row{rules.advise(name, leads='; ', settings=['drop'])}")
+    if _merges(column):
+        return None
+    rules = replace(rules, dates="none")
+    numeric = read_numbers(column) or read_texts(column, where, rules, rules.advise(name, leads="; or "))
+    if numeric is None or numeric.kind not in ("number", "truth"):
+        return None
+    refuse_infinite(numeric, where)
+    return numeric.values
+
+
+def _read_levels(column: pd.Series[Any], where: str, rules: ColumnRules) -> Categorical:
     read = read_names(column, where)
     if len(read.levels) > MOST_LEVELS:
-        raise ConfigError(
-            f"{where} has {len(read.levels)} distinct texts, {MOST_LEVELS} are allowed; {advise_drop(read.name)}"
-        )
+        advice = rules.advise(read.name, leads="; ", settings=["drop"])
+        raise ConfigError(f"{where} has {len(read.levels)} distinct texts, {MOST_LEVELS} are allowed{advice}")
     return read
 
 
@@ -87,7 +116,7 @@ def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules, remedy: s
 
     Raises:
         ConfigError: it is meant as numbers or dates, but a text is not one, or can be read in two ways; the message
-            ends with `remedy`.
+            ends with `remedy`, such as `; or leave it out`.
     """
     import pandas as pd
 
@@ -98,14 +127,14 @@ def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules, remedy: s
     codes, found = pd.factorize(column)
     texts = [str(text) for text in found]
     try:
-        dates = read_date_texts(texts, rules.dates)
+        dates = None if rules.dates == "none" else read_date_texts(texts, rules.dates)
         if dates is not None:
             return Numeric(str(column.name), _spread(dates.days, codes), "date", dates.read_as, ("date", dates.order))
         numbers = read_number_texts(texts, rules.decimal, rules.thousands)
     except (UnreadDate, UnreadNumber) as refusal:
         row = int(np.flatnonzero(codes == texts.index(refusal.text))[0]) + 1
         shown = repr(refusal.text) if len(refusal.text) <= 60 else f"{refusal.text[:57]!r}..."
-        raise ConfigError(f"{where}, row {row}: {shown} {refusal.reason}; or {remedy}") from None
+        raise ConfigError(f"{where}, row {row}: {shown} {refusal.reason}{remedy}") from None
     if numbers is None:
         return None
     form = numbers.form
@@ -144,7 +173,7 @@ def read_target(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
     if column.dtype.kind in "iuf":  # unsigned ones stay so: as float64, classes above 2^53 would merge
         return column.to_numpy(dtype={"i": np.int64, "u": np.uint64, "f": np.float64}[column.dtype.kind])
     if rules is not None and str(column.name) not in rules.categories:
-        read = read_texts(column, where, rules, "set dataset.task=classification if its texts are classes")
+        read = read_texts(column, where, rules, "; or set dataset.task=classification if its texts are classes")
         # Whole numbers too long for a float64 to tell apart are names.
         if read is not None and read.kind == "number" and len(np.unique(read.values)) == column.nunique():
             return read.values
@@ -227,7 +256,7 @@ def list_texts(column: pd.Series[Any]) -> tuple[str, ...]:
 
 def advise_drop(name: str) -> str:
     """Say how to leave a column out."""
-    return advise("leave it out", "drop", name)
+    return advise(DEEDS["drop"], "drop", name)
 
 
 def advise(deed: str, setting: str, name: str) -> str:

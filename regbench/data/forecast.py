@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regbench.config.fields import flag, integer, nested, text, text_or_texts, texts
 from regbench.data.absent_columns import refuse_absent
-from regbench.data.columns import read_column
-from regbench.data.dataset import REQUIRED, Dataset, SplitRule
-from regbench.data.files import read_file
+from regbench.data.columns import ColumnRules, read_amounts
+from regbench.data.dataset import REQUIRED, SplitRule
 from regbench.data.memory import refuse_too_big
 from regbench.data.records import TEST, Floats, Numeric, Raw
-from regbench.data.text_tables import parse_csv
+from regbench.data.row_numbers import find_row_numbers, note_row_numbers
+from regbench.data.text_files import TextFile
 from regbench.data.times import read_times, refuse_irregular
 from regbench.data.windows import Windows, cut_windows, fill_forward
 from regbench.errors import ConfigError, escape
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forecast(Dataset):
+class Forecast(TextFile):
     """Windows `[N, C, lookback]` of all columns of numbers of a CSV, and the target's `horizon` values that follow.
 
     The last windows are the test part and those before them validation. Between two parts windows are left out, so that
@@ -67,9 +67,11 @@ class Forecast(Dataset):
                 f"dataset.split.method={self.split.method} is not allowed; windows overlap, and a forecast is tested "
                 "on what comes later: dataset.split.method=time"
             )
-        frame = parse_csv(read_file(self.path, "dataset.path"), self.path)
+        frame = self.empty_cells(self.read_frame(self.path, "dataset.path"), self.path)
         frame, notes = self._sort(frame)
         columns, left_out = self._read_columns(frame)
+        inputs = [Numeric(name, column) for name, column in columns.items() if name not in self.targets]
+        notes += note_row_numbers(inputs)
         values, filled = fill_forward(np.stack(list(columns.values())))
         if filled:
             notes.append(f"{filled} missing value(s) count as the last known value of their column")
@@ -97,6 +99,10 @@ class Forecast(Dataset):
             notes=tuple(notes),
         )
 
+    @property
+    def _rules(self) -> ColumnRules:
+        return ColumnRules(self.decimal, self.thousands, self.dates, remedies=("drop",))
+
     def _sort(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         """Return the rows in the order of time, and a sentence where they were not.
 
@@ -110,7 +116,7 @@ class Forecast(Dataset):
         if len(frame) == 0:
             raise ConfigError(f"{self.path}: the table has no rows")
         where = f"{self.path}: column {self.time!r}"
-        times = read_times(frame[self.time], where)
+        times = read_times(frame[self.time], where, self._rules)
         order = np.argsort(times, kind="stable")
         refuse_irregular(times[order], order, where)
         if np.array_equal(order, np.arange(len(order))):
@@ -124,13 +130,15 @@ class Forecast(Dataset):
             ConfigError: the target does not hold numbers.
         """
         columns: dict[str, Floats] = {}
-        left_out = {self.time: "time", **dict.fromkeys(self.drop, "dataset.drop")}
+        numbers = {name: why for name, why in find_row_numbers(frame, self.path).items() if name not in self.targets}
+        left_out = {**numbers, self.time: "time", **dict.fromkeys(self.drop, "dataset.drop")}
         for name in frame.columns:
             if name in left_out:
                 continue
-            read = read_column(frame[name], f"{self.path}: column {name!r}")
-            if isinstance(read, Numeric) and read.kind in ("number", "truth"):
-                columns[name] = read.values
+            rules = replace(self._rules, remedies=()) if name in self.targets else self._rules
+            read = read_amounts(frame[name], f"{self.path}: column {name!r}", rules)
+            if read is not None:
+                columns[name] = read
             elif name in self.targets:
                 raise ConfigError(f"dataset.target={escape(name)} is not allowed; the column does not hold numbers")
             else:

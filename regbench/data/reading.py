@@ -88,17 +88,17 @@ class Reading:
 
     def _describe_inputs(self) -> str:
         sizes = " x ".join(str(size) for size in self.shape)
+        left_out = _describe(
+            "left out", [f"{escape(name) or UNNAMED} ({escape(why)})" for name, why in self.left_out.items()]
+        )
         if not self.columns:
-            return f"inputs: {sizes}"
+            return "; ".join([f"inputs: {sizes}", *left_out])
         counts = Counter(column.kind for column in self.columns)
         kinds = join_words([count_noun(count, NOUNS[kind]) for kind, count in counts.items()])
         told = [f"{count_noun(len(self.columns), 'column')} ({kinds}) -> {count_noun(self.shape[0], 'input')}"]
         told += _describe("read", [f"{escape(c.name)} as {escape(c.read_as)}" for c in self.columns if c.read_as])
         told += _describe("missing", [_describe_missing(column) for column in self.columns if column.missing])
-        told += _describe(
-            "left out", [f"{escape(name) or UNNAMED} ({escape(why)})" for name, why in self.left_out.items()]
-        )
-        return "; ".join(told)
+        return "; ".join([*told, *left_out])
 
 
 def _describe_missing(column: ColumnReading) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,13 +24,15 @@ class SeriesRows:
 
     `rows[i][c]` is channel c of series i, float64 `[L]`, NaN where a value is missing; `places` says for messages where
     each series stands (`line 12`). `targets` are `[N]` texts or numbers; `task` is what the file says of them, `infer`
-    where it says nothing; it is empty, and there are no targets, where the file has none.
+    where it says nothing; it is empty, and there are no targets, where the file has none. `left_out` are columns of a
+    table that are no values, with the reason.
     """
 
     rows: list[Channels]
     places: list[str]
     targets: NDArray[Any]
     task: str = "infer"
+    left_out: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -47,10 +49,10 @@ def read_values(fields: Sequence[str], where: str) -> Floats:
             plain = np.array([np.inf])
         if not np.isinf(plain).any():
             return plain
-    numbers = [np.nan if field.strip() == "?" else read_number(field) for field in fields]
-    for field, number in zip(fields, numbers, strict=True):
+    numbers = [np.nan if cell.strip() == "?" else read_number(cell) for cell in fields]
+    for cell, number in zip(fields, numbers, strict=True):
         if number is None:
-            raise ConfigError(f"{where}: {show(field)} is not a finite number, and not ? for a missing one")
+            raise ConfigError(f"{where}: {show(cell)} is not a finite number, and not ? for a missing one")
     return np.array(numbers, dtype=np.float64)
 
 

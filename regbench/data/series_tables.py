@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regbench.data.absent_columns import refuse_absent
-from regbench.data.columns import advise_drop, read_column, read_target
+from regbench.data.columns import ColumnRules, read_amounts, read_target
 from regbench.data.lines import number_lines, read_number, show
 from regbench.data.records import Floats, Numeric
+from regbench.data.row_numbers import find_row_numbers, note_row_numbers
 from regbench.data.series_rows import Channels, SeriesRows, drop_missing_end, read_values
 from regbench.data.times import name_time, read_times
 from regbench.errors import ConfigError, escape
@@ -23,13 +24,44 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesColumns:
-    """Which columns of a table are what; `id` None: each row is a series. `values` empty: all other columns."""
+    """Which columns of a table are what, and how their texts are read.
+
+    `id` None: each row is a series. `values` empty: all other columns. `classes`: the target's texts are classes,
+    whatever they look like.
+    """
 
     target: str
     id: str | None
     time: str | None
     values: tuple[str, ...]
     drop: tuple[str, ...]
+    classes: bool
+    rules: ColumnRules
+
+    def read_values(self, frame: pd.DataFrame, names: Sequence[str], path: str) -> Floats:
+        """Return columns of values `[K, N]`, NaN where one is missing.
+
+        Raises:
+            ConfigError: a column holds something else.
+        """
+        rules = replace(self.rules, remedies=() if self.values else ("drop",))
+        found = []
+        for name in names:
+            read = read_amounts(frame[name], f"{path}: column {name!r}", rules)
+            if read is None:
+                advice = rules.advise(name, leads="; ") or "; take it out of dataset.values"
+                raise ConfigError(f"{path}: column {name!r} does not hold numbers{advice}")
+            found.append(read)
+        return np.stack(found)
+
+    def read_targets(self, frame: pd.DataFrame, path: str) -> NDArray[Any]:
+        """Return the target of each row.
+
+        Raises:
+            ConfigError: one is missing, or a text stands among numbers.
+        """
+        rules = None if self.classes else replace(self.rules, dates="none")
+        return read_target(frame[self.target], f"{path}: column {self.target!r}", rules)
 
     def refuse_absent(self, frame: pd.DataFrame, path: str) -> None:
         """Refuse a setting that names no column of the table."""
@@ -38,20 +70,28 @@ class SeriesColumns:
         for setting, names in {**named, "values": self.values, "drop": self.drop}.items():
             refuse_absent(f"dataset.{setting}", names, frame.columns, path)
 
-    def name_values(self, frame: pd.DataFrame, path: str) -> tuple[str, ...]:
-        """Return the names of the columns that hold values.
+    def sort_out(self, frame: pd.DataFrame, path: str) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Return the names of the columns that hold values, and why each other column is left out.
 
         Raises:
             ConfigError: there is none, or one is the target, the id or the time as well.
         """
-        used = (self.target, self.id, self.time, *self.drop)
+        single = {"target": self.target, "id": self.id, "time": self.time}
+        used = {name: reason for reason, name in single.items() if name is not None}
+        used |= dict.fromkeys(self.drop, "dataset.drop")
         for name in self.values:
             if name in used:
                 raise ConfigError(f"dataset.values names {escape(name)!r}, which is the target, id, time or dropped")
-        names = self.values or tuple(name for name in frame.columns if name not in used)
+        reasons = {**find_row_numbers(frame, path), **used}
+        names = self.values or tuple(name for name in frame.columns if name not in reasons)
         if not names:
             raise ConfigError(f"{path}: no column of values is left")
-        return names
+        others = (name for name in frame.columns if name not in names)
+        return names, {name: reasons.get(name, "not in dataset.values") for name in others}
+
+    def note_counters(self, names: Sequence[str], values: Floats) -> tuple[str, ...]:
+        """Say which columns of values `[K, N]` seem to number the rows; nothing of those that the person named."""
+        return () if self.values else tuple(note_row_numbers(map(Numeric, names, values)))
 
 
 def parse_ucr(content: bytes, path: str) -> SeriesRows:
@@ -90,13 +130,15 @@ def read_wide(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
         ConfigError: a column of values does not hold numbers, or a target is missing.
     """
     columns.refuse_absent(frame, path)
-    names = columns.name_values(frame, path)
-    values = np.stack([read_number_column(frame[name], path) for name in names], axis=1)
+    names, left_out = columns.sort_out(frame, path)
+    values = columns.read_values(frame, names, path)
+    told = f"{len(names)} columns are the values of a series, from {names[0]!r} to {names[-1]!r}"
     return SeriesRows(
-        rows=[drop_missing_end([row]) for row in values],
+        rows=[drop_missing_end([row]) for row in np.ascontiguousarray(values.T)],
         places=[f"row {row}" for row in range(1, len(frame) + 1)],
-        targets=read_target(frame[columns.target], f"{path}: column {columns.target!r}"),
-        notes=(f"{len(names)} columns are the values of a series, from {names[0]!r} to {names[-1]!r}",),
+        targets=columns.read_targets(frame, path),
+        left_out=left_out,
+        notes=(told, *columns.note_counters(names, values)),
     )
 
 
@@ -109,7 +151,7 @@ def read_long(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
     import pandas as pd
 
     columns.refuse_absent(frame, path)
-    names = columns.name_values(frame, path)
+    names, left_out = columns.sort_out(frame, path)
     missing = np.flatnonzero(frame[columns.id].isna())
     if len(missing):
         raise ConfigError(
@@ -117,15 +159,17 @@ def read_long(frame: pd.DataFrame, columns: SeriesColumns, path: str) -> SeriesR
         )
     codes, ids = pd.factorize(frame[columns.id].astype(object))
     order, sorted_rows = _sort_rows(frame, codes, columns, path)
-    targets = read_target(frame[columns.target], f"{path}: column {columns.target!r}")
-    values = np.stack([read_number_column(frame[name], path) for name in names])[:, order]
+    targets = columns.read_targets(frame, path)
+    values = columns.read_values(frame, names, path)
     starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
     _refuse_changing(targets[order], starts, [str(name) for name in ids], columns.target, path)
-    notes = (f"{len(names)} channel(s): {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}",)
+    told = f"{len(names)} channel(s): {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+    notes = (told, *columns.note_counters(names, values))
     return SeriesRows(
-        rows=[list(block) for block in np.split(values, starts[1:], axis=1)],
+        rows=[list(block) for block in np.split(values[:, order], starts[1:], axis=1)],
         places=[f"id {show(str(name))}" for name in ids],
         targets=targets[order][starts],
+        left_out=left_out,
         notes=(*notes, *(("the rows were not in the order of time and were sorted",) if sorted_rows else ())),
     )
 
@@ -136,7 +180,7 @@ def _sort_rows(
     """Return the rows series by series, each in the order of time, and whether that moved a row of a series."""
     if columns.time is None:
         return np.argsort(codes, kind="stable"), False
-    times = read_times(frame[columns.time], f"{path}: column {columns.time!r}")
+    times = read_times(frame[columns.time], f"{path}: column {columns.time!r}", columns.rules)
     order = np.lexsort((times, codes))
     same = (np.diff(codes[order]) == 0) & (np.diff(times[order]) == np.zeros(1, dtype=np.diff(times[:2]).dtype))
     for place in np.flatnonzero(same):
@@ -160,16 +204,3 @@ def _refuse_changing(
                 f"{path}: the series of id {show(series)} has the targets {both} in column {name!r}; "
                 "a series has one target"
             )
-
-
-def read_number_column(column: pd.Series[Any], path: str) -> Floats:
-    """Return a column of numbers `[N]`, NaN where one is missing.
-
-    Raises:
-        ConfigError: the column holds something else.
-    """
-    name = str(column.name)
-    read = read_column(column, f"{path}: column {name!r}")
-    if isinstance(read, Numeric) and read.kind in ("number", "truth"):
-        return read.values
-    raise ConfigError(f"{path}: column {name!r} does not hold numbers; {advise_drop(name)}")

@@ -68,7 +68,7 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
     rule, roles = dataset.split, _list_roles(raw)
     for name in ("groups", "time", "column"):
         column = getattr(rule, name)
-        if column is not None and column not in raw.left_out:
+        if column is not None and (column not in raw.left_out or isinstance(raw.x, np.ndarray)):
             raise ConfigError(
                 f"dataset.split.{name}={escape(column)} is not allowed; {raw.origin} has no columns that can be named"
             )

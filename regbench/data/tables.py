@@ -9,23 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regbench.config.fields import choice, declare, flag, text, text_or_texts, texts
-from regbench.config.kinds import Choice
+from regbench.config.fields import choice, flag, text, text_or_texts, texts
 from regbench.data.absent_columns import refuse_absent
 from regbench.data.columns import ColumnRules, read_column
-from regbench.data.dataset import REQUIRED, Dataset
-from regbench.data.decimal_marks import refuse_doubtful_points
-from regbench.data.files import find_large, read_file, unpack_archive
-from regbench.data.missing_marks import empty_missing
+from regbench.data.dataset import REQUIRED
+from regbench.data.files import read_file
 from regbench.data.parquet_tables import parse_parquet
 from regbench.data.records import FREE, TEST, VAL, Column, Numeric, Raw, Roles
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
 from regbench.data.row_numbers import find_row_numbers, note_missing_header, note_row_numbers
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
-from regbench.data.text_tables import STRICT, TextForm, parse_csv, refuse_repeated
+from regbench.data.text_files import TextCells, TextFile
+from regbench.data.text_tables import refuse_repeated
 from regbench.data.weights import read_weights
-from regbench.data.workbooks import is_workbook, parse_workbook
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ PARTS = {"path": FREE, "val_path": VAL, "test_path": TEST}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table(Dataset):
+class Table(TextCells):
     """Base of all kinds of table files: which column is the target, and what is done with the others.
 
     Numbers stay numbers, missing ones become the median of the training rows; truth values are 0 and 1; dates are days
@@ -55,16 +52,8 @@ class Table(Dataset):
     )
     weight: str | None = text(None, optional=True, help="column that says how much each row counts; null: all the same")
     drop: tuple[str, ...] = texts((), help="columns to leave out, such as row numbers and names")
-    missing: tuple[str, ...] = texts((), help="texts that stand for a missing value, besides the empty cell")
     missing_target: str = choice("refuse", "drop", help="rows without a target: refuse the table, or leave them out")
     categories: tuple[str, ...] = texts((), help="columns whose cells are names, even where they look like numbers")
-    dates: str = choice("infer", "day_first", "month_first", help="infer: by the cells that only one reading fits")
-    decimal: str | None = declare(
-        None, Choice(options=(".", ","), optional=True, help="mark of decimals in texts; null: found out")
-    )
-    thousands: str | None = declare(
-        None, Choice(options=(",", ".", " ", "'"), optional=True, help="mark between thousands; null: found out")
-    )
     standardize_target: bool = flag(True, help="regression: mean 0 and deviation 1, measured on the training rows")
 
     def files(self) -> tuple[str, ...]:
@@ -131,10 +120,8 @@ class Table(Dataset):
         """
         frame.columns = frame.columns.map(str)
         refuse_repeated(frame.columns, self.path)
-        commas = frame.columns if self.decimal == "," or self.thousands == "." else ()
-        frame = empty_missing(frame, self.missing, commas)
+        frame = self.empty_cells(frame, self.path)
         row_numbers = find_row_numbers(frame, self.path)
-        self._check_marks(frame)
         rules = ColumnRules(self.decimal, self.thousands, self.dates, self.categories)
         keys = read_row_keys(frame, self.split, self.drop, self.path, rules)
         left_out = self._list_left_out(frame, keys, row_numbers)
@@ -174,7 +161,7 @@ class Table(Dataset):
         """Return a column with the marks that a person named, so that rows to predict are read by them too."""
         if not isinstance(column, Numeric) or column.written or column.kind != "number":
             return column
-        if not divides_by_points(self.decimal, self.thousands):
+        if not self.divides_by_points:
             return column
         return dataclasses.replace(column, written=("number", "", "", ","))
 
@@ -187,14 +174,6 @@ class Table(Dataset):
         dropped = int(unlabelled.sum())
         note = (f"{dropped} of {len(frame)} rows have no target and are left out",) if dropped else ()
         return dataclasses.replace(raw, notes=(*note, *raw.notes))
-
-    def _check_marks(self, frame: pd.DataFrame) -> None:
-        if self.decimal is not None and self.decimal == self.thousands:
-            raise ConfigError(
-                f"dataset.thousands={self.thousands} is not allowed with dataset.decimal={self.decimal}; they differ"
-            )
-        if self.decimal is None and self.thousands is None:
-            refuse_doubtful_points(frame, self.path)
 
     def _list_left_out(self, frame: pd.DataFrame, keys: RowKeys, row_numbers: dict[str, str]) -> dict[str, str]:
         """Return the columns that are not features, each with the reason.
@@ -219,43 +198,16 @@ class Table(Dataset):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Csv(Table):
+class Csv(TextFile, Table):
     """A text table with a header line: separated by , ; tab or | (the most frequent in the header), in UTF-8.
 
     Also packed by gzip, bzip2, xz or zip, and the first sheet of an Excel file (.xlsx, with the extra `xlsx`).
     """
 
-    separator: str | None = text(None, optional=True, help="mark between cells; null: found out from the header")
-    quote: str = declare('"', Choice(options=('"', "'"), help="mark around cells that hold separators or line ends"))
-    encoding: str | None = text(None, optional=True, help="such as latin-1; null: UTF-8, or as its first bytes say")
-
-    def read_frame(self, path: str, setting: str) -> pd.DataFrame:
-        """Return the rows of the file that a setting names, a large one read piece by piece."""
-        large = find_large(path, STRICT) if self.encoding is None else None
-        return super().read_frame(path, setting) if large is None else parse_csv(large, path, *self._describe_form())
-
-    def parse(self, content: bytes, path: str) -> pd.DataFrame:
-        """Return the rows of a text table."""
-        if is_workbook(content):
-            return parse_workbook(content, path)
-        return parse_csv(unpack_archive(content, path), path, *self._describe_form())
-
     @property
-    def text_form(self) -> dict[str, str]:
-        """What the person says of how the file is written, for files of rows to predict."""
-        given = {"separator": _one_mark(self.separator, "separator"), "quote": self.quote, "encoding": self.encoding}
-        return {key: value for key, value in given.items() if value not in (None, '"')}
-
-    def _describe_form(self) -> tuple[tuple[str, ...], TextForm]:
-        """Return the columns whose cells stay texts, and how the file is written."""
-        form = TextForm(
-            separator=_one_mark(self.separator, "separator"),
-            quote=self.quote,
-            encoding=self.encoding,
-            missing=self.missing,
-            points_divide=divides_by_points(self.decimal, self.thousands),
-        )
-        return (*self.text_columns, *self.categories), form
+    def name_columns(self) -> tuple[str, ...]:
+        """Columns whose cells stay texts, even where all of them look like numbers."""
+        return (*self.text_columns, *self.categories)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,16 +219,3 @@ class Parquet(Table):
         keys = (self.weight, self.split.groups, self.split.time, self.split.column)
         kept = (*self.targets, *self.drop, *self.categories, *filter(None, keys))
         return parse_parquet(content, path, kept, self.categories)
-
-
-def divides_by_points(decimal: str | None, thousands: str | None) -> bool:
-    """Tell whether a person said, of either mark, that points separate thousands."""
-    return decimal == "," or thousands == "."
-
-
-def _one_mark(mark: str | None, setting: str) -> str | None:
-    """Return a mark of one character; a tab may be written as a backslash and t."""
-    mark = {"\\t": "\t", "tab": "\t"}.get(mark or "", mark)
-    if mark is not None and len(mark) != 1:
-        raise ConfigError(f"dataset.{setting}={mark!r} is not allowed; it takes one character, or null")
-    return mark

@@ -14,13 +14,17 @@ from regbench.data.columns import ColumnRules, list_texts
 from regbench.data.dataset import REQUIRED, SplitRule
 from regbench.data.records import Column, Raw, Roles, TextRule, Texts
 from regbench.data.tables import Csv
+from regbench.data.text_tables import to_utf8
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = (".txt",)
-OF_TABLES = ("test_path", "val_path", "target", "target_separator", "weight", "drop")
+OF_TABLES = (
+    *("test_path", "val_path", "target", "target_separator", "weight", "drop", "separator", "quote"),
+    *("missing", "missing_target", "categories", "dates", "decimal", "thousands"),
+)
 """Settings that a folder of files has no use for."""
 
 
@@ -29,7 +33,7 @@ class Text(Csv):
     """Texts as token numbers, word counts or TF-IDF of the words of the training rows.
 
     A table has a column of texts and a target; other columns are left out. A folder holds a folder of .txt files
-    (UTF-8) for each class, or `train`, `val` and `test` with such folders.
+    for each class, or `train`, `val` and `test` with such folders.
     """
 
     path: str = text(REQUIRED, help="path of a table (CSV, TSV), or of a folder")
@@ -91,7 +95,7 @@ class Text(Csv):
             if getattr(self, name) != usual[name]:
                 raise ConfigError(f"dataset.{name} has no effect with a folder, dataset.path={escape(self.path)}")
         found = find_class_files(self.path, SUFFIXES)
-        texts = tuple(_decode(read_safely(found.root, file), found.show(file)) for file in found.files)
+        texts = tuple(self._decode(read_safely(found.root, file), found.show(file)) for file in found.files)
         return Raw(
             origin=self.path,
             task="classification",
@@ -103,13 +107,9 @@ class Text(Csv):
             notes=found.notes,
         )
 
+    def _decode(self, content: bytes, where: str) -> str:
+        return to_utf8(content, self.encoding, where).decode()
+
     @property
     def _layout(self) -> str:
         return "tokens" if self.features == "tokens" else "table"
-
-
-def _decode(content: bytes, where: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as reason:
-        raise ConfigError(f"{where}: byte {reason.start} is not UTF-8; save the file as UTF-8") from None

@@ -67,7 +67,7 @@ def parse_csv(
     """
     form = form or TextForm()
     if isinstance(content, bytes):
-        content = _decode(content, form.encoding, path).lstrip(b"\r\n")
+        content = to_utf8(content, form.encoding, path).lstrip(b"\r\n")
     start = _read_head(content, path)
     head = start.lstrip("\r\n")
     separator = form.separator or find_separator(head, form.quote)
@@ -134,8 +134,12 @@ def refuse_repeated(names: Iterable[str], where: str) -> None:
             raise ConfigError(f"{where}: the column name {name!r} appears twice; every name must be different")
 
 
-def _decode(content: bytes, encoding: str | None, path: str) -> bytes:
-    """Return the text as UTF-8 without a mark of byte order."""
+def to_utf8(content: bytes, encoding: str | None, path: str) -> bytes:
+    """Return a text as UTF-8 without a mark of byte order; `encoding` None: UTF-8, or as that mark says.
+
+    Raises:
+        ConfigError: there is no such encoding, or the text is in another one; `path` is what the message calls it.
+    """
     told = next((name for bom, name in BOMS if content.startswith(bom)), None)
     name = encoding or told or "utf-8"
     if name == "utf-8" and told is None and content.isascii():
@@ -191,7 +195,7 @@ def _read_head(content: bytes | Path, path: str) -> str:
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(head)  # a character may be cut at the end
     except UnicodeDecodeError:
-        return _decode(content.read_bytes(), None, path).decode()
+        return to_utf8(content.read_bytes(), None, path).decode()
 
 
 def _has_quotes(content: bytes | Path, quote: str) -> bool:
@@ -239,11 +243,11 @@ def _read(
         with source:
             table = arrow.read_csv(source, parse_options=parse, convert_options=convert, memory_pool=pool)
     except pa.ArrowInvalid as reason:
-        whole = content if isinstance(content, bytes) else _decode(content.read_bytes(), None, path)
+        whole = content if isinstance(content, bytes) else to_utf8(content.read_bytes(), None, path)
         refuse_ragged(whole.decode("utf-8"), separator, form.quote, path)
         raise ConfigError(f"{path}: no readable table: {' '.join(str(reason).split())}") from None
     if isinstance(content, Path) and any(pa.types.is_binary(kind) for kind in table.schema.types):
-        _decode(content.read_bytes(), None, path)  # refuses what is not UTF-8
+        to_utf8(content.read_bytes(), None, path)  # refuses what is not UTF-8
     return table
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regbench.data.columns import read_column
+from regbench.data.columns import ColumnRules, read_column
+from regbench.data.date_texts import DAY
 from regbench.data.lines import read_number, show
 from regbench.data.records import Floats, Numeric
 from regbench.errors import ConfigError
@@ -33,8 +35,8 @@ def read_time(text: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def read_times(column: pd.Series[Any], where: str) -> Times:
-    """Return the times of a column.
+def read_times(column: pd.Series[Any], where: str, rules: ColumnRules | None = None) -> Times:
+    """Return the times of a column; `rules` are what the person says of columns of texts.
 
     Raises:
         ConfigError: a time is missing, or neither a number nor a date; `where` is what the message calls the column.
@@ -56,9 +58,9 @@ def read_times(column: pd.Series[Any], where: str) -> Times:
     unread = int(np.flatnonzero(dates.isna())[0])
     read = None
     if dates.isna().all():  # dates in another form, if the tables' reader knows it
-        read = read_column(column, where)
+        read = read_column(column, where, replace(rules or ColumnRules(), remedies=()))
     if isinstance(read, Numeric):
-        return read.values
+        return (read.values * DAY).round().astype("datetime64[us]") if read.kind == "date" else read.values
     raise ConfigError(
         f"{where}, row {unread + 1}: {show(str(column.iloc[unread]))} is neither a number nor a date such as "
         "2020-12-31 or 2020-12-31 23:59:59"

@@ -31,7 +31,7 @@ def read_weights(column: pd.Series[Any], path: str, rules: ColumnRules | None = 
     where = f"{path}: column {column.name!r}"
     numeric = read_numbers(column)
     if numeric is None:
-        numeric = read_texts(column, where, rules or ColumnRules(), "take another column for dataset.weight")
+        numeric = read_texts(column, where, rules or ColumnRules(), "; or take another column for dataset.weight")
     if numeric is None or numeric.kind not in ("number", "truth"):
         raise ConfigError(f"{where} holds no numbers; dataset.weight takes a column of numbers that are at least 0")
     check_weights(numeric.values, where)

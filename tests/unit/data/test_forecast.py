@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,14 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame({"day": DAYS, "load": ROW, "temp": ROW + 100, **columns})
 
 
+def settings_of(folder: Path) -> dict[str, Any]:
+    """Return the settings of `build`."""
+    return {"name": "forecast", "path": str(folder / "load.csv"), "time": "day", "target": "load", "lookback": 5}
+
+
 def build(folder: Path, table: pd.DataFrame, **options: Any) -> Dataset:
     table.to_csv(folder / "load.csv", index=False)
-    values = {"name": "forecast", "path": str(folder / "load.csv"), "time": "day", "target": "load", "lookback": 5}
-    return build_dataset({**values, **options})
+    return build_dataset({**settings_of(folder), **options})
 
 
 def read(folder: Path, table: pd.DataFrame, **options: Any) -> Raw:
@@ -225,3 +230,67 @@ def test_what_comes_later_changes_nothing_that_is_fitted(tmp_path: Path) -> None
     assert before.preprocessing == after.preprocessing
     assert np.array_equal(before.train.x, after.train.x)
     assert np.array_equal(before.train.y, after.train.y)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_row_numbers_are_left_out(tmp_path: Path, name: str) -> None:
+    table = frame()
+    table.insert(0, name, ROW)
+    raw = read(tmp_path, table)
+    assert raw.x.shape[1] == 2
+    assert raw.left_out == {name: "row numbers", "day": "time"}
+    assert load(settings_of(tmp_path)).reading.lines()[1].startswith("inputs: 2 x 5; left out: ")
+    times = read(tmp_path, table.drop(columns="day"), time=name)
+    assert times.left_out == {name: "time"}
+    assert np.array_equal(read(tmp_path, table.drop(columns="load"), target=name).y, raw.y)
+
+
+def test_a_counter_besides_time_and_target_is_noted(tmp_path: Path) -> None:
+    raw = read(tmp_path, frame(wave=np.sin(ROW)))
+    assert [note.split(" may number")[0] for note in raw.notes if "may number the rows" in note] == ["column 'temp'"]
+
+
+MONTHS = [f"{month:02}/01/20{year:02}" for year in range(10, 20) for month in range(1, 13)]
+
+
+def test_dates_are_read_as_the_person_says(tmp_path: Path) -> None:
+    assert "set dataset.dates=day_first or dataset.dates=month_first" in refusal(tmp_path, frame(day=MONTHS))
+    raw = read(tmp_path, frame(day=MONTHS), dates="month_first")  # months are equal steps, days of 28 to 31 are not
+    assert np.array_equal(raw.x, read(tmp_path, frame()).x)
+    said = refusal(tmp_path, frame(day=MONTHS).drop(index=30), dates="month_first")
+    assert "row 31: 2012-08-01 00:00:00 does not follow 2012-06-01 00:00:00" in said
+    assert len(read(tmp_path, frame(day=MONTHS).head(12), dates="day_first").y) == 7
+
+
+def test_texts_that_stand_for_missing_values_are_named_and_taken(tmp_path: Path) -> None:
+    gaps = frame(temp=np.where(ROW == 20, "NA", (ROW + 100).astype(str)))
+    said = refusal(tmp_path, gaps)
+    assert "'NA' is not a number, but other cells are; set 'dataset.missing=[NA]'" in said
+    assert "'dataset.drop=[temp]'" in said
+    assert "dataset.categories" not in said
+    assert np.array_equal(
+        read(tmp_path, gaps, missing=["NA"]).x, read(tmp_path, frame(temp=gaps["temp"].mask(ROW == 20))).x
+    )
+    said = refusal(tmp_path, frame(load=np.where(ROW == 20, "NA", ROW.astype(str))))
+    assert "dataset.missing" in said
+    assert not {"dataset.drop", "dataset.categories"} & set(re.findall(r"dataset\.\w+", said))
+
+
+def test_a_file_is_read_as_the_person_says_it_is_written(tmp_path: Path) -> None:
+    place = tmp_path / "load.csv"
+    rows = "".join(f"{day}|{row},5|'1.{row:03}'|\n" for day, row in zip(DAYS, ROW, strict=True))
+    place.write_bytes(("day|load|größe|\n" + rows).encode("latin-1"))
+    written = {"separator": "|", "decimal": ",", "thousands": ".", "quote": "'", "encoding": "latin-1"}
+    raw = build_dataset({**settings_of(tmp_path), **written}).read()
+    assert isinstance(raw.x, np.ndarray)
+    assert raw.x[0].tolist() == [[row + 0.5 for row in range(5)], [1000.0 + row for row in range(5)]]
+    with pytest.raises(ConfigError, match=r"is not UTF-8; .* dataset\.encoding=latin-1"):
+        build_dataset(settings_of(tmp_path)).read()
+
+
+def test_free_text_and_dates_besides_time_are_left_out(tmp_path: Path) -> None:
+    rows = 1100
+    days = pd.date_range("2020-01-01", periods=rows).strftime("%Y-%m-%d")
+    table = pd.DataFrame({"day": days, "load": np.arange(rows), "note": [f"note {row}" for row in range(rows)]})
+    raw = read(tmp_path, table.assign(seen="03/04/2020"))
+    assert raw.left_out == {"day": "time", "note": "not numbers", "seen": "not numbers"}

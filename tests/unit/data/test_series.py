@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -297,3 +298,126 @@ class TestLongTables:
         with pytest.raises(ConfigError) as refused:
             self.read(tmp_path, table)
         assert message in str(refused.value)
+
+
+class TestRowNumbers:
+    """Columns that number the rows tell the class of rows that are sorted by it: they are no values."""
+
+    @staticmethod
+    def wide(first: str | None) -> str:
+        table = pd.DataFrame(X[:, 0], columns=[f"t{place}" for place in range(L)])
+        table.insert(0, "kind", sorted(Y))
+        if first is not None:
+            table.insert(0, first, np.arange(N))
+        return table.to_csv(index=False)
+
+    @pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+    def test_of_wide_tables_are_left_out(self, tmp_path: Path, name: str) -> None:
+        raw = read(tmp_path, self.wide(name), "wide.csv", target="kind")
+        assert np.array_equal(raw.x, X[:, :1])
+        assert raw.left_out == {name: "row numbers", "kind": "target"}
+        test = tmp_path / "plain.csv"
+        test.write_text(self.wide(None))
+        both = read(tmp_path, self.wide(name), "wide.csv", target="kind", test_path=str(test))
+        assert both.x.shape == (2 * N, 1, L)
+
+    def test_of_other_names_are_noted_unless_the_person_named_them(self, tmp_path: Path) -> None:
+        raw = read(tmp_path, self.wide("case"), "wide.csv", target="kind")
+        (said,) = (note for note in raw.notes if "may number the rows" in note)
+        assert "column 'case'" in said
+        assert "'dataset.drop=[case]'" in said
+        names = ["case", *(f"t{place}" for place in range(L - 1))]
+        raw = read(tmp_path, self.wide("case"), "wide.csv", target="kind", values=names)
+        assert not any("may number" in note for note in raw.notes)
+        assert raw.left_out == {"kind": "target", f"t{L - 1}": "not in dataset.values"}
+
+    @pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+    def test_of_long_tables_are_left_out(self, tmp_path: Path, name: str) -> None:
+        columns = {name: np.arange(N * L), "who": np.repeat(np.arange(N), L), "when": np.tile(np.arange(L), N)}
+        table = pd.DataFrame({**columns, "v": X[:, 0].ravel(), "kind": np.repeat(Y, L)})
+        options: dict[str, Any] = {"target": "kind", "id": "who", "time": "when"}
+        raw = read(tmp_path, table.to_csv(index=False), "long.csv", **options)
+        assert np.array_equal(raw.x, X[:, :1])
+        assert raw.left_out == {name: "row numbers", "who": "id", "when": "time", "kind": "target"}
+        raw = read(tmp_path, table.rename(columns={name: "row"}).to_csv(index=False), "long.csv", **options)
+        assert any("column 'row' may number the rows" in note for note in raw.notes)
+
+    def test_a_column_without_a_name_elsewhere_is_refused(self, tmp_path: Path) -> None:
+        assert "column 2 has no name" in refusal(tmp_path, "a,,y\n1,2,3\n1,2,3\n", "a.csv", target="y")
+
+    def test_columns_that_are_left_out_do_not_say_how_to_split(self, tmp_path: Path) -> None:
+        path = tmp_path / "wide.csv"
+        path.write_text(self.wide(""))
+        split = {"method": "folds", "groups": "kind"}
+        with pytest.raises(ConfigError, match=r"dataset\.split\.groups=kind is not allowed"):
+            load({"name": "series", "path": str(path), "target": "kind", "split": split})
+
+
+class TestTextsOfTables:
+    """A CSV has the settings of tables that say how texts are read, and messages advise no others."""
+
+    @staticmethod
+    def long(**columns: Any) -> pd.DataFrame:
+        days = [f"{place + 1:02}/01/2020" for _ in range(N) for place in range(L)]
+        table = {"who": np.repeat(np.arange(N), L), "when": days, "v": X[:, 0].ravel(), "kind": np.repeat(Y, L)}
+        return pd.DataFrame({**table, **columns})
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"target": "kind", "id": "who", "time": "when"}
+
+    def test_dates_of_long_tables(self, tmp_path: Path) -> None:
+        content = self.long().sample(frac=1.0, random_state=0).to_csv(index=False)
+        said = refusal(tmp_path, content, "long.csv", **self.OPTIONS)
+        assert "dataset.dates=day_first" in said
+        assert not {"dataset.drop", "dataset.categories"} & set(re.findall(r"dataset\.\w+", said))
+        raw = read(tmp_path, content, "long.csv", dates="month_first", **self.OPTIONS)
+        assert {tuple(row) for row in raw.x[:, 0]} == {tuple(row) for row in X[:, 0]}
+
+    def test_missing_values(self, tmp_path: Path) -> None:
+        table = self.long(v=X[:, 0].ravel().astype(str), when=np.tile(np.arange(L), N))
+        table.loc[8, "v"] = "NA"
+        said = refusal(tmp_path, table.to_csv(index=False), "long.csv", **self.OPTIONS)
+        assert "set 'dataset.missing=[NA]'" in said
+        assert "'dataset.drop=[v]'" in said
+        assert "dataset.categories" not in said
+        said = refusal(tmp_path, table.to_csv(index=False), "long.csv", values=["v"], **self.OPTIONS)
+        assert "dataset.drop" not in said
+        raw = read(tmp_path, table.to_csv(index=False), "long.csv", missing=["NA"], **self.OPTIONS)
+        assert raw.x[1, 0, 2] == pytest.approx((X[1, 0, 1] + X[1, 0, 3]) / 2)
+
+    def test_how_a_file_is_written(self, tmp_path: Path) -> None:
+        rows = "".join(f"'1.00{row % 10}'|{row},25|{row},5|\n" for row in range(N))
+        content = ("größe|b|y|\n" + rows).encode("latin-1")
+        written = {"separator": "|", "decimal": ",", "thousands": ".", "quote": "'", "encoding": "latin-1"}
+        raw = read(tmp_path, content, "wide.csv", target="y", **written)
+        assert (raw.task, raw.y.tolist()) == ("regression", [row + 0.5 for row in range(N)])
+        assert isinstance(raw.x, np.ndarray)
+        assert raw.x[1].tolist() == [[1001.0, 1.25]]
+        named = read(tmp_path, content, "wide.csv", target="y", task="classification", **written)
+        assert len(named.classes) == N
+
+    def test_columns_of_dates_hold_no_numbers(self, tmp_path: Path) -> None:
+        said = refusal(tmp_path, "a,d,y\n1,01/02/2020,0\n2,02/02/2020,1\n", "a.csv", target="y")
+        assert said.endswith("column 'd' does not hold numbers; leave it out: 'dataset.drop=[d]'")
+        said = refusal(tmp_path, "a,d,y\n1,01/02/2020,0\n2,02/02/2020,1\n", "a.csv", target="y", values=["a", "d"])
+        assert said.endswith("column 'd' does not hold numbers; take it out of dataset.values")
+
+    @pytest.mark.parametrize("name", ["a.ts", "a.tsv", "a.txt", "a.arff"])
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("missing", ["NA"]),
+            ("dates", "day_first"),
+            ("separator", ";"),
+            ("decimal", ","),
+            ("thousands", "."),
+            ("encoding", "latin-1"),
+            ("quote", "'"),
+        ],
+    )
+    def test_other_files_have_no_use_for_them(self, tmp_path: Path, name: str, setting: str, value: object) -> None:
+        said = refusal(tmp_path, ts(), name, **{setting: value})
+        assert f"dataset.{setting} is not allowed with a {name[1:]} file" in said
+
+    def test_dates_need_a_column_of_time(self, tmp_path: Path) -> None:
+        said = refusal(tmp_path, "a,y\n1,2\n", "a.csv", target="y", dates="day_first")
+        assert "dataset.dates=day_first has no effect without dataset.time" in said

@@ -216,8 +216,34 @@ class TestFolder:
 
     def test_files_that_are_not_utf_8_are_named(self, tmp_path: Path) -> None:
         (self.make(tmp_path) / "train" / "ham" / "00.txt").write_bytes(b"caf\xe9")
-        assert "train/ham/00.txt: byte 3 is not UTF-8" in refusal({"name": "text", "path": str(tmp_path)})
+        said = refusal({"name": "text", "path": str(tmp_path)})
+        assert "train/ham/00.txt: byte 3 is not UTF-8" in said
+        assert said.endswith("dataset.encoding=latin-1")
 
-    def test_settings_of_tables_are_refused(self, tmp_path: Path) -> None:
-        options = {"name": "text", "path": str(self.make(tmp_path)), "target": "label"}
-        assert "dataset.target has no effect with a folder" in refusal(options)
+    @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+    def test_files_are_read_in_the_encoding_that_is_given(self, tmp_path: Path, encoding: str) -> None:
+        for place, file in enumerate(sorted(self.make(tmp_path).glob("*/*/*.txt"))):
+            file.write_bytes(f"café {place % 3}".encode(encoding))
+        (column,) = build_dataset({"name": "text", "path": str(tmp_path), "encoding": encoding}).read().x
+        assert isinstance(column, Texts)
+        assert set(column.texts) == {"café 0", "café 1", "café 2"}
+        said = refusal({"name": "text", "path": str(tmp_path), "encoding": "latin-x"})
+        assert said.startswith("dataset.encoding=latin-x is not known")
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("target", "label"),
+            ("separator", ";"),
+            ("quote", "'"),
+            ("missing", ["NA"]),
+            ("missing_target", "drop"),
+            ("categories", ["text"]),
+            ("dates", "day_first"),
+            ("decimal", ","),
+            ("thousands", "."),
+        ],
+    )
+    def test_settings_of_tables_are_refused(self, tmp_path: Path, setting: str, value: object) -> None:
+        options = {"name": "text", "path": str(self.make(tmp_path)), setting: value}
+        assert f"dataset.{setting} has no effect with a folder" in refusal(options)
