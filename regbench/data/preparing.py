@@ -53,10 +53,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
     rows, notes = choose_rows(dataset, raw)
     release_memory()
     rows_checksum = compute_rows_checksum(raw)
-    weights = None if raw.weights is None else scale_weights(raw.weights, rows, raw.origin)
-    unseen = () if isinstance(raw.x, np.ndarray) else check_unseen(raw.x, rows[0], np.concatenate(rows[1:]), raw.origin)
-    notes = (*raw.notes, *notes, *unseen, *describe_constant_labels(raw, rows[0]))
-    raw = dataclasses.replace(raw, weights=weights, notes=notes)
+    raw = _check_parts(raw, rows, notes)
     fitted = fit_preprocessing(raw, rows[0], standardize=dataset.standardize)
     release_memory()
     labels = prepare_targets(dataset, raw, fitted, rows)
@@ -70,7 +67,7 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         del x
         arrays = prepare_columns(columns, fitted, rows, dtype, raw.origin)
     release_memory()
-    own = [None if weights is None else weights[part] for part in rows]
+    own = [None if raw.weights is None else raw.weights[part] for part in rows]
     parts = [Part(*each) for each in zip(arrays, labels, own, strict=True)]
     return Split(
         task=raw.task,
@@ -87,6 +84,14 @@ def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
         preprocessing=fitted,
         reading=reading,
     )
+
+
+def _check_parts(raw: Raw, rows: Sequence[Rows], notes: Sequence[str]) -> Raw:
+    """Return a source with its weights scaled to the parts, and with all notes: `notes` are those on the cut."""
+    weights = None if raw.weights is None else scale_weights(raw.weights, rows, raw.origin)
+    unseen = () if isinstance(raw.x, np.ndarray) else check_unseen(raw.x, rows[0], np.concatenate(rows[1:]), raw.origin)
+    notes = (*raw.notes, *notes, *unseen, *describe_constant_labels(raw, rows[0]))
+    return dataclasses.replace(raw, weights=weights, notes=notes)
 
 
 def prepare_targets(dataset: Dataset, raw: Raw, fitted: Preprocessing, parts: Sequence[Rows]) -> list[Labels]:

@@ -13,6 +13,7 @@ from regbench.metrics import check_metric, list_metrics
 if TYPE_CHECKING:
     from regbench.data.fingerprint import FileRecord
     from regbench.data.reading import Reading
+    from regbench.data.records import Split
     from regbench.models.base import Model
     from regbench.regularizers.base import Facts, Regularizer
     from regbench.runs.fitted import Fitted
@@ -90,23 +91,14 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     Raises:
         ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
     """
-    import numpy as np
-
-    from regbench.data.fingerprint import read_recorded
-    from regbench.data.loading import build_dataset
     from regbench.data.memory import release_memory
-    from regbench.data.preparing import prepare as prepare_split
     from regbench.models.base import DataShape
     from regbench.runs.fitted import collect_fitted
     from regbench.schedules.stopping import check_monitor, needs_validation
     from regbench.training.spec import make_spec
     from regbench.training.training_set import collect_facts, prepare
 
-    dataset = build_dataset(config.dataset)
-    # A model that is fitted to the inputs gets them whole; others train in float32 on what is stored in float32.
-    whole = records.model.reads_inputs or records.schedule.precision == "float64"
-    dtype = np.float64 if whole else np.float32
-    split, data_files = read_recorded(dataset, lambda: prepare_split(dataset, dataset.read(), dtype))
+    split, data_files = _read_split(config, records)
     stop = records.schedule.stop
     if needs_validation(stop) and len(split.val.y) == 0:
         raise ConfigError(
@@ -133,6 +125,21 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
         fitted=fitted,
         reading=split.reading,
     )
+
+
+def _read_split(config: RunConfig, records: Records) -> tuple[Split, tuple[FileRecord, ...] | None]:
+    """Return the data of a run, and the files that they were read from; None where these are not known."""
+    import numpy as np
+
+    from regbench.data.fingerprint import read_recorded
+    from regbench.data.loading import build_dataset
+    from regbench.data.preparing import prepare
+
+    dataset = build_dataset(config.dataset)
+    # A model that is fitted to the inputs gets them whole; others train in float32 on what is stored in float32.
+    whole = records.model.reads_inputs or records.schedule.precision == "float64"
+    dtype = np.float64 if whole else np.float32
+    return read_recorded(dataset, lambda: prepare(dataset, dataset.read(), dtype))
 
 
 def build_all(configs: Sequence[RunConfig]) -> list[Records]:
