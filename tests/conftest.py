@@ -20,8 +20,13 @@ from hypothesis import settings  # noqa: E402  (the lines above must come first)
 settings.register_profile("regbench", deadline=None, derandomize=True)
 settings.load_profile("regbench")
 
+import fcntl  # noqa: E402
 import hashlib  # noqa: E402
 from collections import defaultdict  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import AbstractContextManager, contextmanager  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import TypeAlias  # noqa: E402
 
 import pytest  # noqa: E402
 
@@ -53,3 +58,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=[item for item in items if item in dropped])
         items[:] = [item for item in items if item not in dropped]
+
+
+Shared: TypeAlias = Callable[[str], AbstractContextManager[Path]]
+"""Gives a folder that all workers of pytest-xdist share, to one of them at a time."""
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """For sweeps that several workers compare with: the first trains them, and the others find them finished."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    @contextmanager
+    def lend(name: str) -> Iterator[Path]:
+        folder = root / name
+        folder.mkdir(exist_ok=True)
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+
+    return lend

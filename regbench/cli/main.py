@@ -13,6 +13,7 @@ regbench: which regularization does this network need, on this data, and how muc
 usage:
   regbench run [flags] [overrides]   train one network, or with -m one for each combination
   regbench status FOLDER             a sweep, running or not: how many runs are complete, failed, missing, and the best
+  regbench compare FOLDER...         which arm of finished runs is better, by how much and how surely
   regbench data FILE                 how a file is read: columns, target, suspicions; nothing is trained
   regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
   regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
@@ -27,8 +28,11 @@ examples:
   regbench run --help                all groups, settings and flags
 
 completion: eval "$(regbench -sc install=bash)"
-exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 130 interrupted, 143 terminated
+exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as required, 130 interrupted,
+143 terminated
 """
+
+COMMANDS = ("run", "status", "compare", "data", "predict", "export", "list", "show")
 
 USAGE = {
     "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
@@ -105,6 +109,10 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.completion import answer
 
         return answer(rest)
+    if command == "compare":
+        from regbench.cli.compare import compare
+
+        return compare(rest)
     if command == "data":
         from regbench.cli.data import show_data
 
@@ -121,7 +129,7 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         return _report(command, rest)
     from regbench.errors import ConfigError, suggest
 
-    raise ConfigError(f"{command!r}: unknown command; {suggest(command, ('run', 'data', 'predict', 'export', *USAGE))}")
+    raise ConfigError(f"{command!r}: unknown command; {suggest(command, COMMANDS)}")
 
 
 def _report(command: str, rest: Sequence[str]) -> int:

@@ -15,7 +15,11 @@ from regbench.data.records import FREE, TEST, VAL, Labels
 from regbench.errors import ConfigError, escape
 from regbench.formatting import count_noun
 
-PARTS = {"train": FREE, "val": VAL, "valid": VAL, "validation": VAL, "test": TEST}
+PARTS = {
+    **dict.fromkeys(("train", "training"), FREE),
+    **dict.fromkeys(("val", "valid", "validation"), VAL),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
 """Names of folders that are parts and not classes, with the part that their files are for."""
 
 
@@ -74,6 +78,7 @@ def find_class_files(path: str, suffixes: Sequence[str]) -> ClassFiles:
     found: list[_Found] = []
     passed_over = 0
     for part, role in sorted(parts.items(), key=lambda item: item[1]):
+        passed_over += _count_loose(root / part)
         for name in _list_folders(root / part, path):
             folder = root / part / name
             _refuse_unknown(folder, classes)
@@ -85,7 +90,10 @@ def find_class_files(path: str, suffixes: Sequence[str]) -> ClassFiles:
             found += [_Found(str((folder / file).relative_to(root)), classes.index(name), role) for file in kept]
     notes = [_describe_parts(parts)] if "" not in parts else []
     if passed_over:
-        notes.append(f"{count_noun(passed_over, 'file')} passed over: hidden, or not ending in {', '.join(suffixes)}")
+        notes.append(
+            f"{count_noun(passed_over, 'file')} passed over: hidden, beside the folders of classes, or not "
+            f"ending in {', '.join(suffixes)}"
+        )
     return ClassFiles(
         root=root,
         files=tuple(one.file for one in found),
@@ -138,6 +146,12 @@ def _list_folders(place: Path, path: str) -> list[str]:
         return sorted(entry.name for entry in entries if entry.is_dir())
     except OSError as reason:
         raise ConfigError(f"{escape(path)}: {escape(place.name)} cannot be read: {reason.strerror}") from None
+
+
+def _count_loose(place: Path) -> int:
+    """Return how many files lie beside the folders of classes, hidden ones left out."""
+    with os.scandir(place) as listed:
+        return sum(entry.is_file() and not entry.name.startswith(".") for entry in listed)
 
 
 def _walk(place: Path, root: Path) -> Iterator[str]:

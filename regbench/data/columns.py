@@ -47,13 +47,16 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
         ConfigError: it has no value at all, an infinite one, values of a kind that is neither number nor name, or
             texts among numbers or dates.
     """
+    import pandas as pd
+
     rules = rules or ColumnRules()
     name = str(column.name)
     if column.isna().all():
         raise ConfigError(f"{where} has no value in any row; {advise_drop(name)}")
     if name in rules.categories:
         return _read_levels(column, where)
-    numeric = None if _merges(column) else read_numbers(column)
+    declared = isinstance(column.dtype, pd.CategoricalDtype)  # a file that declares categories means them
+    numeric = None if declared or _merges(column) else read_numbers(column)
     if numeric is None:
         remedy = f"{advise_drop(name)}, or {advise('keep its texts as names', 'categories', name)}"
         numeric = read_texts(column, where, rules, remedy)
@@ -88,7 +91,7 @@ def read_texts(column: pd.Series[Any], where: str, rules: ColumnRules, remedy: s
     """
     import pandas as pd
 
-    if isinstance(column.dtype, pd.CategoricalDtype):  # a file that declares categories means them
+    if isinstance(column.dtype, pd.CategoricalDtype):
         return None
     if column.dtype == object and not all(isinstance(value, str) for value in column.dropna()):
         return None

@@ -10,7 +10,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from regbench.errors import ConfigError, escape
 
@@ -24,7 +24,8 @@ PACKED: tuple[tuple[str, bytes, Callable[[bytes], bytes]], ...] = (
 MARKED = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 """Marks of byte order, with which a text may begin."""
 
-ARCHIVE = b"PK\x03\x04"
+ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06")
+"""First bytes of zip archives; the second begins an empty one."""
 
 
 def read_file(path: str, setting: str) -> bytes:
@@ -74,7 +75,7 @@ def find_large(path: str, larger: int) -> Path | None:
             start = file.read(8)
     except (OSError, ValueError, RuntimeError):
         return None
-    packed = any(start.startswith(mark) for mark in (*(mark for _, mark, _ in PACKED), ARCHIVE, *MARKED))
+    packed = any(start.startswith(mark) for mark in (*(mark for _, mark, _ in PACKED), *ARCHIVES, *MARKED))
     return None if packed else place
 
 
@@ -84,16 +85,25 @@ def unpack_archive(content: bytes, path: str) -> bytes:
     Raises:
         ConfigError: the archive is damaged, locked, or holds several files.
     """
-    if not content.startswith(ARCHIVE):
+    if not content.startswith(ARCHIVES):
         return content
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/") and "__MACOSX" not in name]
+            names = [name for name in archive.namelist() if _is_table(name)]
             if len(names) != 1:
                 raise ConfigError(f"{escape(path)}: the archive holds {len(names)} files; it takes one with one table")
             return archive.read(names[0])
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, zlib.error) as reason:
         raise ConfigError(f"{escape(path)}: damaged or locked zip archive: {reason}") from None
+
+
+def _is_table(name: str) -> bool:
+    """Tell whether a part of an archive is a file that a person put there; some systems add others of their own."""
+    return (
+        not name.endswith(("/", "Thumbs.db"))
+        and "__MACOSX" not in name
+        and not PurePosixPath(name).name.startswith(".")
+    )
 
 
 def _describe_folder(place: Path) -> str:

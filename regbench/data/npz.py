@@ -6,6 +6,7 @@ import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from regbench.data.records import FREE, TEST, VAL, Floats, Numbers, Raw
 from regbench.data.table_targets import INFER, Targets, encode_several
 from regbench.data.targets import TASKS, encode_target
 from regbench.data.weights import check_weights
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, escape
 from regbench.tasks import Task
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
@@ -54,6 +55,8 @@ class Npz(Dataset):
     def read(self) -> Raw:
         """Return the rows of the arrays; training, validation and test one after the other where the file has parts."""
         arrays = parse_npz(read_file(self.path, "dataset.path"), self.path)
+        unknown = _list_unknown(arrays, self.path)
+        arrays = {name: array for name, array in arrays.items() if name in NAMES}
         suffixes = list_parts(arrays, self.path)
         xs = [check_x(arrays[f"x{end}"], f"{self.path}: x{end}") for end in suffixes]
         for end, x in zip(suffixes, xs, strict=True):
@@ -78,7 +81,7 @@ class Npz(Dataset):
             groups=self._read_groups(arrays, suffixes, rows),
             weights=self._read_weights(arrays, suffixes, rows),
             standardize_target=self.standardize_target and task == "regression",
-            notes=notes,
+            notes=(*notes, *unknown),
         )
 
     def _read_targets(self, arrays: Arrays, suffixes: Sequence[str], rows: Sequence[int]) -> Targets:
@@ -171,6 +174,22 @@ def _is_one_hot(y: NDArray[Any]) -> bool:
     return y.dtype.kind in "iufb" and bool(np.isin(y, (0, 1)).all() and (y.sum(axis=1) == 1).all())
 
 
+def _list_unknown(arrays: Arrays, path: str) -> list[str]:
+    """Say which arrays are passed over.
+
+    Raises:
+        ConfigError: one is nearly called as one that would be read.
+    """
+    unknown = [name for name in arrays if name not in NAMES]
+    for name in unknown:
+        near = get_close_matches(name.lower(), [known for known in NAMES if known not in arrays], n=1, cutoff=0.75)
+        if near and len(name) >= len(near[0]) - 1:
+            raise ConfigError(
+                f"{path}: array {escape(repr(name))} is not known; did you mean {near[0]!r}? Rename it, or leave it out"
+            )
+    return [f"arrays passed over: {escape(', '.join(unknown))}"] if unknown else []
+
+
 def is_archive_of_arrays(content: bytes) -> bool:
     """Tell whether an archive holds an array; one of a table holds none."""
     try:
@@ -190,7 +209,7 @@ def parse_npz(content: bytes, path: str) -> dict[str, NDArray[Any]]:
         raise ConfigError(f"{path}: no .npz archive (numpy.savez writes one)")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name in NAMES}
+            return {name: archive[name] for name in archive.files}
     except Exception as reason:  # zipfile and numpy fail in a dozen ways on damaged bytes, all of them the file's fault
         if "Object arrays" in str(reason):
             raise ConfigError(f"{path}: holds Python objects, which are never read; store numbers or texts") from None

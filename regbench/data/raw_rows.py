@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from regbench.data.columns import list_texts, read_names, read_numbers, refuse_infinite
 from regbench.data.date_texts import UnreadDate, read_date_texts
+from regbench.data.digit_texts import POINTED
 from regbench.data.encoding import MISSING, CategoryColumn, Encoding, NumberColumn
 from regbench.data.missing_marks import empty_missing
 from regbench.data.number_parts import PLAIN
@@ -183,7 +184,9 @@ def _read_text(text: str, trained: NumberColumn) -> float:
             return math.nan
         return math.nan if dates is None else float(dates.days[0])
     if not trained.written:
-        return float(text) if PLAIN.fullmatch(text.strip()) else math.nan
+        # A text of this form was not read as a number, because a column beside it has decimal commas.
+        doubtful = POINTED.fullmatch(text)
+        return float(text) if PLAIN.fullmatch(text.strip()) and not doubtful else math.nan
     found = read_in_form(text, NumberForm(*trained.written[1:]))
     return math.nan if found is None else found
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from regbench.data.encoding import NumberColumn
+from regbench.data.encoding import CategoryColumn, NumberColumn
 from regbench.data.files import read_file, unpack_archive
 from regbench.data.npz import check_x, is_archive_of_arrays, parse_npz
 from regbench.data.other_row_files import read_other_kind
@@ -47,7 +47,8 @@ def read_rows(path: str, fitted: Preprocessing) -> pd.DataFrame | NDArray[Any]:
     if not fitted.columns:
         raise ConfigError(f"{shown} is not an .npz archive; the model takes rows {fitted.shape} from its array x")
     if content.startswith(PARQUET):
-        return parse_parquet(content, shown, [column.name for column in fitted.columns])
+        categories = {column.name for column in fitted.columns if isinstance(column, CategoryColumn)}
+        return parse_parquet(content, shown, [column.name for column in fitted.columns], categories)
     # As a number, 1.234 would be misread where training read points between thousands.
     numbers = [column.name for column in fitted.columns if isinstance(column, NumberColumn) and not column.written]
     names = [column.name for column in fitted.columns if column.name not in numbers]

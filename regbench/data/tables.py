@@ -18,9 +18,9 @@ from regbench.data.decimal_marks import refuse_doubtful_points
 from regbench.data.files import find_large, read_file, unpack_archive
 from regbench.data.missing_marks import empty_missing
 from regbench.data.parquet_tables import parse_parquet
-from regbench.data.records import FREE, TEST, VAL, Column, Raw, Roles
+from regbench.data.records import FREE, TEST, VAL, Column, Numeric, Raw, Roles
 from regbench.data.row_keys import RowKeys, append_parts, read_row_keys
-from regbench.data.row_numbers import find_row_numbers, note_row_numbers
+from regbench.data.row_numbers import find_row_numbers, note_missing_header, note_row_numbers
 from regbench.data.table_targets import read_targets
 from regbench.data.targets import TASKS
 from regbench.data.text_tables import STRICT, TextForm, parse_csv, refuse_repeated
@@ -148,7 +148,8 @@ class Table(Dataset):
         task, y, classes, outputs, notes = read_targets(
             frame[list(self.targets)], self.task, self.target_separator, self.path, rules
         )
-        columns = tuple(self.read_feature(frame[name], f"{self.path}: column {name!r}", rules) for name in features)
+        read = (self.read_feature(frame[name], f"{self.path}: column {name!r}", rules) for name in features)
+        columns = tuple(map(self._keep_marks, read))
         return Raw(
             origin=self.path,
             task=task,
@@ -166,8 +167,16 @@ class Table(Dataset):
             missing=self.missing,
             text_form=self.text_form,
             aside=keys.aside,
-            notes=(*keys.notes, *notes, *note_row_numbers(columns)),
+            notes=(*keys.notes, *notes, *note_row_numbers(columns), *note_missing_header(frame)),
         )
+
+    def _keep_marks(self, column: Column) -> Column:
+        """Return a column with the marks that a person named, so that rows to predict are read by them too."""
+        if not isinstance(column, Numeric) or column.written or column.kind != "number":
+            return column
+        if not divides_by_points(self.decimal, self.thousands):
+            return column
+        return dataclasses.replace(column, written=("number", "", "", ","))
 
     def _drop_unlabelled(self, frame: pd.DataFrame, roles: Roles | None) -> Raw:
         """Return the rows of a frame that have a target."""
@@ -244,7 +253,7 @@ class Csv(Table):
             quote=self.quote,
             encoding=self.encoding,
             missing=self.missing,
-            points_divide=self.decimal == "," or self.thousands == ".",
+            points_divide=divides_by_points(self.decimal, self.thousands),
         )
         return (*self.text_columns, *self.categories), form
 
@@ -256,7 +265,13 @@ class Parquet(Table):
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
         """Return the rows of a Parquet file."""
         keys = (self.weight, self.split.groups, self.split.time, self.split.column)
-        return parse_parquet(content, path, (*self.targets, *self.drop, *self.categories, *filter(None, keys)))
+        kept = (*self.targets, *self.drop, *self.categories, *filter(None, keys))
+        return parse_parquet(content, path, kept, self.categories)
+
+
+def divides_by_points(decimal: str | None, thousands: str | None) -> bool:
+    """Tell whether a person said, of either mark, that points separate thousands."""
+    return decimal == "," or thousands == "."
 
 
 def _one_mark(mark: str | None, setting: str) -> str | None:

@@ -141,7 +141,7 @@ def _decode(content: bytes, encoding: str | None, path: str) -> bytes:
     if name == "utf-8" and told is None and content.isascii():
         return content
     try:
-        return content.decode("utf-8-sig" if name == "utf-8" else name).encode()
+        return content.decode(name).removeprefix("\ufeff").encode()
     except LookupError:
         raise ConfigError(
             f"dataset.encoding={escape(name)} is not known; it takes an encoding such as utf-8, latin-1 or cp1252"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from regbench.data.text_tables import refuse_repeated
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,8 @@ def parse_workbook(content: bytes, path: str) -> pd.DataFrame:
         rows = list(book.worksheets[0].iter_rows(values_only=True))
     except Exception as reason:  # openpyxl fails in a dozen ways on damaged files, all of them the file's fault
         raise ConfigError(f"{path}: no readable Excel file: {' '.join(str(reason).split())}") from None
+    if any(None in row for row in rows):
+        _refuse_unreckoned(content, rows, path)
     while rows and all(cell is None for cell in rows[-1]):  # rows that were once written or coloured
         rows.pop()
     if not rows:
@@ -54,6 +57,24 @@ def parse_workbook(content: bytes, path: str) -> pd.DataFrame:
         if any(isinstance(cell, str) for cell in frame[name]):  # as in a text table, one text makes all cells texts
             frame[name] = frame[name].map(_write, na_action="ignore")
     return frame.infer_objects()
+
+
+def _refuse_unreckoned(content: bytes, rows: Sequence[tuple[object, ...]], path: str) -> None:
+    """Refuse a formula whose result the file does not hold: no program has calculated it yet.
+
+    Raises:
+        ConfigError: names the cell.
+    """
+    import openpyxl
+
+    formulas = openpyxl.load_workbook(io.BytesIO(content), read_only=True).worksheets[0]
+    for row, (values, cells) in enumerate(zip(rows, formulas.iter_rows(values_only=True), strict=False)):
+        for value, cell in zip(values, cells, strict=False):
+            if value is None and cell is not None:
+                raise ConfigError(
+                    f"{path}: row {row + 1} of the sheet has the formula {escape(str(cell))[:40]} without a result; "
+                    "open the file in Excel or LibreOffice and save it, which calculates its cells"
+                )
 
 
 def _write(cell: object) -> str:

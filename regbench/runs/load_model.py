@@ -9,15 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from regbench.config.run_config import RunConfig, build_run
+from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError, escape
 from regbench.runs.fitted import read_fitted
 from regbench.runs.prepare import build_records
 from regbench.runs.provenance import describe_origin
 from regbench.runs.rebuild import order_weights, rebuild_spec
 from regbench.runs.reuse import PresentOrigins, StaleRunError, judge_code
+from regbench.runs.saved_config import read_config
 from regbench.runs.trained_model import PredictionWarning, TrainedModel
 from regbench.schedules.ramps import ramp_regularizers
 from regbench.statuses import RunState, read_state
@@ -38,7 +37,7 @@ def load_model(folder: str | Path) -> TrainedModel:
     """
     path = Path(folder)
     result = _read_result(path)
-    config = _read_config(path)
+    config = read_config(path)
     _check_code(path, config)
     records = build_records(config)
     fitted = read_fitted(path, with_inputs=records.model.reads_inputs)
@@ -93,14 +92,3 @@ def _read_result(path: Path) -> dict[str, Any]:
     if not state.ended:
         raise ConfigError(f"{shown}: the run has failed; run.log says why")
     return result
-
-
-def _read_config(path: Path) -> RunConfig:
-    """Return the configuration of a run from its `config.yaml`."""
-    try:
-        values = yaml.safe_load((path / "config.yaml").read_bytes())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise RegbenchError(f"{path / 'config.yaml'} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise RegbenchError(f"{path / 'config.yaml'} is damaged: it is not a mapping")
-    return build_run(values, ())

@@ -68,6 +68,8 @@ class SeedGroup:
     checksum: str | None = None
     idle: Mapping[str, str] = field(default_factory=dict)
     """Regularizers that change nothing in any of the runs that have ended, with the reason."""
+    statuses: tuple[RunStatus, ...] = ()
+    """The runs themselves."""
 
     @property
     def mean(self) -> float | None:
@@ -216,6 +218,7 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
         last=_average(sound, "test", metric, "last"),
         by_draw={find_draw(run.run): _judge(run, sound, metric) for run in runs if _has_ended(run)},
         over=describe_draws([find_draw(run.run) for run in sound]),
+        statuses=tuple(runs),
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.clusters import LONG, figures, sweep
+from tests.conftest import Shared
 
 
 @pytest.fixture(scope="session")
-def trained_here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """The figures of the eight runs as one worker of this machine finds them."""
-    folder = tmp_path_factory.mktemp("here")
-    assert sweep(folder, "sweep.workers=1", LONG).code == 0
+def trained_here(shared: Shared) -> dict[str, object]:
+    """The figures of the six runs as one worker of this machine finds them."""
+    with shared("trained_here") as folder:
+        assert sweep(folder, "sweep.workers=1", *LONG).code == 0
     found = figures(folder)
-    assert len(found) == 8
+    assert len(found) == 6
     return found

@@ -120,6 +120,7 @@ def edit_record(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_bytes()) | changes))
 
 
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize("begin", [trained, interrupted])
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_changed_file_refuses_the_run(work: Path, kind: str, begin: Callable[..., Path]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from regbench.cli.main import main
 from regbench.store.locks import lock_is_taken
+from tests.conftest import Shared
 from tests.faults.children import Child, fork, started
 from tests.sweep.commands import (
     HERE,
@@ -38,14 +39,14 @@ from tests.sweep.commands import (
 
 LONG = (
     *TINY,
-    "schedule.epochs=150",
+    "schedule.epochs=100",
     "schedule/stop=none",
     "schedule.precision=float64",
     "regularizer=l2,dropout",
-    "seed=0,1,2,3",
+    "seed=0,1,2",
     "sweep.cohort=2",
 )
-"""Eight runs in four cohorts, of which two wait while two train."""
+"""Six runs in three cohorts, of which one waits while two train."""
 
 TWO = "sweep.workers=2"
 SOON = 20.0
@@ -53,9 +54,9 @@ SOON = 20.0
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    work = tmp_path_factory.mktemp("undisturbed")
-    ended = sweep(work, *LONG, HERE)
+def undisturbed(shared: Shared) -> Path:
+    with shared("undisturbed") as work:
+        ended = sweep(work, *LONG, HERE)
     assert ended.code == 0, ended.err
     return work
 
@@ -74,7 +75,7 @@ def wait_until_gone(pids: list[int]) -> None:
 def assert_it_goes_on(work: Path, undisturbed: Path) -> None:
     """Give the command again, in one process, and compare with a sweep that nothing disturbed."""
     ended = sweep(work, *LONG, HERE)
-    assert (ended.code, ended.out, ended.err) == (0, "regbench: 8 complete, 0 failed\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, "regbench: 6 complete, 0 failed\n", "")
     assert_same_trees(work, undisturbed, relative=1e-6, absolute=1e-9)
 
 
@@ -97,6 +98,7 @@ STOPS = {
 
 
 @pytest.mark.slow
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("how", STOPS)
 def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undisturbed: Path, how: str) -> None:
     send, number, workers = STOPS[how]
@@ -118,13 +120,13 @@ def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
     rows = read_table(work / "runs/default/sweep.csv")
     left = [row["run_id"] for row in rows if row["status"] in ("interrupted", "missing")]
     assert sorted({row["run_id"] for row in rows} - set(left)) == sorted(results(work))
-    assert len(rows) == 8
+    assert len(rows) == 6
     assert left
     listed = ended.out[ended.out.index("interrupted  ") :]
     assert all(run_id in listed for run_id in left)
     begun = {f.name for f in folders(work) if (f / "checkpoint/last.safetensors").exists()}
     assert {row["run_id"] for row in rows if row["status"] == "interrupted"} == begun - set(results(work))
-    summary = f"{8 - len(left)} complete, 0 failed, {len(left)} left; the same command resumes from here"
+    summary = f"{6 - len(left)} complete, 0 failed, {len(left)} left; the same command resumes from here"
     assert ended.err.splitlines()[0] == f"regbench: {word}: {summary}"  # what joblib adds, it says of forks only
     for folder in folders(work):
         if "training" in log_of(folder) and not (folder / "result.json").exists():
@@ -134,10 +136,11 @@ def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 4.0])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_to_all_processes_at_any_moment(work: Path, seconds: float, number: signal.Signals) -> None:
-    many = [word.replace("seed=0,1,2,3", "seed=range(0,30)") for word in LONG]
+    many = [word.replace("seed=0,1,2", "seed=range(0,30)") for word in LONG]
     child = start(work, *many, TWO)  # so many that processes are started before the runs are checked and measured
     time.sleep(seconds)
     before = children_of(child.pid)
@@ -175,7 +178,7 @@ def test_a_killed_worker_costs_no_run(work: Path, undisturbed: Path) -> None:
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
         out, err = command.communicate(timeout=PATIENCE)
-    assert (command.returncode, out, err) == (0, "regbench: 8 complete, 0 failed\n", "")
+    assert (command.returncode, out, err) == (0, "regbench: 6 complete, 0 failed\n", "")
     assert "a worker was lost" in (work / "runs/default/sweep.log").read_text()
     assert_same_trees(work, undisturbed, relative=1e-6, absolute=1e-9)
 

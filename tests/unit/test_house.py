@@ -18,9 +18,9 @@ import regbench
 ROOT = Path(regbench.__file__).parent
 
 ORDER = (
-    "errors", "tasks", "metrics", "statuses", "formatting", "signals", "losses",
+    "errors", "tasks", "metrics", "statuses", "formatting", "signals", "losses", "evidence",
     "config", "randomness", "data", "models", "regularizers", "schedules",
-    "store", "training", "plots", "runs", "compose", "sweeps",
+    "store", "training", "plots", "runs", "compose", "sweeps", "studies",
     "display", "api", "cli", "__main__", "__init__",
 )  # fmt: skip
 """Packages and modules of `regbench`; each may import those before it."""

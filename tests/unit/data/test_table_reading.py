@@ -105,6 +105,10 @@ class TestRowNumbers:
         assert [column.name for column in raw.x] == ["a"]  # type: ignore[union-attr]
         assert raw.left_out == {header.strip('"'): "row numbers", "y": "target"}
 
+    def test_what_pandas_calls_an_index_is_none_wherever_it_stands(self, tmp_path: Path) -> None:
+        text = "\n".join(["a,Unnamed: 0,y", *(f"{row * 37 % 101},{row * 53 % 97},{row / 4}" for row in ROW)])
+        assert read(write(tmp_path, text)).left_out == {"Unnamed: 0": "row numbers", "y": "target"}
+
     def test_so_are_names_of_rows(self, tmp_path: Path) -> None:
         text = "\n".join([",a,y", *(f"Mazda {row},{row * 37 % 101},{row / 4}" for row in ROW)])
         assert read(write(tmp_path, text)).left_out[""] == "row names"

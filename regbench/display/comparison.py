@@ -1,0 +1,160 @@
+"""A comparison of arms as lines of a terminal: the table, the verdict, and what has to be known of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from regbench.errors import escape
+from regbench.evidence.intervals import Interval
+from regbench.evidence.verdict import ArmVerdict, Headline, Verdict
+from regbench.evidence.words import Word
+from regbench.formatting import count_noun, format_figure, join_words
+from regbench.studies.comparison import Comparison
+
+MOST_ARMS = 12
+BAR = 6
+"""Characters of the bar of the largest difference."""
+
+PERCENT = ("accuracy", "balanced_accuracy", "macro_f1", "label_accuracy")
+"""Shares that people read in per cent."""
+
+SHORT = {Word.NO_DIFFERENCE: "no difference"}
+LEFT = ("arm", "", "word")
+"""Columns whose text stands to the left."""
+
+
+def list_comparison(comparison: Comparison) -> Iterator[str]:
+    """Yield the lines: a table of the arms, the verdict, the overrides of the arm it names, and the notes."""
+    if comparison.field.data:
+        yield comparison.field.data
+    yield from _align([_list_heads(comparison), *_list_rows(comparison)])
+    yield ""
+    verdict = comparison.verdict
+    if verdict is not None:
+        yield f"verdict    {describe_verdict(comparison, verdict)}"
+        if verdict.headline is Headline.SOME_BETTER:
+            (leader,) = (arm for arm in comparison.field.arms if arm.name == verdict.leader)
+            yield f"how        {' '.join(shlex.quote(escape(word)) for word in leader.overrides)}"
+    for note in comparison.notes:
+        yield f"note       {note}"
+
+
+def describe_verdict(comparison: Comparison, verdict: Verdict) -> str:
+    """Return the sentence that a person should keep."""
+    arms, metric = len(verdict.arms), comparison.field.metric
+    by_word = {word: [escape(arm.name) for arm in verdict.arms if arm.word is word] for word in Word}
+    baseline, leader = escape(verdict.baseline), verdict.arm(verdict.leader)
+    if verdict.headline is Headline.NO_WORDS:
+        return f"none: {count_noun(verdict.replicates, 'replicate')} say too little"
+    if verdict.headline is Headline.SOME_BETTER:
+        low, high = _orient(comparison, leader.together)
+        accounted = f" with all {arms} arms accounted for" if arms > 1 else ""
+        close = [escape(name) for name in verdict.not_told_apart if name != verdict.baseline]
+        return (
+            f"Use {escape(leader.name)}: better than {baseline} by {_amount(comparison, leader.difference.mean)} of "
+            f"{metric} ({_short(comparison, low)} to {_short(comparison, high)}{accounted})."
+            f"{f' Not told apart from it: {join_words(close)}.' if close else ''}"
+        )
+    within = f"{metric} by more than {_amount(comparison, verdict.rules.rope)}"
+    if verdict.headline is Headline.NONE_NEEDED:
+        return (
+            f"{f'None of the {arms} arms changes' if arms > 1 else f'{escape(leader.name)} does not change'} {within}."
+        )
+    if verdict.headline is Headline.NONE_HELPS:
+        rest = by_word[Word.NO_DIFFERENCE]
+        same = f"; {join_words(rest)} {'do' if len(rest) > 1 else 'does'} not change {within}" if rest else ""
+        return f"Nothing is better than {baseline}: {join_words(by_word[Word.WORSE])} worse{same}."
+    undecided = by_word[Word.UNDECIDED]
+    return (
+        f"Undecided: {join_words(undecided)} against {baseline}; the column 'word' says how many replicates would do."
+    )
+
+
+def _list_heads(comparison: Comparison) -> list[str]:
+    lower = "" if comparison.metric.higher_is_better else " (lower is better)"
+    return ["arm", f"{comparison.field.metric}{lower}", "difference", "95 % interval", "", "word", "wins"]
+
+
+def _list_rows(comparison: Comparison) -> Iterator[list[str]]:
+    """Yield the cells of each arm, the best first, the baseline in its place, and last those that lost runs."""
+    verdict, scores = comparison.verdict, comparison.field.scores()
+    means = {arm.name: float(row.mean()) for arm, row in zip(comparison.field.arms, scores, strict=True)}
+    base = [escape(comparison.baseline), _figure(comparison, means[comparison.baseline]), "", "", "", "baseline", ""]
+    arms = verdict.arms if verdict is not None else ()
+    shown = [arm for arm in arms[:MOST_ARMS] if arm.difference.mean > 0]
+    rest = arms[len(shown) : MOST_ARMS]
+    largest = max((abs(arm.difference.mean) for arm in arms), default=0.0)
+    yield from (_row(comparison, arm, means[arm.name], largest) for arm in shown)
+    yield base
+    yield from (_row(comparison, arm, means[arm.name], largest) for arm in rest)
+    if len(arms) > MOST_ARMS:
+        better = sum(arm.word is Word.BETTER for arm in arms[MOST_ARMS:])
+        yield [f"and {len(arms) - MOST_ARMS} more, {better or 'none'} better", *[""] * 6]
+    for lost in comparison.lost:
+        yield [escape(lost.name), "-", "", "", "", f"lost {lost.lost} of {len(lost.runs)} runs: not judged", ""]
+
+
+def _row(comparison: Comparison, arm: ArmVerdict, mean: float, largest: float) -> list[str]:
+    low, high = _orient(comparison, arm.interval)
+    bar = "█" * round(BAR * abs(arm.difference.mean) / largest) if largest else ""
+    shift = arm.difference.mean * (1 if comparison.metric.higher_is_better else -1)
+    return [
+        escape(arm.name),
+        _figure(comparison, mean),
+        _signed(comparison, shift),
+        f"[{_signed(comparison, low)}, {_signed(comparison, high)}]",
+        bar,
+        _describe_word(arm),
+        f"{arm.wins.count:g}/{arm.difference.replicates}",
+    ]
+
+
+def _describe_word(arm: ArmVerdict) -> str:
+    if arm.word is None:
+        return "-"
+    if arm.identical:
+        return "identical results"
+    needs = arm.needs
+    if needs is None:
+        return SHORT.get(arm.word, arm.word.value)
+    if needs.replicates is not None:
+        return f"{arm.word}  +{needs.replicates} replicates"
+    return f"{arm.word}  more rows" if needs.rows is None else f"{arm.word}  about {needs.rows} rows"
+
+
+def _orient(comparison: Comparison, interval: Interval) -> tuple[float, float]:
+    """Return the ends of an interval as differences of the figure itself, of which lower may be better."""
+    ends = (interval.low, interval.high)
+    return ends if comparison.metric.higher_is_better else (-interval.high, -interval.low)
+
+
+def _figure(comparison: Comparison, value: float) -> str:
+    return f"{100 * value:.1f} %" if comparison.field.metric in PERCENT else format_figure(value)
+
+
+def _signed(comparison: Comparison, value: float) -> str:
+    if comparison.field.metric in PERCENT:
+        return f"{100 * value:+.1f}"
+    return f"{'-' if value < 0 else '+'}{format_figure(abs(value))}"
+
+
+def _short(comparison: Comparison, value: float) -> str:
+    return f"{100 * value:.1f}" if comparison.field.metric in PERCENT else format_figure(value)
+
+
+def _amount(comparison: Comparison, value: float) -> str:
+    """Write a size with its unit, such as `2.6 points`."""
+    if comparison.field.metric not in PERCENT:
+        return format_figure(abs(value))
+    points = f"{100 * abs(value):.1f}".removesuffix(".0")
+    return f"{points} point{'' if points == '1' else 's'}"
+
+
+def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows of cells as lines; the first row names the columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, rows[0], strict=True)
+        line = "  ".join(cell.ljust(width) if head in LEFT else cell.rjust(width) for cell, width, head in cells)
+        yield line.rstrip()
