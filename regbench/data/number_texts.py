@@ -166,9 +166,13 @@ def _name_unit(part: Parts) -> str:
 
 
 def _have_one_unit(parts: Sequence[Parts]) -> bool:
-    """Tell whether several numbers have one and the same unit, known or not; a zero may be without it."""
+    """Tell whether several numbers have one and the same unit, known or not; a zero may be without it.
+
+    A capital letter right behind the digits makes codes, as in 3G, 4G and 5G.
+    """
     units = {part.unit for part in parts if part.unit or not part.is_zero}
-    return len(units) == 1 and units != {""} and sum(bool(part.unit) for part in parts) >= ALIKE
+    codes = any(len(part.unit) == 1 and part.unit.isupper() and not part.spaced for part in parts)
+    return len(units) == 1 and units != {""} and not codes and sum(bool(part.unit) for part in parts) >= ALIKE
 
 
 def advise_missing(texts: Sequence[str]) -> str:

@@ -82,12 +82,12 @@ def _refuse_texts(values: NDArray[Any], task: str, where: str) -> None:
     distinct = [str(value) for value in np.unique(values)]
     others = {text for text in distinct if find_no_number([text]) is not None}
     row = next((row for row, value in enumerate(values) if str(value) in others), None)
-    if row is None and task == Task.REGRESSION:
+    numbers = len(distinct) - len(others)
+    if task == Task.REGRESSION and not (numbers and others):
         raise ConfigError(
             f"{where}: dataset.task=regression is not allowed; the target has texts such as {str(values[0])!r}, "
             "and a regression takes numbers"
         )
-    numbers = len(distinct) - len(others)
     if row is not None and (task == Task.REGRESSION or numbers > max(FEW_CODES, len(others))):
         remedy = (
             "" if task == Task.REGRESSION else ", but most are; set dataset.task=classification if they are classes"

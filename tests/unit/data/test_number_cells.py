@@ -90,6 +90,7 @@ NAMES = {
     "doors": ["3-door", "5-door", "2-door"],
     "sizes": ["10", "12", "14", "XL"],
     "rows and letters": ["10A", "12A", "10B", "12B"],
+    "one letter behind": ["3G", "4G", "5G"],
     "versions": ["1.0", "1.1", "2.0", "1.0.2"],
     "one number, one word": ["1.5", "abc"],
     "grades": ["1", "2-", "2", "3-"],
