@@ -22,7 +22,7 @@ COMMA = re.compile(r"\s*[+-]?\d[\d.]*,\d+\s*")
 LONG = 1e15
 """The smallest number of 16 digits."""
 
-DIGITS = (ord("0"), ord("9"))
+ZERO, POINT = ord("0"), ord(".")
 SIGNS = np.frombuffer(b"+-", dtype=np.uint8)
 EDGES = b"\r\n \t"
 
@@ -50,10 +50,12 @@ def find_digit_texts(head: str, header: Sequence[str], separator: str, quote: st
 
 def has_leading_zeros(text: bytes, separator: str, quote: str) -> bool:
     """Tell whether a cell of a piece of a table may begin with a zero and a further digit."""
-    marks = np.frombuffer(b"\n" + text + b"\n", dtype=np.uint8)
-    zeros = np.flatnonzero(marks == DIGITS[0])
-    following = marks[zeros + 1]
-    zeros = zeros[(following >= DIGITS[0]) & (following <= DIGITS[1])]
+    marks = np.frombuffer(b"\n\n" + text + b"\n", dtype=np.uint8)
+    digits = (marks - ZERO) < 10  # unsigned: what lies before the digits is large
+    starts = (marks[2:-1] == ZERO) & digits[3:]
+    starts &= ~digits[1:-2]
+    starts &= marks[1:-2] != POINT
+    zeros = np.flatnonzero(starts) + 2  # few: most zeros follow a digit or a point
     before = np.where(np.isin(marks[zeros - 1], SIGNS), marks[zeros - 2], marks[zeros - 1])
     edges = np.frombuffer(EDGES + f"{separator}{quote}".encode(), dtype=np.uint8)
     return bool(np.isin(before, edges).any())

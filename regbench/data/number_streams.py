@@ -5,23 +5,26 @@ A table of a million rows is then in memory once, and the text of it never.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from regbench.data.digit_texts import LONG, has_leading_zeros
+from regbench.data.records import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
-PIECE = 1 << 22
+PIECE = 1 << 20
 """Bytes of text that are read at a time."""
 
-BLOCK = 1 << 20
-"""Bytes of a piece that one thread reads."""
+MOST_WORKERS = 8
+"""Threads that read pieces side by side."""
 
 LINE_FEED = 10
 
@@ -43,36 +46,65 @@ def stream_numbers(
     """
     import pandas as pd
     import pyarrow as pa
-    from pyarrow import csv as arrow
 
     # The system's allocator gives memory back where pyarrow's own keeps it.
-    pool = pa.system_memory_pool()
-    read = arrow.ReadOptions(column_names=list(header), block_size=BLOCK)
+    memory = pa.system_memory_pool()
+    read = partial(_read_piece, header=header, separator=separator, quote=quote, missing=missing)
+    most = _count_lines(place)
+    columns = {name: np.empty(most) for name in header}
+    rows = 0
+    workers = min(pa.cpu_count(), MOST_WORKERS)
+    with place.open("rb") as file, ThreadPoolExecutor(workers) as pool:
+        file.readline()
+        for table in _map_in_order(pool, read, list_pieces(file), workers + 1):
+            end = rows + (0 if table is None else len(table[0]))
+            if table is None or end > most:  # more rows than lines: these end with a carriage return alone
+                return None
+            for name, cells in zip(header, table, strict=True):
+                columns[name][rows:end] = cells
+            rows = end
+            del table, cells
+            memory.release_unused()
+    return pd.DataFrame({name: column[:rows] for name, column in columns.items()}, copy=False)
+
+
+def _read_piece(
+    piece: bytes, header: Sequence[str], separator: str, quote: str, missing: Sequence[str]
+) -> list[Floats] | None:
+    """Return the columns of a piece of a table, NaN where a cell is empty; None where float64 would lose something."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow
+
+    if quote.encode() in piece or has_leading_zeros(piece, separator, quote):
+        return None
+    read = arrow.ReadOptions(column_names=list(header), block_size=2 * len(piece), use_threads=False)
     parse = arrow.ParseOptions(delimiter=separator, quote_char=False)
     convert = arrow.ConvertOptions(
         column_types=dict.fromkeys(header, pa.float64()), null_values=["", *missing], strings_can_be_null=True
     )
-    most = _count_lines(place)
-    columns = {name: np.empty(most) for name in header}
-    rows = 0
-    with place.open("rb") as file:
-        file.readline()
-        for piece in list_pieces(file):
-            if quote.encode() in piece or has_leading_zeros(piece, separator, quote):
-                return None
-            try:
-                table = arrow.read_csv(pa.BufferReader(piece), read, parse, convert, memory_pool=pool)
-            except pa.ArrowInvalid:
-                return None
-            if rows + table.num_rows > most:  # lines end with a carriage return alone
-                return None
-            for name in header:
-                if not _fill(columns[name][rows:], table.column(name)):
-                    return None
-            rows += table.num_rows
-            del table
-            pool.release_unused()
-    return pd.DataFrame({name: column[:rows] for name, column in columns.items()}, copy=False)
+    try:
+        table = arrow.read_csv(pa.BufferReader(piece), read, parse, convert, memory_pool=pa.system_memory_pool())
+    except pa.ArrowInvalid:
+        return None
+    columns: list[Floats] = [column.to_numpy() for column in table.columns]
+    told_apart = (
+        (np.abs(cells) < LONG).sum() == len(cells) - column.null_count
+        for cells, column in zip(columns, table.columns, strict=True)
+    )
+    return columns if all(told_apart) else None
+
+
+def _map_in_order(
+    pool: ThreadPoolExecutor, read: Callable[[bytes], list[Floats] | None], pieces: Iterable[bytes], ahead: int
+) -> Iterator[list[Floats] | None]:
+    """Yield what a function makes of each piece, in their order; at most `ahead` pieces are in memory."""
+    waiting: deque[Future[list[Floats] | None]] = deque()
+    for piece in pieces:
+        waiting.append(pool.submit(read, piece))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def list_pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -89,20 +121,8 @@ def list_pieces(file: BinaryIO) -> Iterator[bytes]:
         yield rest
 
 
-def _fill(column: np.ndarray, cells: pa.ChunkedArray) -> bool:
-    """Write cells into a column, NaN where they are empty; return whether float64 tells all of them apart."""
-    start = 0
-    for chunk in cells.chunks:
-        own = column[start : start + len(chunk)]
-        own[:] = chunk.to_numpy(zero_copy_only=False)
-        if (np.abs(own) < LONG).sum() != len(chunk) - chunk.null_count:
-            return False
-        start += len(chunk)
-    return True
-
-
 def _count_lines(place: Path) -> int:
     """Return the number of lines that end with a line feed, and one more."""
     with place.open("rb") as file:
-        pieces = iter(lambda: file.read(BLOCK), b"")
+        pieces = iter(lambda: file.read(PIECE), b"")
         return 1 + sum(int(np.count_nonzero(np.frombuffer(piece, dtype=np.uint8) == LINE_FEED)) for piece in pieces)

@@ -30,6 +30,9 @@ SEPARATORS = ",;\t|"
 HEAD = 1 << 20
 """Bytes of a file that are looked at for its form."""
 
+FEW = 1 << 16
+"""Characters of a large file that are looked at for columns of codes."""
+
 STRICT = 1 << 22
 """Bytes up to which Python's own reader checks every line, because its messages name it."""
 
@@ -74,7 +77,9 @@ def parse_csv(
     header = _read_header(head, separator, form.quote, path)
     if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
-    digits = find_digit_texts(head, header, separator, form.quote, form.points_divide)
+    # Of a large file all of the rest is looked at once it is read.
+    looked_at = head if isinstance(content, bytes) else head[:FEW].rpartition("\n")[0]
+    digits = find_digit_texts(looked_at, header, separator, form.quote, form.points_divide)
     texts = {*names, *digits} & set(header)
     if isinstance(content, Path):
         plain = not texts and head == start and "\r" not in head.partition("\n")[0].rstrip("\r")
