@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Sequence
 
-from regbench.cli.predict import Words
+from regbench.cli.words import Words
 from regbench.display.comparison import list_comparison
 from regbench.display.warning import print_warning
 from regbench.errors import ConfigError, escape, suggest

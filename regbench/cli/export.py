@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from regbench.cli.predict import Words, check_output, printed_warnings
+from regbench.cli.predict import check_output, printed_warnings
+from regbench.cli.words import Words
 from regbench.errors import escape
 
 HELP = """\

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import warnings
-from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
+from regbench.cli.words import Words
 from regbench.errors import ConfigError, escape
 
 HELP = """\
@@ -27,14 +26,6 @@ unit; a number for each of several targets, 0 or 1 and a probability for each la
 median of the training rows; a category that no training row had counts as none of them. Such rows are reported, and so
 are texts without a word of training.
 """
-
-
-class Words(ArgumentParser):
-    """Parser of a command's words, for which a mistake is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Refuse the words."""
-        raise ConfigError(f"{self.prog}: {message}; {self.usage}")
 
 
 def predict(words: Sequence[str]) -> int:

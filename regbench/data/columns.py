@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_LEVELS = 1000
 LARGEST_EXACT = 2**53
+"""Whole numbers up to this size are told apart by float64."""
+
 PLAIN_NAME = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_][a-z0-9_]*", re.IGNORECASE)
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 DAY = 86_400.0
@@ -63,8 +65,7 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
 
     rules = rules or ColumnRules()
     name = str(column.name)
-    if column.isna().all():
-        raise ConfigError(f"{where} has no value in any row{rules.advise(name, leads='; ', settings=['drop'])}")
+    _refuse_empty(column, where, rules)
     if name in rules.categories:
         return _read_levels(column, where, rules)
     declared = isinstance(column.dtype, pd.CategoricalDtype)  # a file that declares categories means them
@@ -75,6 +76,12 @@ def read_column(column: pd.Series[Any], where: str, rules: ColumnRules | None = 
         return _read_levels(column, where, rules)
     refuse_infinite(numeric, where)
     return numeric
+
+
+def _refuse_empty(column: pd.Series[Any], where: str, rules: ColumnRules) -> None:
+    if column.isna().all():
+        advice = rules.advise(str(column.name), leads="; ", settings=["drop"])
+        raise ConfigError(f"{where} has no value in any row{advice}")
 
 
 def _merges(column: pd.Series[Any]) -> bool:
@@ -91,8 +98,7 @@ def read_amounts(column: pd.Series[Any], where: str, rules: ColumnRules) -> Floa
         ConfigError: it has no value at all or an infinite one, or a text among numbers.
     """
     name = str(column.name)
-    if column.isna().all():
-        raise ConfigError(f"{where} has no value in any row{rules.advise(name, leads='; ', settings=['drop'])}")
+    _refuse_empty(column, where, rules)
     if _merges(column):
         return None
     rules = replace(rules, dates="none")

@@ -7,16 +7,13 @@ import json
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from regbench.data.columns import LARGEST_EXACT
 from regbench.data.row_numbers import INDEX
 from regbench.errors import ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-
-EXACT = 2**53
-"""Whole numbers up to this size are told apart by float64, which pandas takes for columns with missing values."""
 
 
 def parse_parquet(content: bytes, path: str, kept: Sequence[str] = (), names: Collection[str] = ()) -> pd.DataFrame:
@@ -58,7 +55,7 @@ def _spell_keys(table: pa.Table, names: Collection[str], declared: Collection[st
             table = table.set_column(place, field.name, column.cast(pa.string()).dictionary_encode())
         elif whole and column.null_count:
             ends = compute.min_max(column).as_py().values()
-            if field.name in names or any(end is not None and abs(end) >= EXACT for end in ends):
+            if field.name in names or any(end is not None and abs(end) >= LARGEST_EXACT for end in ends):
                 table = table.set_column(place, field.name, column.cast(pa.string()))
     return table
 
