@@ -1,7 +1,9 @@
 """Published parts and counts of public data sets, from files that a person has; regbench ships none of them.
 
 REGBENCH_UCR is a folder with NAME/NAME_TRAIN.ts and NAME/NAME_TEST.ts, as in the UCR and UEA archives and in aeon;
-REGBENCH_KEEL one with NAME/NAME-5-1tra.dat and so on, as in KEEL's repository and software.
+REGBENCH_KEEL one with NAME/NAME-5-1tra.dat and so on, as in KEEL's repository and software; REGBENCH_MNIST and
+REGBENCH_FASHION_MNIST one with train-images-idx3-ubyte.gz and the other three files. A part without its images is
+skipped.
 """
 
 from __future__ import annotations
@@ -37,6 +39,17 @@ FOLDS = {
     "yeast5": (1484, 8, 44),
 }
 """Rows, inputs and rows of the smaller class: KEEL's page of imbalanced data sets, Alcala-Fdez et al. (2011)."""
+
+DIGITS = {
+    "train": (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+    "t10k": (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+}
+"""Images of each class: LeCun et al. (1998)."""
+
+CLOTHES = {"train": (6000,) * 10, "t10k": (1000,) * 10}
+"""Images of each class: Xiao et al. (2017)."""
+
+IMAGES = {"REGBENCH_MNIST": DIGITS, "REGBENCH_FASHION_MNIST": CLOTHES}
 
 
 def folder(variable: str) -> Path:
@@ -95,3 +108,16 @@ def test_published_folds(name: str) -> None:
     parts = (everything.train, everything.val, everything.test)
     rows_of_file = [tuple(row) for part in parts for row in np.column_stack([part.x, part.y]).tolist()]
     assert sorted(tested) == sorted(rows_of_file)
+
+
+@pytest.mark.reproduce
+@pytest.mark.parametrize("part", ["train", "t10k"])
+@pytest.mark.parametrize("variable", IMAGES)
+def test_published_images(variable: str, part: str) -> None:
+    images, labels = (folder(variable) / f"{part}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
+    if not images.exists():
+        pytest.skip(f"{images.name} is not there")
+    raw = build_dataset({"name": "idx", "train_images": str(images), "train_labels": str(labels)}).read()
+    assert isinstance(raw.x, np.ndarray)
+    assert raw.x.shape == (sum(IMAGES[variable][part]), 1, 28, 28)
+    assert tuple(np.bincount(raw.y)) == IMAGES[variable][part]
