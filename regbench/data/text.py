@@ -16,6 +16,7 @@ from regbench.data.records import Column, Raw, Roles, TextRule, Texts
 from regbench.data.tables import Csv
 from regbench.data.text_tables import to_utf8
 from regbench.errors import ConfigError, escape
+from regbench.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".txt",)
 OF_TABLES = (
     *("test_path", "val_path", "target", "target_separator", "weight", "drop", "separator", "quote"),
-    *("missing", "missing_target", "categories", "dates", "decimal", "thousands"),
+    *("missing", "missing_target", "categories", "dates", "decimal", "thousands", "standardize_target"),
 )
 """Settings that a folder of files has no use for."""
 
@@ -94,6 +95,8 @@ class Text(Csv):
         for name in OF_TABLES:
             if getattr(self, name) != usual[name]:
                 raise ConfigError(f"dataset.{name} has no effect with a folder, dataset.path={escape(self.path)}")
+        if self.task not in ("infer", Task.CLASSIFICATION):
+            raise ConfigError(f"dataset.task={self.task} is not allowed with a folder, whose folders are classes")
         found = find_class_files(self.path, SUFFIXES)
         texts = tuple(self._decode(read_safely(found.root, file), found.show(file)) for file in found.files)
         return Raw(

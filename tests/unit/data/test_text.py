@@ -242,8 +242,13 @@ class TestFolder:
             ("dates", "day_first"),
             ("decimal", ","),
             ("thousands", "."),
+            ("standardize_target", False),
         ],
     )
     def test_settings_of_tables_are_refused(self, tmp_path: Path, setting: str, value: object) -> None:
         options = {"name": "text", "path": str(self.make(tmp_path)), setting: value}
         assert f"dataset.{setting} has no effect with a folder" in refusal(options)
+
+    def test_its_folders_are_classes(self, tmp_path: Path) -> None:
+        options = {"name": "text", "path": str(self.make(tmp_path)), "task": "regression"}
+        assert "dataset.task=regression is not allowed with a folder" in refusal(options)
