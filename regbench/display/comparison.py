@@ -48,12 +48,10 @@ def describe_verdict(comparison: Comparison, verdict: Verdict) -> str:
     if verdict.headline is Headline.NO_WORDS:
         return f"none: {count_noun(verdict.replicates, 'replicate')} say too little"
     if verdict.headline is Headline.SOME_BETTER:
-        low, high = _orient(comparison, leader.together)
-        accounted = f" with all {arms} arms accounted for" if arms > 1 else ""
         close = [escape(name) for name in verdict.not_told_apart if name != verdict.baseline]
         return (
             f"Use {escape(leader.name)}: better than {baseline} by {_amount(comparison, leader.difference.mean)} of "
-            f"{metric} ({_short(comparison, low)} to {_short(comparison, high)}{accounted})."
+            f"{metric} ({_describe_range(comparison, leader, arms)})."
             f"{f' Not told apart from it: {join_words(close)}.' if close else ''}"
         )
     within = f"{metric} by more than {_amount(comparison, verdict.rules.rope)}"
@@ -69,6 +67,21 @@ def describe_verdict(comparison: Comparison, verdict: Verdict) -> str:
     return (
         f"Undecided: {join_words(undecided)} against {baseline}; the column 'word' says how many replicates would do."
     )
+
+
+def _describe_range(comparison: Comparison, leader: ArmVerdict, arms: int) -> str:
+    """Return by how much an arm may be better.
+
+    The step-down test of the sign finds more than the interval that holds for all arms at once: where that holds 0, the
+    arm's own is given.
+    """
+    own = leader.together.holds(0.0)
+    ends = leader.interval if own else leader.together
+    span = f"{_short(comparison, ends.low)} to {_short(comparison, ends.high)}"
+    if arms == 1:
+        return span
+    accounted = f"with all {arms} arms accounted for"
+    return f"{span} for this arm alone; that it is better holds {accounted}" if own else f"{span} {accounted}"
 
 
 def _list_heads(comparison: Comparison) -> list[str]:

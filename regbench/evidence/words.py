@@ -3,7 +3,8 @@
 In this order, with the half-width `rope` of no practical difference and alpha_k = alpha/2^k at the k-th look:
 
     1. the 90 % interval lies in ±rope      no practical difference (two one-sided tests at 5 %; Schuirmann 1987)
-    2. adjusted p <= alpha_k                better if D > 0, worse if D < 0
+    2. adjusted p <= alpha_k, and the 95 %
+       interval does not hold 0             better if D > 0, worse if D < 0
     3. else                                 undecided
 
 Fewer than 10 replicates give no word. A look is a judged end of a study with more replicates than the look before;
@@ -81,7 +82,8 @@ def choose_word(difference: Difference, p_adjusted: float, limits: Limits) -> Wo
         return None
     if difference.interval(ROPE_LEVEL).within(limits.rope):
         return Word.NO_DIFFERENCE
-    if p_adjusted <= limits.alpha:
+    # Flips alone call an arm better by its signs where one large difference leaves its size unknown.
+    if p_adjusted <= limits.alpha and not difference.interval().holds(0.0):
         return Word.BETTER if difference.mean > 0 else Word.WORSE
     return Word.UNDECIDED
 

@@ -44,6 +44,23 @@ def test_the_best_arm_is_named_with_its_interval_and_its_overrides(regbench: Ses
     assert regbench.err == ""
 
 
+def test_a_verdict_of_the_sign_alone_claims_no_range_for_all_arms(regbench: Session) -> None:
+    """An arm that is much worse in every replicate widens the range of all arms at once, and not the test of a sign."""
+    steps = np.linspace(-1.0, 1.0, 10) / np.linspace(-1.0, 1.0, 10).std(ddof=1)
+    gains = 0.005 * (1.0 + 0.9 * steps)  # T = 3.5
+    errors = {"none": np.full(10, 2.0), "l2": 2.0 - gains, "ema": 3.0 + 1e-4 * steps}
+    for name, values in errors.items():
+        configs = [configure(SETTINGS[name], seed) for seed in range(10)]
+        for config, run, value in zip(configs, describe(configs), values, strict=True):
+            put_result(Path("runs/mine"), run, result(2.0, float(value), metric="mse"))
+            (Path("runs/mine") / run.run_id / "config.yaml").write_text(config.to_yaml())
+    assert regbench("compare", "runs/mine", "--rope", "0.0001", "--require", "l2=better") == 0
+    (verdict,) = (line for line in regbench.out.splitlines() if line.startswith("verdict"))
+    low, high = (float(word) for word in verdict.partition("(")[2].split(" for ")[0].split(" to "))
+    assert 0 < low < high
+    assert "for this arm alone; that it is better holds with all 2 arms accounted for" in verdict
+
+
 def test_what_ci_requires_decides_the_exit_code(regbench: Session, sweep: str) -> None:
     assert regbench("compare", sweep, "--require", "l2=better", "--require", "ema=no_difference") == 0
     assert regbench("compare", "--require", "ema=better", sweep) == 3

@@ -56,6 +56,10 @@ def test_alpha_and_look_have_ranges(alpha: float, look: int) -> None:
         spend_alpha(alpha, look)
 
 
+def test_an_interval_that_holds_0_gives_no_direction() -> None:
+    assert choose_word(difference(0.03, 0.02), 0.001, LIMITS) is Word.UNDECIDED
+
+
 @pytest.mark.parametrize(
     ("mean", "p", "word"),
     [
