@@ -11,6 +11,8 @@ from regbench.errors import ConfigError
 from regbench.metrics import check_metric, list_metrics
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from regbench.data.fingerprint import FileRecord
     from regbench.data.reading import Reading
     from regbench.data.records import Split
@@ -36,6 +38,17 @@ class Records:
     model: Model
     regularizers: Mapping[str, Regularizer]
     schedule: Schedule
+
+    @property
+    def input_type(self) -> type[np.float32] | type[np.float64]:
+        """The type in which inputs are prepared.
+
+        A model that is fitted to the inputs gets them whole; others train in float32 on what is stored in float32.
+        """
+        import numpy as np
+
+        whole = self.model.reads_inputs or self.schedule.precision == "float64"
+        return np.float64 if whole else np.float32
 
 
 @dataclass(frozen=True)
@@ -92,13 +105,26 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
         ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
     """
     from regbench.data.memory import release_memory
+
+    split, data_files = _read_split(config, records)
+    prepared = prepare_from(config, records, split)
+    del split
+    release_memory()
+    return replace(prepared, data_files=data_files)
+
+
+def prepare_from(config: RunConfig, records: Records, split: Split) -> PreparedRun:
+    """Build the network of a run for data that were read, and check that everything fits.
+
+    Raises:
+        ConfigError: the model, a technique or the stopping rule does not fit the data.
+    """
     from regbench.models.base import DataShape
     from regbench.runs.fitted import collect_fitted
     from regbench.schedules.stopping import check_monitor, needs_validation
     from regbench.training.spec import make_spec
     from regbench.training.training_set import collect_facts, prepare
 
-    split, data_files = _read_split(config, records)
     stop = records.schedule.stop
     if needs_validation(stop) and len(split.val.y) == 0:
         raise ConfigError(
@@ -113,14 +139,12 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
         check_metric(config.metric, facts.task)
     check_monitor(stop, [f"val_{figure.name}" for figure in list_metrics(facts.task)])
     fitted = collect_fitted(split.preprocessing, facts, split.train.x if records.model.reads_inputs else None)
-    data = prepare(split, spec.dtype)
-    release_memory()
     return PreparedRun(
         spec=spec,
-        data=data,
+        data=prepare(split, spec.dtype),
         checksum=split.checksum,
         rows_checksum=split.rows_checksum,
-        data_files=data_files,
+        data_files=None,
         facts=facts,
         fitted=fitted,
         reading=split.reading,
@@ -129,17 +153,12 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
 
 def _read_split(config: RunConfig, records: Records) -> tuple[Split, tuple[FileRecord, ...] | None]:
     """Return the data of a run, and the files that they were read from; None where these are not known."""
-    import numpy as np
-
     from regbench.data.fingerprint import read_recorded
     from regbench.data.loading import build_dataset
     from regbench.data.preparing import prepare
 
     dataset = build_dataset(config.dataset)
-    # A model that is fitted to the inputs gets them whole; others train in float32 on what is stored in float32.
-    whole = records.model.reads_inputs or records.schedule.precision == "float64"
-    dtype = np.float64 if whole else np.float32
-    return read_recorded(dataset, lambda: prepare(dataset, dataset.read(), dtype))
+    return read_recorded(dataset, lambda: prepare(dataset, dataset.read(), records.input_type))
 
 
 def build_all(configs: Sequence[RunConfig]) -> list[Records]:
