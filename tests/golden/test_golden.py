@@ -1,6 +1,6 @@
 """The metrics.csv of runs recorded before the protocol was rebuilt: that changed no byte but those of `CHANGED`.
 
-On a processor with other instructions, or another torch, sums are rounded otherwise: there the figures are compared.
+On a processor that rounds sums otherwise, or with another torch, the figures are compared: see `describe_processor`.
 """
 
 from __future__ import annotations

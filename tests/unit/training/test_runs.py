@@ -43,8 +43,11 @@ def test_without_validation_rows_the_last_epoch_is_the_best(dataset: str) -> Non
     assert sink.result["best_epoch"] == sink.result["epochs"] == 6
     assert sink.result["rolled_back_to"] is None
     assert sink.result["status"] == "complete"
-    assert sink.result["best"] == sink.result["last"]
+    # Measured twice: the product of a matrix at another address may be rounded otherwise on some processors.
+    for part in ("train", "test"):
+        assert sink.result["best"][part] == pytest.approx(sink.result["last"][part], rel=1e-12)
     assert sink.result["best"]["val"] is None
+    assert sink.result["last"]["val"] is None
     assert all(row["val_loss"] is None and row["val_accuracy"] is None for row in sink.rows)
 
 
