@@ -21,7 +21,7 @@ PROCESSOR = "processor.json"
 
 
 def describe_processor() -> dict[str, str]:
-    """Return what decides how sums are rounded: torch's version, the instructions that it uses, and the sums themselves.
+    """Return what decides how sums are rounded: torch's version, its instructions, and the sums themselves.
 
     The instructions alone do not decide it: two processors with AVX512 were seen to round products otherwise, because
     the library of products has other code for each maker's.
