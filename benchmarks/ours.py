@@ -58,7 +58,7 @@ def train_seeds(runs: int, epochs: int) -> list[float]:
 
         progress.begin(RunStart("benchmark", epochs, 1, spec.metric.name))
         start = time.perf_counter()
-        results = fit(spec, cohort, data, Observer(epoch=note))
+        results = fit(spec, cohort, [data], Observer(epoch=note))
         ends[-1] = time.perf_counter()
     assert all(result["epochs"] == epochs for result in results), "every run must train all epochs"
     each = [start, *ends[runs - 1 :: runs]]

@@ -169,6 +169,6 @@ def _fit(
         observer.begin(start)
         with torch.no_grad():
             told = Observer(epoch=observer.epoch, stop_requested=stop.requested)
-            return fit(prepared.spec, [run], prepared.data, told, prepared.rows)[0]
+            return fit(prepared.spec, [run], [prepared.data], told, prepared.rows)[0]
     finally:
         observer.end()

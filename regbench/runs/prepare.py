@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from regbench.runs.fitted import Fitted
     from regbench.schedules.schedule import Schedule
     from regbench.training.spec import TrainingSpec
-    from regbench.training.training_set import StackedRows, TrainingSet
+    from regbench.training.stacked_rows import StackedRows
+    from regbench.training.training_set import TrainingSet
 
 OUT_OF_MEMORY = "the machine's memory does not hold this run; take a smaller model, batch_size or ensemble"
 

@@ -25,7 +25,7 @@ from regbench.training.layout import Layout
 from regbench.training.networks import Member, Networks
 from regbench.training.optimizer import StackedOptimizer
 from regbench.training.spec import TrainingSpec, collect_hypers
-from regbench.training.training_set import START, StackedRows
+from regbench.training.stacked_rows import START, StackedRows
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")

@@ -44,6 +44,8 @@ class CohortRun:
     """What every commit holds besides the state, for whoever resumes it."""
     checkpoint: Checkpoint | None = None
     """The run's last commit, from which it resumes; None: it begins."""
+    cut: int = 0
+    """The number of the set that it is trained and measured on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,8 @@ from regbench.training.networks import Networks
 from regbench.training.passes import Passes
 from regbench.training.scores import PIECE, Scored, measure_figures
 from regbench.training.spec import TrainingSpec
-from regbench.training.training_set import START, Labelled
+from regbench.training.stacked_rows import START
+from regbench.training.training_set import Labelled
 
 LARGEST_PASS = 1 << 20
 """Values in one evaluation pass at the widest place of the networks: few enough for the processor's cache."""
@@ -108,6 +109,12 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     outputs = torch.empty(len(members), len(x), spec.network.outputs, dtype=spec.dtype)
     for start in range(0, len(x), size):
         outputs[:, start : start + size] = compute_outputs(networks, x[start : start + size])
+    return combine_members(networks, outputs)
+
+
+def combine_members(networks: Networks, outputs: Tensor) -> Tensor:
+    """Return the outputs of every run, `[R, N, C]`, of those of its networks, `[S, N, C]`."""
+    spec = networks.spec
     if spec.ensemble_size == 1:
         return outputs
     if spec.facts.task == Task.CLASSIFICATION:

@@ -20,10 +20,12 @@ from regbench.training.ordering import order_rows
 from regbench.training.results import describe_results
 from regbench.training.saving import clone, load_runs, name_parameters, replace_networks, save_run
 from regbench.training.spec import TrainingSpec, note_batch
+from regbench.training.stacked_rows import StackedRows
 from regbench.training.stacked_runs import stack_runs
 from regbench.training.tracking import Ending, Epoch, Track, begin_track, find_ending, follow
 from regbench.training.train_step import train_step
-from regbench.training.training_set import StackedRows, TrainingSet
+from regbench.training.training_set import TrainingSet
+from regbench.training.watched import watch
 
 COMMIT_SECONDS = 30.0
 """Training time between two commits: what a kill can cost at most."""
@@ -38,7 +40,7 @@ COMMIT_SHARE = 1 / 40
 def fit(
     spec: TrainingSpec,
     runs: Sequence[CohortRun],
-    data: TrainingSet,
+    sets: Sequence[TrainingSet],
     observer: Observer,
     rows: StackedRows | None = None,
 ) -> list[dict[str, object]]:
@@ -48,20 +50,20 @@ def fit(
         spec: what the runs have in common.
         runs: the runs; they may differ in seed, hyper-parameters and learning rate. All begin, or all resume from
             checkpoints of the same epoch; one that has already ended there is finished without training.
-        data: what all are trained and measured on.
+        sets: what they are trained and measured on: each run has one of these cuts, all of the same shapes.
         observer: is told how it goes.
         rows: the training rows as the runs' regularizers leave them; None: they are still to do so.
 
     Raises:
         CheckpointError: a checkpoint does not fit its run.
         Interrupted: the observer asked for it; all runs are committed, where epochs are short up to the last whole one.
-        ValueError: the checkpoints are of different epochs.
+        ValueError: the checkpoints are of different epochs, or the cuts of different shapes.
     """
     checkpoints = [run.checkpoint for run in runs if run.checkpoint is not None]
     epochs = {int(checkpoint.facts["track"]["epoch"]) for checkpoint in checkpoints}
     if len(epochs) > 1 or len(checkpoints) not in (0, len(runs)):
         raise ValueError("runs of one cohort resume from checkpoints of the same epoch, or all of them begin")
-    training = _Training(spec, runs, data, observer, rows)
+    training = _Training(spec, runs, sets, observer, rows)
     if checkpoints:
         training.restore(checkpoints)
     results: dict[int, dict[str, object]] = training.retire()
@@ -79,20 +81,21 @@ class _Training:
         self,
         spec: TrainingSpec,
         runs: Sequence[CohortRun],
-        data: TrainingSet,
+        sets: Sequence[TrainingSet],
         observer: Observer,
         rows: StackedRows | None,
     ) -> None:
-        self.spec, self.data, self.observer = spec, data, observer
+        self.spec, self.observer = spec, observer
         self.runs = list(runs)
         self.active = list(range(len(runs)))
-        self.cohort = stack_runs(spec, runs, data, rows)
+        self.sets, self.watched = list(sets), watch(sets)
+        self.cohort = stack_runs(spec, runs, sets, rows)
         self.epoch = 0
         self.best = clone(self.cohort.evaluated(self._end_of(0)))
         self.history: list[Tensor] = [self.cohort.flat.clone()]
         rule = spec.schedule.stop
         self.tracks = [begin_track(rule) for _ in runs]
-        self.ranked_by = ranking(rule, has_validation=len(data.watched_ends) > 1)
+        self.ranked_by = ranking(rule, has_validation=len(sets[0].watched_ends) > 1)
         self.committed_at, self.commit_seconds = observer.clock(), 0.0
 
     def restore(self, checkpoints: Sequence[Checkpoint]) -> None:
@@ -114,7 +117,7 @@ class _Training:
         measured = Measured(self.spec)
         lr = self._take_steps(measured, started)
         evaluated = self.cohort.evaluated(self._end_of(self.epoch))
-        rows = measure_epoch(self.cohort, evaluated, self.data, measured, self._lagged())
+        rows = measure_epoch(self.cohort, evaluated, self.watched, measured, self._lagged())
         self._remember()
         self._write(rows, self.spec.by_run(lr)[:, 0].tolist(), measured, started)
         self.best = replace_networks(evaluated, self.best, self._improved())
@@ -145,7 +148,8 @@ class _Training:
         rows = self._networks(ended)
         last, best = self.cohort.evaluated(self._end_of(self.epoch)).select(rows), self.best.select(rows)
         tracks: list[Track] = [self.tracks[place] for place in ended]
-        results = describe_results(last, best, self.data, tracks, list[Ending](endings.values()))
+        sets = [self.sets[self.runs[self.active[place]].cut] for place in ended]
+        results = describe_results(last, best, sets, tracks, list[Ending](endings.values()))
         results = [{**result, **self._remarks(place)} for place, result in zip(ended, results, strict=True)]
         numbers = [self.active[place] for place in ended]
         self._finish(ended, results, best)

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from regbench.metrics import PARTS
 from regbench.training.cohort import Cohort
-from regbench.training.evaluation import measure_parts
 from regbench.training.gradients import StepReport
 from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
-from regbench.training.training_set import TrainingSet
+from regbench.training.watched import Watched, measure_watched
 
 
 class Measured:
@@ -72,7 +71,7 @@ class Measured:
 
 
 def measure_epoch(
-    cohort: Cohort, evaluated: Networks, data: TrainingSet, measured: Measured, lagged: Tensor | None
+    cohort: Cohort, evaluated: Networks, watched: Watched, measured: Measured, lagged: Tensor | None
 ) -> list[dict[str, float | None]]:
     """Return the columns of metrics.csv for each run, without epoch and learning rate.
 
@@ -80,7 +79,7 @@ def measure_epoch(
     that of the weights that are trained.
     """
     spec = cohort.spec
-    parts = measure_parts(evaluated, data.watched, data.watched_ends)
+    parts = measure_watched(evaluated, watched, cohort.rows.cuts)
     columns = {f"{part}_{name}": own for part, found in zip(PARTS, parts, strict=False) for name, own in found.items()}
     columns |= measured.columns() | describe_weights(cohort, evaluated, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()

@@ -19,6 +19,7 @@ from regbench.training.contexts import Run
 from regbench.training.layout import Layout
 from regbench.training.spec import TrainingSpec, collect_hypers
 
+Given = TypeVar("Given")
 Done = TypeVar("Done")
 
 
@@ -52,12 +53,19 @@ class Networks:
 
     def over(self, function: Callable[[TrainingSpec, Run, Params], Done]) -> Done:
         """Apply a function of specification, run and weights to each network; return what it returns, stacked."""
+        return self._over(function, self.layout.views(self.flat))
+
+    def over_own(self, function: Callable[[TrainingSpec, Run, tuple[Params, Tensor]], Done], own: Tensor) -> Done:
+        """Apply a function to each network with its weights and a tensor of its own, of `[S, ...]`."""
+        return self._over(function, (self.layout.views(self.flat), own))
+
+    def _over(self, function: Callable[[TrainingSpec, Run, Given], Done], given: Given) -> Done:
         schedule = replace(self.spec.schedule, ramp={}) if self.spec.schedule.ramp else self.spec.schedule
         spec = replace(self.spec, regularizers=self.members[0].regularizers, schedule=schedule)
-        weights, numbers = self.layout.views(self.flat), torch.zeros((len(self.members), 0), dtype=torch.int64)
+        numbers = torch.zeros((len(self.members), 0), dtype=torch.int64)
         if len(self.members) == 1:
             run = Run(self.members[0].seed, {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
-            return stacking.stack_one(function(spec, run, stacking.first(weights)))
+            return stacking.stack_one(function(spec, run, stacking.first(given)))
         hypers = collect_hypers([member.regularizers for member in self.members])
         run = Run(stack_seeds([member.seed for member in self.members]), hypers, {}, self.buffers, {}, numbers, {})
-        return stacking.stacked(partial(function, spec))(run, weights)
+        return stacking.stacked(partial(function, spec))(run, given)

@@ -41,7 +41,7 @@ def _change(cohort: Cohort, place: int, numbers: Tensor, moment: Moment) -> Tens
             key=("row_order",),
             effect=ignore,
             moment=moment,
-            facts=cohort.spec.facts,
+            facts=cohort.rows.facts_of(place),
             state={key: value[place] for key, value in cohort.states.get(name, {}).items()},
             numbers=torch.arange(cohort.rows.count),
             about={key: value[place] for key, value in cohort.rows.about.get(name, {}).items()},

@@ -21,9 +21,28 @@ MOST_CLASSES = 100
 
 
 def describe_results(
+    last: Networks, best: Networks, sets: Sequence[TrainingSet], tracks: Sequence[Track], endings: Sequence[Ending]
+) -> list[dict[str, object]]:
+    """Return the content of result.json for each run: its best weights restored, evaluated again, and its last.
+
+    `sets` are the runs' own cuts; those of one cut are measured together.
+    """
+    found: dict[int, dict[str, object]] = {}
+    numbers = best.spec.by_run(torch.arange(len(best.members)))
+    for data in {id(own): own for own in sets}.values():
+        places = [place for place, own in enumerate(sets) if own is data]
+        chosen = numbers[places].flatten()
+        whole = len(places) == len(sets)
+        networks = (last, best) if whole else (last.select(chosen), best.select(chosen))
+        described = _describe_results(*networks, data, [tracks[p] for p in places], [endings[p] for p in places])
+        found |= dict(zip(places, described, strict=True))
+    return [found[place] for place in range(len(sets))]
+
+
+def _describe_results(
     last: Networks, best: Networks, data: TrainingSet, tracks: Sequence[Track], endings: Sequence[Ending]
 ) -> list[dict[str, object]]:
-    """Return the content of result.json for each run: its best weights restored, evaluated again, and its last."""
+    """Return the content of result.json for runs of one cut."""
     spec = best.spec
     parts = measure_all(best, last, data)
     return [
@@ -66,7 +85,7 @@ def measure_all(best: Networks, last: Networks, data: TrainingSet) -> list[PartF
     Each part is measured by itself, as whoever has only the rows of one part will: a product with other rows beside
     them may be rounded otherwise.
     """
-    names = PARTS if len(data.parts) == len(PARTS) else ("train", "test")
+    names = {0: (), 2: ("train", "test"), 3: PARTS}[len(data.parts)]
     return [_measure_part(name, best, last, part) for name, part in zip(names, data.parts, strict=True)]
 
 
@@ -118,8 +137,14 @@ def _name_classes(data: TrainingSet, parts: Sequence[PartFigures], place: int) -
 
 def _count_rows(data: TrainingSet) -> dict[str, int]:
     """Return the rows of each part; without a validation part it has none."""
-    counts = [len(part.x) for part in data.parts]
+    counts = [len(part.x) for part in data.parts] or [len(data.rows.weight), *_count_watched(data), 0]
     return {"train": counts[0], "val": counts[1] if len(counts) == 3 else 0, "test": counts[-1]}
+
+
+def _count_watched(data: TrainingSet) -> list[int]:
+    """Return the number of validation rows, if there are any, of a set whose parts are not measured at the end."""
+    ends = data.watched_ends
+    return [ends[1] - ends[0]] if len(ends) > 1 else []
 
 
 def _effects(name: str, track: Track) -> dict[str, float | None]:

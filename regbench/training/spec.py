@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import hyper_names
-from regbench.metrics import BY_TASK, LOSS, MONITORED, PARTS, Metric, find_metric
+from regbench.metrics import BY_TASK, LOSS, METRICS, MONITORED, PARTS, Metric, find_metric
 from regbench.models.network import Network
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Regularizer
@@ -33,6 +33,8 @@ class TrainingSpec:
     network: Network
     regularizers: Mapping[str, Regularizer]
     schedule: Schedule
+    further: tuple[str, ...] = ()
+    """Names of figures that every epoch has besides the loss, the task's own and the one that is watched."""
 
     @property
     def metric(self) -> Metric:
@@ -41,9 +43,10 @@ class TrainingSpec:
 
     @cached_property
     def figures(self) -> tuple[Metric, ...]:
-        """The figures of every epoch: the loss, the task's own, and the one that the stopping rule watches."""
+        """The figures of every epoch: the loss, the task's own, the one that the stopping rule watches, and others."""
         watched = self.schedule.stop.watches or ""
         extra = [find_metric(watched)] if watched in MONITORED else []
+        extra += [METRICS[name] for name in self.further]
         return tuple(dict.fromkeys((LOSS, self.metric, *extra)))
 
     @cached_property

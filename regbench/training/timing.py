@@ -37,7 +37,7 @@ class NoSink:
 @torch.no_grad()
 def time_step(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) -> float:
     """Return the seconds of one training step of these runs stacked: the quickest of a few."""
-    cohort = stack_runs(spec, runs, data)
+    cohort = stack_runs(spec, runs, [data])
     rows = cohort.rows.count
     size = spec.batch_size or rows
     chosen = torch.stack([Randomness(seed).at("trial").permutation(rows)[:size] for seed in cohort.seeds])

@@ -24,7 +24,8 @@ from regbench.store.checkpoint import Checkpoint
 from regbench.training.cohort_run import CohortRun, Observer
 from regbench.training.fit import fit
 from regbench.training.spec import TrainingSpec, make_spec
-from regbench.training.training_set import TrainingSet, collect_facts, prepare, stack_rows
+from regbench.training.stacked_rows import Trained, stack_rows
+from regbench.training.training_set import TrainingSet, collect_facts, prepare
 
 READING = Reading(origin="here", task="", classes=0, outputs=(), rows={}, columns=(), left_out={}, shape=())
 """Rows that no source was read for."""
@@ -140,7 +141,7 @@ def fitting_setting(regularizers: Mapping[str, Regularizer], **schedule: Any) ->
         for layout in ("table", "series", "image", "mixed", "blurred"):
             try:
                 spec, data = make_setting(regularizers, layout, task, **schedule)
-                stack_rows(data.rows, [(0, regularizers)], spec.facts)
+                stack_rows([data.rows], [Trained(0, regularizers)], spec.facts)
                 return spec, data
             except ConfigError as refusal:
                 refusals.append(str(refusal))
@@ -161,7 +162,7 @@ def train(
         for seed, own, lr, sink in zip(seeds, members, rates, sinks, strict=True)
     ]
     with torch.no_grad():
-        fit(spec, runs, data, Observer())
+        fit(spec, runs, [data], Observer())
     return sinks
 
 
@@ -186,7 +187,7 @@ def assert_resumes(spec: TrainingSpec, data: TrainingSet, regularizers: Mapping[
             checkpoint=Checkpoint(*straight.commits[epoch - 1]),
         )
         with torch.no_grad():
-            fit(spec, [run], data, Observer())
+            fit(spec, [run], [data], Observer())
         assert sink.rows == straight.rows[epoch:]
         assert sink.final.keys() == straight.final.keys()
         assert all(torch.equal(sink.final[k], v) for k, v in straight.final.items())

@@ -49,7 +49,7 @@ def train_cohort(setting: Setting, rates: Sequence[float]) -> list[Memory]:
     ]
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     with torch.no_grad():
-        fit(setting.spec, runs, setting.data, Observer(clock=lambda: next(ticks)))
+        fit(setting.spec, runs, [setting.data], Observer(clock=lambda: next(ticks)))
     return sinks
 
 

@@ -74,7 +74,7 @@ def train(setting: Setting, runs: Sequence[CohortRun], observer: Observer | None
     """Train runs side by side, committed after every epoch, and return what each would have stored."""
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     with torch.no_grad():
-        fit(setting.spec, runs, setting.data, observer or Observer(clock=lambda: next(ticks)))
+        fit(setting.spec, runs, [setting.data], observer or Observer(clock=lambda: next(ticks)))
     return [sink_of(run) for run in runs]
 
 

@@ -61,6 +61,6 @@ def test_commits_after_long_epochs_take_a_small_share_of_the_time(commit_seconds
     setting = setting_of(epochs=12)
     sink = Slow(commit_seconds)
     with torch.no_grad():
-        fit(setting.spec, [make_run(setting.spec, 0, sink)], setting.data, Observer(clock=lambda: sink.now))
+        fit(setting.spec, [make_run(setting.spec, 0, sink)], [setting.data], Observer(clock=lambda: sink.now))
     assert [facts["track"]["epoch"] for _, facts in sink.commits[:-1]] == epochs
     assert sink.commits[-1][1]["track"]["epoch"] == 12, "and one with the result"

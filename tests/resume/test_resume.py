@@ -74,7 +74,7 @@ def train(
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     with torch.no_grad():
         run = make_run(setting.spec, 3, sink, checkpoint=checkpoint)
-        fit(setting.spec, [run], setting.data, Observer(**{"clock": lambda: next(ticks), **observer}))
+        fit(setting.spec, [run], [setting.data], Observer(**{"clock": lambda: next(ticks), **observer}))
     return sink
 
 

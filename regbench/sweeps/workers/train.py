@@ -272,7 +272,7 @@ def _fit(
         observer = Observer(
             progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested
         )
-        fit(prepared.spec, cohort_runs, prepared.data, observer)
+        fit(prepared.spec, cohort_runs, [prepared.data], observer)
 
 
 def _make_run(run: Opened, prepared: PreparedRun, record: Mapping[str, Any]) -> CohortRun:

@@ -21,7 +21,7 @@ def train_committed(setting: Setting, runs: Sequence[CohortRun]) -> list[Memory]
     ticks = itertools.count(0.0, COMMIT_SECONDS)
     own = [dataclasses.replace(run, sink=sink) for run, sink in zip(runs, sinks, strict=True)]
     with torch.no_grad():
-        fit(setting.spec, own, setting.data, Observer(clock=lambda: next(ticks)))
+        fit(setting.spec, own, [setting.data], Observer(clock=lambda: next(ticks)))
     return sinks
 
 

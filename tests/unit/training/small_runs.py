@@ -115,7 +115,7 @@ def with_rate(run: CohortRun, lr: float, decay: float = 0.0) -> CohortRun:
 def train_cohort(setting: Setting, runs: Sequence[CohortRun]) -> None:
     """Train runs as one cohort."""
     with torch.no_grad():
-        fit(setting.spec, runs, setting.data, Observer())
+        fit(setting.spec, runs, [setting.data], Observer())
 
 
 def train_seeds(setting: Setting, seeds: Sequence[int]) -> list[Memory]:

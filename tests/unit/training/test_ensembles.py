@@ -34,7 +34,7 @@ def test_the_networks_of_a_run_are_one_axis_of_its_figures() -> None:
 
 def test_a_cohort_holds_the_networks_of_each_run_one_after_the_other() -> None:
     setting = make_toy_setting(**BAGGED)
-    cohort = stack_runs(setting.spec, [make_run(setting.spec, seed, Memory()) for seed in (4, 9)], setting.data)
+    cohort = stack_runs(setting.spec, [make_run(setting.spec, seed, Memory()) for seed in (4, 9)], [setting.data])
     assert cohort.size == 2 * MEMBERS
     assert len(set(cohort.seeds)) == 2 * MEMBERS
     assert cohort.spec.by_run(torch.tensor([seed % (1 << 32) for seed in cohort.seeds])).tolist() == [[4] * 3, [9] * 3]

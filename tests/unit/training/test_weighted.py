@@ -120,7 +120,7 @@ def test_batches_average_to_the_loss_of_all_rows() -> None:
 def test_rows_that_regularizers_weigh_anew_keep_mean_one() -> None:
     x, y, weights = draw()
     setting = weigh(x, y, weights, regularizers={"bagging": {"members": 3}})
-    cohort = stack_runs(setting.spec, [make_run(setting.spec, seed, Memory()) for seed in (0, 1)], setting.data)
+    cohort = stack_runs(setting.spec, [make_run(setting.spec, seed, Memory()) for seed in (0, 1)], [setting.data])
     own = cohort.rows.rows.weight
     assert own.shape == (6, ROWS)
     torch.testing.assert_close(own.mean(1), torch.ones(6, dtype=torch.float64))
