@@ -76,7 +76,7 @@ def run_sweep(configs: Sequence[RunConfig], observer: SweepObserver = SILENT_SWE
         if not stop.requested():
             _begin(tracker, fresh=configs[0].resume == "fresh")
         if plans and not stop.requested():
-            _train(tracker, plans, backend, stop, observer)
+            train_plans(tracker, plans, backend, stop, observer)
     tracker.look_now()
     statuses = tuple(tracker.statuses)
     changed = describe_changes(statuses, tracker.configs) if plans else None
@@ -176,7 +176,7 @@ def _discard(folder: Path) -> None:
         claimed.discard()
 
 
-def _train(
+def train_plans(
     tracker: SweepTracker, plans: Sequence[StackPlan], backend: Backend, stop: StopSignal, observer: SweepObserver
 ) -> None:
     """Have workers train until nothing is left or a signal came; after it every worker commits before it ends."""

@@ -1,0 +1,217 @@
+"""A whole study: plan, search, choose, train anew, test, judge; each stage goes on where an earlier command left it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from regbench.config.sweep_settings import build_settings
+from regbench.errors import ConfigError, RegbenchError
+from regbench.signals import StopSignal, stop_requests
+from regbench.studies.choices import Choice, choose_all, read_choices, write_choices
+from regbench.studies.findings import describe_findings
+from regbench.studies.fresh import FreshRun, list_fresh, train_fresh
+from regbench.studies.fresh_table import tabulate_fresh
+from regbench.studies.judging import Evidence, describe_verdict, judge_study
+from regbench.studies.observer import StudyObserver
+from regbench.studies.plan import StudyPlan
+from regbench.studies.planning import default_workers, describe_plan, extend_plan, make_plan, restore_plan
+from regbench.studies.request import StudyRequest
+from regbench.studies.search import collect_trials
+from regbench.studies.search_stage import search
+from regbench.studies.study_folder import (
+    FRESH,
+    FRESH_TIMING,
+    PLAN,
+    TIMING,
+    TRIALS,
+    VERDICT,
+    StudyFolder,
+    claim,
+    shorten_floats,
+)
+from regbench.studies.survey import Survey, survey_data
+from regbench.studies.testing import find_complete, predict_all, write_references, write_rows
+from regbench.sweeps.backends import Backend, LocalProcesses
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What became of a study: its folder, study.json, and verdict.json where it could be judged.
+
+    `failed` counts fresh runs that failed; `signal` is the one that ended the command, if any.
+    """
+
+    folder: Path
+    plan: Mapping[str, Any]
+    verdict: Mapping[str, Any] | None
+    failed: int
+    signal: int | None
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What all stages of a study need."""
+
+    plan: StudyPlan
+    stored: Mapping[str, Any]
+    survey: Survey
+    folder: StudyFolder
+    backend: Backend
+    stop: StopSignal
+    observer: StudyObserver
+
+
+def run_study(request: StudyRequest, observer: StudyObserver, more: int = 0) -> StudyResult:
+    """Make a study, or go on with it; nothing is trained twice.
+
+    Args:
+        request: as `make_request` returns.
+        observer: follows it.
+        more: further replicates of a study that is complete.
+
+    Raises:
+        ConfigError: something cannot be used; nothing was written.
+        RegbenchError: it cannot go on: a full disk, or workers that are lost again and again.
+    """
+    path = request.base.runs / request.name
+    backend = open_workers(request)
+    with stop_requests() as stop:
+        try:
+            plan, stored, survey = find_plan(request, backend, more)
+            if stop.requested():
+                return StudyResult(path, stored, None, 0, stop.number)
+            with claim(path) as folder:
+                if request.base.resume == "fresh":
+                    _discard(folder)
+                if folder.read_json(PLAN) != stored:
+                    folder.write_json(PLAN, stored)
+                observer.begin(stored)
+                return _make(Stages(plan, stored, survey, folder, backend, stop, observer))
+        finally:
+            backend.stop()
+
+
+def plan_study(request: StudyRequest, more: int = 0) -> dict[str, Any]:
+    """Return what study.json would hold; a short pilot of each arm is all that is trained, and nothing is written.
+
+    Raises:
+        ConfigError: as `run_study`.
+    """
+    backend = open_workers(request)
+    with stop_requests():
+        try:
+            return find_plan(request, backend, more)[1]
+        finally:
+            backend.stop()
+
+
+def open_workers(request: StudyRequest) -> Backend:
+    """Return the processes of this machine that train a study.
+
+    Raises:
+        ConfigError: another backend was asked for.
+    """
+    settings = build_settings(request.base.sweep)
+    if settings.backend != "local":
+        raise ConfigError(f"sweep.backend={settings.backend} is not for a study; it trains on this machine")
+    if request.base.device != "cpu":
+        raise ConfigError(f"device={request.base.device!r} is not available; it takes cpu")
+    return LocalProcesses(settings.workers or default_workers())
+
+
+def find_plan(request: StudyRequest, backend: Backend, more: int = 0) -> tuple[StudyPlan, dict[str, Any], Survey]:
+    """Return the plan of a study with the content of study.json: as its folder holds it, or made now.
+
+    Raises:
+        ConfigError: there is no plan, it does not fit the budget, or the folder holds another study.
+    """
+    stored = None
+    if request.base.resume != "fresh":
+        stored = StudyFolder(request.base.runs / request.name).read_json(PLAN)
+    if more and stored is None:
+        raise ConfigError(f"--more {more}: there is no study in {request.base.runs / request.name} yet; leave it out")
+    if stored is None:
+        backend.start(request.base)
+    survey = survey_data(request.base, request.settings)
+    if stored is None:
+        plan = make_plan(request, survey, backend)
+        return plan, describe_plan(plan, request, survey), survey
+    plan = restore_plan(stored, request, survey)
+    if more:
+        if StudyFolder(request.base.runs / request.name).read_json(VERDICT) is None:
+            raise ConfigError(f"--more {more}: the study is not complete yet; give its command without --more first")
+        stored = extend_plan(stored, more, plan)
+        plan = replace(plan, looks=tuple(stored["looks"]))
+    return plan, stored, survey
+
+
+def _make(stages: Stages) -> StudyResult:
+    plan, folder = stages.plan, stages.folder
+    if not search(plan, folder, stages.backend, stages.stop, stages.observer):
+        return _end(stages, None, 0)
+    choices = _choose(plan, folder)
+    runs = list_fresh(plan, choices)
+    tell: tuple[Callable[[int, int], None], Callable[[str], None]] = (stages.observer.confirm, stages.observer.note)
+    errors = train_fresh(plan, runs, stages.backend, stages.stop, tell)
+    for line in sorted(set(errors.values())):
+        stages.observer.note(f"a fresh run failed: {line}")
+    verdict = _judge(stages, runs)
+    return _end(stages, verdict, len(errors))
+
+
+def _choose(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
+    """Return the winners, written before anybody may look at a test row."""
+    stored = read_choices(folder)
+    if len(stored) == len(plan.arms) * plan.replicates:
+        return stored
+    choices = choose_all(plan, folder)
+    winners = {(choice.arm, choice.replicate): choice.trial for choice in choices}
+    trials, timing = collect_trials(plan, folder, lambda arm, replicate: winners[arm, replicate])
+    folder.write_table(TRIALS, trials)
+    folder.write_table(TIMING, timing)
+    write_choices(folder, choices)
+    return choices
+
+
+def _judge(stages: Stages, runs: Sequence[FreshRun]) -> dict[str, Any] | None:
+    """Test and judge the replicates that are complete; None where they are fewer than two."""
+    plan, folder = stages.plan, stages.folder
+    complete = find_complete(runs, plan.replicates)
+    if len(complete) < 2:
+        return None
+    outputs = predict_all(plan, runs, complete, stages.backend)
+    table, timing = tabulate_fresh(plan, [run for run in runs if run.replicate in set(complete)])
+    folder.write_table(FRESH, table)
+    folder.write_table(FRESH_TIMING, timing)
+    write_rows(folder, outputs)
+    references = write_references(folder, outputs)
+    trials, fresh = folder.read_table(TRIALS), folder.read_table(FRESH)
+    assert trials is not None
+    assert fresh is not None
+    judged = judge_study(plan, Evidence(trials, fresh, outputs, stages.survey.task))
+    found = describe_verdict(judged, str(stages.stored["hash"]), len(complete) == plan.replicates)
+    found |= describe_findings(judged, references)
+    verdict: dict[str, Any] = shorten_floats(found)
+    folder.write_json(VERDICT, verdict)
+    return verdict
+
+
+def _end(stages: Stages, verdict: Mapping[str, Any] | None, failed: int) -> StudyResult:
+    return StudyResult(stages.folder.path, stages.stored, verdict, failed, stages.stop.number)
+
+
+def _discard(folder: StudyFolder) -> None:
+    """Remove a study with its fresh runs."""
+    from regbench.store.run_folder import RunFolder
+
+    table = folder.read_table(FRESH)
+    names = [] if table is None else list(dict.fromkeys(table["run"]))
+    folder.discard()
+    for name in names:
+        if (folder.path / str(name)).is_dir():
+            with suppress(RegbenchError), RunFolder.claim(folder.path / str(name)) as claimed:
+                claimed.discard()

@@ -1,0 +1,62 @@
+"""fresh.csv: a row for each fresh run, from its folder and from its outputs on the test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from regbench.metrics import PARTS
+from regbench.statuses import RunState
+from regbench.store.run_files import read_run
+from regbench.studies.fresh import FreshRun
+from regbench.studies.plan import StudyPlan
+from regbench.studies.search import list_keys
+from regbench.studies.variants import shorten_key
+
+FURTHER = ("brier", "calibration_error")
+LAST = ("train", "val")
+
+
+def tabulate_fresh(plan: StudyPlan, runs: Sequence[FreshRun]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return fresh.csv and fresh_timing.csv."""
+    keys = list(dict.fromkeys(shorten_key(key) for arm in plan.arms for key in list_keys(arm)))
+    rows = [_describe(plan, run) for run in runs]
+    table = pd.DataFrame(rows)
+    head = ["arm", "replicate", "seed"]
+    others = [name for name in table.columns if name not in (*head, *keys, "seconds")]
+    return table.reindex(columns=[*head, *keys, *others]), table[["arm", "replicate", "seconds"]]
+
+
+def _describe(plan: StudyPlan, run: FreshRun) -> dict[str, object]:
+    folder = run.config.folder()
+    result = read_run(folder / "result.json") or {}
+    values = {shorten_key(key): value for key, value in run.values.items() if key != "schedule.stop"}
+    row: dict[str, object] = {
+        "arm": run.arm,
+        "replicate": run.replicate,
+        "seed": run.seed,
+        **values,
+        "status": str(result.get("status", RunState.FAILED.value)),
+        "best_epoch": result.get("best_epoch"),
+        "epochs": result.get("epochs"),
+    }
+    names = list(dict.fromkeys(("loss", plan.metric, *FURTHER)))
+    row |= {f"{part}_{name}": _figure(result, "best", part, name) for part in PARTS for name in names}
+    judged = ("loss", plan.metric)
+    row |= {f"last_{part}_{name}": _figure(result, "last", part, name) for part in LAST for name in judged}
+    epochs = result.get("epochs")
+    row["steps"] = epochs * plan.find_pilot(run.arm).steps if isinstance(epochs, int) else None
+    row["run"] = run.config.run_id()
+    row["seconds"] = result.get("seconds")
+    return row
+
+
+def _figure(result: Mapping[str, object], at: str, part: str, name: str) -> object:
+    """Return a figure of a result; None where there is none."""
+    node: object = result
+    for key in (at, part, name):
+        if not isinstance(node, Mapping):
+            return None
+        node = node.get(key)
+    return node

@@ -1,0 +1,144 @@
+"""Outputs of a replicate's fresh runs on its test rows, and what other models reach there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regbench.config.run_config import RunConfig
+from regbench.errors import RegbenchError
+from regbench.evidence.arrays import Floats
+from regbench.runs.threads import torch_threads
+from regbench.tasks import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputsTask:
+    """The fresh runs of one replicate, by arm, all on one cut; `metric` is None where no other models are asked for."""
+
+    replicate: int
+    configs: Mapping[str, RunConfig]
+    metric: str | None
+    seed: int
+    base: Path
+
+
+@dataclass(frozen=True)
+class ReplicateOutputs:
+    """Test rows of one replicate in the order of `rows`, their numbers in the source.
+
+    `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
+    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says.
+    `train_constant_error` and `val_constant_error` are by figure. `references` are rows of references.csv.
+    """
+
+    replicate: int
+    rows: NDArray[np.int64]
+    outputs: Mapping[str, Floats | None]
+    target: NDArray[Any]
+    weight: Floats
+    constant: Floats
+    references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
+    error: str | None = None
+
+
+def compute_outputs(task: OutputsTask) -> ReplicateOutputs:
+    """Read the data of a replicate once, and predict its test rows with every arm's fresh run."""
+    import torch
+
+    first = next(iter(task.configs.values()))
+    with chdir(task.base), torch_threads(first.threads or 1), torch.no_grad():
+        return _compute(task, first)
+
+
+def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
+    from regbench.data.loading import build_dataset
+    from regbench.data.preparing import prepare
+    from regbench.data.search_split import list_parts
+    from regbench.runs.prepare import build_records
+
+    dataset = build_dataset(first.dataset)
+    raw = dataset.read()
+    split = prepare(dataset, raw, build_records(first).input_type)
+    rows = np.asarray(list_parts(dataset, raw).test, dtype=np.int64)
+    outputs = {arm: _predict(config, split) for arm, config in task.configs.items()}
+    test = split.test
+    count = len(test.y)
+    weights = np.ones(count) if test.weights is None else np.asarray(test.weights, dtype=np.float64)
+    return ReplicateOutputs(
+        replicate=task.replicate,
+        rows=rows,
+        outputs=outputs,
+        target=_own_units(np.asarray(test.y), split),
+        weight=weights * (count / weights.sum()),
+        constant=_predict_constant(split),
+        references=_measure_references(task, split),
+    )
+
+
+def _predict(config: RunConfig, split: Any) -> Floats | None:
+    """Return what a fresh run says about the test rows; None where it failed or has nothing finite to say."""
+    import torch
+
+    from regbench.runs.load_model import load_model
+    from regbench.training.evaluation import predict
+
+    try:
+        model = load_model(config.folder())
+    except RegbenchError:
+        return None
+    networks = model.networks()
+    x = torch.from_numpy(np.ascontiguousarray(split.test.x)).to(networks.flat)
+    found = predict(networks, x)[0].to(torch.float64).numpy()
+    if not np.isfinite(found).all():
+        return None
+    return _own_units(found, split)
+
+
+def _own_units(values: NDArray[Any], split: Any) -> NDArray[Any]:
+    """Return standardised numbers `[n, C]` in the targets' own units; classes and labels as they are."""
+    if split.task != Task.REGRESSION:
+        return values
+    numbers = values.reshape(len(values), -1).astype(np.float64)
+    scale = np.asarray(split.target_scale, dtype=np.float64)
+    mean = np.asarray(split.preprocessing.target_mean, dtype=np.float64)
+    found: NDArray[Any] = numbers * scale + mean
+    return found
+
+
+def _predict_constant(split: Any) -> Floats:
+    """Return the outputs of a predictor that knows the training targets alone: shares of classes, or means."""
+    y = np.asarray(split.train.y)
+    if split.task == Task.CLASSIFICATION:
+        counts = np.bincount(y, minlength=len(split.classes)) + 1e-6
+        shares: Floats = np.log(counts / counts.sum())
+        return shares
+    if split.task == Task.MULTILABEL:
+        held = y.mean(0).clip(1e-6, 1 - 1e-6)
+        odds: Floats = np.log(held / (1 - held))
+        return odds
+    means: Floats = _own_units(y.reshape(len(y), -1), split).mean(0)
+    return means
+
+
+def _measure_references(task: OutputsTask, split: Any) -> list[Mapping[str, object]]:
+    from regbench.studies.references import measure_references
+
+    if task.metric is None:
+        return []
+    return [
+        {
+            "replicate": task.replicate,
+            "reference": found.name,
+            f"val_{task.metric}": found.val,
+            f"test_{task.metric}": found.test,
+            "val_error": found.error,
+        }
+        for found in measure_references(split, task.metric, task.seed)
+    ]

@@ -1,0 +1,186 @@
+"""The plan of a study: its arms with what is tried of each, its replicates, and what a pilot showed of their cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from regbench.config.run_config import RunConfig
+from regbench.config.study_settings import StudySettings
+from regbench.studies.cuts import SEARCH, CutRule
+from regbench.studies.points import draw_points, settle
+from regbench.studies.spaces import Space
+from regbench.studies.variants import draw_seed
+
+START_SECONDS = 12.0
+"""Everything besides training: start, pilot, predictions, verdict and page."""
+
+RUNGS = ((10, 4, 0), (10, 8, 0), (20, 8, 0), (20, 16, 3), (40, 16, 3), (40, 32, 3))
+"""Replicates, trials and finalists, from the cheapest plan to the dearest."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Replicates of a study, trials of each arm in each, and trials that are run twice more."""
+
+    replicates: int
+    trials: int
+    finalists: int
+
+    @property
+    def runs(self) -> int:
+        """Runs of one arm, its fresh runs included."""
+        return self.replicates * (self.trials + 2 * self.finalists + 1)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """What a short trial showed of an arm; seconds are of a stacked run's share of a step.
+
+    `epochs` is the mean of runs with the settings as typed, `alone` the seconds of a step trained alone, `inference`
+    those of predicting 1,000 rows, `memory` the bytes of a run, `evaluation` the seconds besides as a share.
+    """
+
+    epochs: float
+    steps: int
+    """Updates an epoch."""
+    cohort: int
+    step_seconds: float
+    alone: float
+    inference: float
+    evaluation: float
+    memory: int
+    parameters: int
+
+    @property
+    def run_seconds(self) -> float:
+        """Seconds that a run takes in its cohort."""
+        return self.epochs * self.steps * self.step_seconds * (1.0 + self.evaluation)
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """An arm: its configuration with the settings as typed, and what is tried of it."""
+
+    name: str
+    config: RunConfig
+    overrides: tuple[str, ...]
+    members: tuple[str, ...]
+    space: Space
+    pilot: Pilot
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """One search run: where it stands, its seed, and the values that are tried, by full key.
+
+    `repeat` is 0, or 1 and 2 for the runs of a finalist on further cuts.
+    """
+
+    replicate: int
+    trial: int
+    repeat: int
+    seed: int
+    values: tuple[tuple[str, object], ...]
+
+    @property
+    def stage(self) -> str:
+        """The stage whose cut it is trained on."""
+        return SEARCH if self.repeat == 0 else f"finalist{self.repeat}"
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What a study trains. `looks` are the numbers of replicates at which it is judged, the present one last."""
+
+    name: str
+    settings: StudySettings
+    baseline: str
+    arms: tuple[ArmPlan, ...]
+    skipped: Mapping[str, str]
+    """Arms that do not fit the data, with the reason."""
+    rule: CutRule
+    metric: str
+    trials: int
+    finalists: int
+    looks: tuple[int, ...]
+    workers: int
+
+    @property
+    def replicates(self) -> int:
+        """All replicates, those of earlier looks included."""
+        return self.looks[-1]
+
+    @property
+    def sizes(self) -> Sizes:
+        """The size of the whole study."""
+        return Sizes(self.replicates, self.trials, self.finalists)
+
+    def arm(self, name: str) -> ArmPlan:
+        """Return an arm by name; KeyError where there is none."""
+        return {arm.name: arm for arm in self.arms}[name]
+
+    def find_pilot(self, name: str) -> Pilot:
+        """Return the pilot of an arm, or of the baseline for the rows that are made from it."""
+        found = {arm.name: arm for arm in self.arms}
+        return found.get(name, found[self.baseline]).pilot
+
+    def runs(self) -> int:
+        """Return how many runs there are, those that are not judged included."""
+        return len(self.arms) * self.sizes.runs + 2 * self.replicates
+
+
+def list_trials(plan: StudyPlan, arm: ArmPlan, replicates: Sequence[int]) -> list[TrialRun]:
+    """Return the trials of an arm in some replicates: the points of one sequence, which all arms share.
+
+    Coordinate 0, seeds and cuts are the same for all arms, so that arms are compared on equal terms.
+    """
+    found = []
+    for replicate in replicates:
+        start = replicate * plan.trials
+        points = draw_points(plan.settings.seed, len(arm.space.coordinates), start, plan.trials)
+        for trial, shares in enumerate(points):
+            values = settle(arm.space, shares, start + trial)
+            seed = draw_seed(plan.settings.seed, "trial", replicate, trial, 0)
+            found.append(TrialRun(replicate, trial, 0, seed, tuple(values.items())))
+    return found
+
+
+def repeat_trial(plan: StudyPlan, trial: TrialRun) -> list[TrialRun]:
+    """Return the two further runs of a finalist, each with its own seed and cut."""
+    seeds = [draw_seed(plan.settings.seed, "trial", trial.replicate, trial.trial, repeat) for repeat in (1, 2)]
+    return [
+        TrialRun(trial.replicate, trial.trial, repeat, seed, trial.values) for repeat, seed in enumerate(seeds, start=1)
+    ]
+
+
+def estimate_seconds(pilots: Sequence[Pilot], sizes: Sizes, workers: int) -> float:
+    """Estimate how long a study takes; what is not judged counts as two more arms' fresh runs."""
+    each = [pilot.run_seconds * sizes.runs for pilot in pilots]
+    further = 2 * sizes.replicates * pilots[0].run_seconds
+    return (sum(each) + further) / workers + START_SECONDS
+
+
+def choose_sizes(pilots: Sequence[Pilot], budget: float, folds: int | None, workers: int) -> tuple[Sizes, bool]:
+    """Return the largest plan that fits into a budget of seconds, and whether one does; else the smallest.
+
+    Args:
+        pilots: of all arms, the baseline first.
+        budget: seconds of the whole command.
+        folds: replicates are a multiple of them; None where there are none.
+        workers: runs are spread over so many processes.
+    """
+    fitting = [
+        sizes
+        for sizes in (Sizes(_round_up(r, folds), t, f) for r, t, f in RUNGS)
+        if estimate_seconds(pilots, sizes, workers) <= budget
+    ]
+    if fitting:
+        return fitting[-1], True
+    replicates, trials, finalists = RUNGS[0]
+    return Sizes(_round_up(replicates, folds), trials, finalists), False
+
+
+def _round_up(replicates: int, folds: int | None) -> int:
+    return replicates if folds is None else math.ceil(replicates / folds) * folds

@@ -1,0 +1,112 @@
+"""What a person asked a study for: its settings, the network, and the network with each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from regbench.compose.loader import CheckedLoader
+from regbench.compose.study_arms import compose_arm, compose_study, split_words
+from regbench.config.run_config import RunConfig
+from regbench.config.study_settings import StudySettings
+from regbench.errors import ConfigError, escape
+from regbench.studies.arms import ArmChoice, list_arms
+from regbench.studies.spaces import Space, check_search, list_keys, read_space
+
+DEFAULT_NAME = "default"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """An arm as it was asked for: its configuration, and what is tried of it."""
+
+    choice: ArmChoice
+    config: RunConfig
+    space: Space
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """A study as a person asked for it: `words` as typed, `base` the network without any arm."""
+
+    words: tuple[str, ...]
+    settings: StudySettings
+    base: RunConfig
+    contestants: tuple[Contestant, ...]
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.base.name
+
+
+def make_request(loader: CheckedLoader, primary: str, words: Sequence[str]) -> StudyRequest:
+    """Compose a study; nothing is read and nothing written.
+
+    Raises:
+        ConfigError: something typed or written cannot be used.
+    """
+    settings, typed = compose_study(loader, primary, words)
+    base = _name_study(typed)
+    _, _, others = split_words(words)
+    known = list_regularizers()
+    choices = list_arms(settings, base.regularizers, known)
+    contestants = []
+    for choice in choices:
+        try:
+            config = compose_arm(loader, primary, others, choice.overrides, base)
+        except ConfigError as refusal:
+            raise ConfigError(f"study.arms: {escape(choice.name)}: {refusal}") from refusal
+        own = replace(config, name=base.name)
+        added = [name for name in own.regularizers if name not in base.regularizers]
+        contestants.append(Contestant(choice, own, read_space(own, added, settings.search)))
+    check_search(settings.search, [key for c in contestants for key in list_keys(c.config, c.choice.members)])
+    return StudyRequest(tuple(words), settings, base, tuple(contestants))
+
+
+def _name_study(config: RunConfig) -> RunConfig:
+    """Return the configuration with the study's name: as typed, or after the data set and the model."""
+    if config.name != DEFAULT_NAME:
+        return config
+    return replace(config, name=f"bench-{config.dataset['name']}-{config.model['name']}"[:100])
+
+
+def list_regularizers() -> list[str]:
+    """Return the names of all techniques, as their files are listed."""
+    from regbench.config.catalogue import list_options
+
+    return sorted({option.name for option in list_options() if option.group == "regularizer"})
+
+
+def describe_identity(request: StudyRequest, checksum: str) -> dict[str, Any]:
+    """Return all that decides what a study trains: a folder that holds another one is not gone on with."""
+    from regbench.config.study_settings import HOW, JUDGING
+
+    settings = request.settings
+    kept = {
+        name: _plain(getattr(settings, name))
+        for name in settings.__dataclass_fields__
+        if name not in (*JUDGING, *HOW, "arms", "replicates", "trials", "finalists", "budget", "search", "interactions")
+    }
+    base = request.base.identity()
+    return {
+        "data": checksum,
+        "study": kept,
+        **{key: value for key, value in base.items() if key != "seed"},
+        "arms": {c.choice.name: _describe_arm(c, base) for c in request.contestants},
+    }
+
+
+def _describe_arm(contestant: Contestant, base: Mapping[str, object]) -> dict[str, Any]:
+    identity = contestant.config.identity()
+    space = contestant.space
+    return {
+        **{key: identity[key] for key in ("model", "schedule", "regularizer") if identity[key] != base[key]},
+        "space": {c.key: [c.low, c.high, c.log] for c in space.coordinates},
+        "groups": {key: list(options) for key, options in space.groups},
+    }
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,231 @@
+"""The search of a study: parts of each arm's trials, trained by workers and committed as they end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from regbench.errors import RegbenchError, escape
+from regbench.metrics import LOSS, METRICS
+from regbench.studies.plan import ArmPlan, StudyPlan, TrialRun, list_trials, repeat_trial
+from regbench.studies.study_folder import GENERATIONS, StudyFolder
+from regbench.studies.trials import TrialReport, TrialTask, name_columns, train_trials
+from regbench.studies.variants import shorten_key
+from regbench.studies.winners import list_finalists
+
+PART_SECONDS = 30.0
+"""Training that is committed together: what a kill can cost at most."""
+
+PIECES_PER_WORKER = 2
+"""Parts for each worker, where there are few arms: enough to even out."""
+
+FIRST, AGAIN = "", "f"
+"""Marks of the parts of the trials, and of the further runs of finalists."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Trials of one arm that are committed together."""
+
+    arm: ArmPlan
+    number: int
+    mark: str
+    trials: tuple[TrialRun, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its files."""
+        return f"{GENERATIONS}/{self.arm.name}-{self.number}{self.mark}"
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """The work of a worker: a part, and where it is committed."""
+
+    part: Part
+    task: TrialTask
+    folder: Path
+
+
+@dataclass(frozen=True)
+class PartReport:
+    """What became of a part: whether it is committed, or why not."""
+
+    name: str
+    interrupted: bool = False
+    error: str | None = None
+
+
+def list_parts(plan: StudyPlan) -> list[Part]:
+    """Return the parts of all arms, in the order of the arms; no part holds trials of two looks."""
+    return [part for arm in plan.arms for part in _cut_arm(plan, arm)]
+
+
+def _cut_arm(plan: StudyPlan, arm: ArmPlan) -> list[Part]:
+    parts: list[Part] = []
+    for first, last in zip((0, *plan.looks), plan.looks, strict=False):
+        replicates = range(first, last)
+        seconds = arm.pilot.run_seconds * len(replicates) * plan.trials
+        few = math.ceil(plan.workers * PIECES_PER_WORKER / len(plan.arms)) if len(plan.arms) < plan.workers else 1
+        count = min(len(replicates), max(few, math.ceil(seconds / PART_SECONDS)))
+        for chosen in np.array_split(np.array(replicates), count):
+            trials = list_trials(plan, arm, chosen.tolist())
+            parts.append(Part(arm, len(parts), FIRST, tuple(trials)))
+    return parts
+
+
+def list_further_parts(plan: StudyPlan, folder: StudyFolder) -> list[Part]:
+    """Return the parts with the further runs of finalists, which the committed trials decide."""
+    if not plan.finalists:
+        return []
+    return [_repeat_best(plan, folder, part) for part in list_parts(plan)]
+
+
+def _repeat_best(plan: StudyPlan, folder: StudyFolder, part: Part) -> Part:
+    table = read_part(folder, part)
+    chosen: list[TrialRun] = []
+    for replicate, own in table.groupby("replicate"):
+        best = list_finalists(own, select_by(plan), higher_is_better(plan), plan.finalists)
+        trials = {trial.trial: trial for trial in part.trials if trial.replicate == replicate}
+        chosen += [run for number in best for run in repeat_trial(plan, trials[number])]
+    return Part(part.arm, part.number, AGAIN, tuple(chosen))
+
+
+def select_by(plan: StudyPlan) -> str:
+    """Return the figure by whose value on validation rows trials are chosen."""
+    return LOSS.name if plan.settings.select == "val_loss" else plan.metric
+
+
+def higher_is_better(plan: StudyPlan) -> bool:
+    """Tell whether larger values of that figure are better."""
+    return METRICS[select_by(plan)].higher_is_better
+
+
+def make_tasks(
+    plan: StudyPlan, parts: Sequence[Part], folder: StudyFolder, stop_file: Path, parent: int
+) -> list[PartTask]:
+    """Return the work that is left: parts that are not committed, those that take longest first."""
+    left = [part for part in parts if part.trials and not is_committed(folder, part)]
+    left.sort(key=lambda part: -len(part.trials) * part.arm.pilot.run_seconds)
+    return [
+        PartTask(
+            part,
+            TrialTask(
+                number=number,
+                config=part.arm.config,
+                rule=plan.rule,
+                metric=plan.metric,
+                trials=part.trials,
+                size=part.arm.pilot.cohort,
+                base=Path.cwd(),
+                stop_file=stop_file,
+                parent=parent,
+            ),
+            folder.path.resolve(),
+        )
+        for number, part in enumerate(left)
+    ]
+
+
+def train_part(task: PartTask) -> PartReport:
+    """Train the trials of a part and commit them, the table last: where it lies, the part is done."""
+    report = train_trials(task.task)
+    if report.interrupted or report.error is not None:
+        return PartReport(task.part.name, report.interrupted, report.error)
+    folder = StudyFolder(task.folder)
+    folder.write_arrays(f"{task.part.name}.npz", _list_arrays(report))
+    folder.write_table(f"{task.part.name}.csv", tabulate(report, task.task.metric))
+    return PartReport(task.part.name)
+
+
+def is_committed(folder: StudyFolder, part: Part) -> bool:
+    """Tell whether a part is done."""
+    return (folder.path / f"{part.name}.csv").exists()
+
+
+def read_part(folder: StudyFolder, part: Part) -> pd.DataFrame:
+    """Return the table of a committed part.
+
+    Raises:
+        RegbenchError: it is missing, or not what was committed.
+    """
+    table = folder.read_table(f"{part.name}.csv")
+    if table is None or len(table) != len(part.trials):
+        raise RegbenchError(
+            f"{escape(str(folder.path / part.name))}.csv is missing or damaged; remove it to train it again"
+        )
+    return table
+
+
+def tabulate(report: TrialReport, metric: str) -> pd.DataFrame:
+    """Return a row a trial: where it stands, its settings, and its figures at the best epoch."""
+    return pd.DataFrame([_describe(outcome, metric) for outcome in report.outcomes])
+
+
+def _describe(outcome: Any, metric: str) -> dict[str, object]:
+    trial = outcome.trial
+    return {
+        "replicate": trial.replicate,
+        "trial": trial.trial,
+        "repeat": trial.repeat,
+        "seed": trial.seed,
+        **{shorten_key(key): value for key, value in trial.values},
+        "status": outcome.status,
+        "epochs": outcome.epochs,
+        "best_epoch": outcome.best_epoch,
+        **dict(zip(name_columns(metric), outcome.figures, strict=True)),
+        "steps": outcome.steps,
+        "seconds": outcome.seconds,
+    }
+
+
+def _list_arrays(report: TrialReport) -> Mapping[str, np.ndarray[Any, Any]]:
+    assert report.curves is not None
+    numbers = [(o.trial.replicate, o.trial.trial, o.trial.repeat) for o in report.outcomes]
+    names = ("replicate", "trial", "repeat")
+    columns = {name: np.array(column) for name, column in zip(names, zip(*numbers, strict=True), strict=True)}
+    return {**columns, "curves": report.curves}
+
+
+def collect_trials(
+    plan: StudyPlan, folder: StudyFolder, chosen: Callable[[str, int], int]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return trials.csv and timing.csv, from the parts of all arms.
+
+    Args:
+        plan: of the study.
+        folder: of the study.
+        chosen: returns the trial that was chosen of an arm in a replicate.
+    """
+    tables = []
+    for part in [*list_parts(plan), *list_further_parts(plan, folder)]:
+        if part.trials:
+            table = read_part(folder, part)
+            table.insert(0, "arm", part.arm.name)
+            tables.append(table)
+    keys = list(dict.fromkeys(shorten_key(key) for arm in plan.arms for key in list_keys(arm)))
+    head = ["arm", "replicate", "trial", "repeat", "seed"]
+    columns = [*head, *keys, "status", "epochs", "best_epoch", *name_columns(plan.metric), "steps", "seconds"]
+    joined = pd.concat([table.reindex(columns=columns) for table in tables], ignore_index=True)
+    order = {arm.name: number for number, arm in enumerate(plan.arms)}
+    joined["order"] = joined["arm"].map(order)
+    joined = joined.sort_values(["order", "replicate", "trial", "repeat"], ignore_index=True)
+    winners = {(arm.name, r): chosen(arm.name, r) for arm in plan.arms for r in range(plan.replicates)}
+    joined["chosen"] = [
+        int(winners[arm, replicate] == trial)
+        for arm, replicate, trial in zip(joined["arm"], joined["replicate"], joined["trial"], strict=True)
+    ]
+    trials = joined[[*columns[:-1], "chosen"]]
+    timing = joined[["arm", "replicate", "trial", "repeat", "seconds"]]
+    return trials, timing
+
+
+def list_keys(arm: ArmPlan) -> list[str]:
+    """Return the keys that an arm's trials vary."""
+    return [*(coordinate.key for coordinate in arm.space.coordinates), *(key for key, _ in arm.space.groups)]

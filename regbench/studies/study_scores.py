@@ -1,0 +1,114 @@
+"""Scores of a study's arms on test rows, larger being better, with the values of the rows that they are means of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from regbench.evidence.arrays import Floats
+from regbench.evidence.intervals import Difference, describe_rows, measure_difference
+from regbench.evidence.verdict import RowScores
+from regbench.metrics import METRICS
+from regbench.studies.outputs import ReplicateOutputs
+from regbench.studies.row_values import Tested, find_values
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores `[A, R]` of the named arms in the replicates that all of them have.
+
+    `constant` are the replicates in which an arm was scored as the constant predictor, by arm.
+    """
+
+    names: tuple[str, ...]
+    replicates: tuple[int, ...]
+    matrix: Floats
+    rows: RowScores | None
+    constant: Mapping[str, tuple[int, ...]]
+
+    def of(self, name: str) -> Floats:
+        """Return the scores `[R]` of an arm."""
+        found: Floats = self.matrix[self.names.index(name)]
+        return found
+
+    def compare(self, name: str, other: str) -> Difference:
+        """Return the difference of an arm from another, paired by replicate."""
+        one, two = self.names.index(name), self.names.index(other)
+        differences = self.matrix[one] - self.matrix[two]
+        if self.rows is None:
+            return measure_difference(differences)
+        values = self.rows.scores[one] - self.rows.scores[two]
+        return measure_difference(differences, values, describe_rows(self.rows.tested))
+
+    def take(self, names: Sequence[str]) -> Scores:
+        """Return the scores of some arms."""
+        places = [self.names.index(name) for name in names]
+        rows = None if self.rows is None else RowScores([self.rows.scores[p] for p in places], self.rows.tested)
+        return Scores(tuple(names), self.replicates, self.matrix[places], rows, self.constant)
+
+
+def score_study(
+    metric: str,
+    task: str,
+    names: Sequence[str],
+    replicates: Sequence[ReplicateOutputs],
+    given: Mapping[str, Mapping[int, float]],
+) -> Scores:
+    """Return the scores of all arms, larger being better.
+
+    Args:
+        metric: the judged figure.
+        task: classification, regression or multilabel.
+        names: of the arms.
+        replicates: their outputs; a run without finite ones is scored as the constant predictor.
+        given: scores by arm and replicate as the runs measured them, for figures that are no means over rows.
+    """
+    compute = find_values(metric, task)
+    constant = {name: tuple(part.replicate for part in replicates if part.outputs[name] is None) for name in names}
+    numbers = tuple(part.replicate for part in replicates)
+    values = None
+    if compute is not None:
+        spread = measure_spread(replicates)
+        values = [[compute(_test(part, name, spread)) for part in replicates] for name in names]
+        if any(not np.isfinite(own).all() for arm in values for own in arm):
+            values = None  # a class without test rows, say
+    if values is None:
+        sign = 1.0 if METRICS[metric].higher_is_better else -1.0
+        matrix = np.array([[sign * given[name].get(number, np.nan) for number in numbers] for name in names])
+        return Scores(tuple(names), numbers, matrix, None, constant)
+    matrix = np.array([[float(own.mean()) for own in arm] for arm in values])
+    return Scores(tuple(names), numbers, matrix, _spread_rows(values, replicates), constant)
+
+
+def _test(part: ReplicateOutputs, name: str, spread: Floats) -> Tested:
+    outputs = part.outputs[name]
+    if outputs is None:
+        outputs = np.tile(part.constant, (len(part.rows), 1))
+    return Tested(outputs, part.target, part.weight, spread)
+
+
+def measure_spread(replicates: Sequence[ReplicateOutputs]) -> Floats:
+    """Return the variance of each number to predict over all tested rows, each counted once, `[C]`."""
+    rows = np.concatenate([part.rows for part in replicates])
+    targets = np.concatenate([part.target.reshape(len(part.target), -1) for part in replicates])
+    _, first = np.unique(rows, return_index=True)
+    variance: Floats = targets[first].astype(np.float64).var(0)
+    return np.where(variance > 0, variance, 1.0)
+
+
+def _spread_rows(values: Sequence[Sequence[Floats]], replicates: Sequence[ReplicateOutputs]) -> RowScores:
+    """Return the values by tested row, `[R, N]` of each arm, N being the rows that are tested at all."""
+    tested_rows = np.unique(np.concatenate([part.rows for part in replicates]))
+    places = [np.searchsorted(tested_rows, part.rows) for part in replicates]
+    tested = np.zeros((len(replicates), len(tested_rows)), dtype=bool)
+    for replicate, own in enumerate(places):
+        tested[replicate, own] = True
+    scores = []
+    for arm in values:
+        table = np.zeros(tested.shape)
+        for replicate, own in enumerate(places):
+            table[replicate, own] = arm[replicate]
+        scores.append(table)
+    return RowScores(scores, tested)

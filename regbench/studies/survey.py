@@ -1,0 +1,168 @@
+"""A first look at the data of a study: task, classes, the judged figure, and how the replicates are cut."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regbench.config.run_config import RunConfig
+from regbench.config.study_settings import StudySettings
+from regbench.errors import ConfigError, escape
+from regbench.formatting import count_noun
+from regbench.metrics import BY_TASK, check_metric
+from regbench.runs.prepare import PreparedRun, build_records
+from regbench.studies.cuts import SEARCH, CutRule, choose_method
+from regbench.studies.search_data import SearchData, prepare_cut, read_search_data
+from regbench.tasks import Task
+
+if TYPE_CHECKING:
+    from regbench.data.records import Raw
+
+IMBALANCED = 0.75
+"""Share of the largest class above which its share alone would be a high accuracy."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a study's data before anything is trained.
+
+    `why` says why the figure is judged. `card` is what study.json says of the data, `network` of the network.
+    """
+
+    task: str
+    rule: CutRule
+    metric: str
+    why: str
+    checksum: str
+    card: Mapping[str, Any]
+    network: Mapping[str, Any]
+
+
+def survey_data(config: RunConfig, settings: StudySettings) -> Survey:
+    """Read the rows of a study's data set, but for a published test part, and decide how they are cut and judged.
+
+    Raises:
+        ConfigError: the data cannot be used, or not with these settings.
+    """
+    data = read_search_data(config)
+    metric, why = _choose_metric(settings, data.raw)
+    rule = _choose_rule(config, settings, data)
+    if rule.method == "kfold":
+        _check_folds(settings, data.raw)
+    records = build_records(config)
+    prepared = prepare_cut(data, config, records, rule, (0, SEARCH))
+    published = _has_test(data)
+    return Survey(
+        task=data.raw.task,
+        rule=rule,
+        metric=metric,
+        why=why,
+        checksum=prepared.checksum,
+        card=_describe_data(config, data, prepared, published),
+        network=_describe_network(config, prepared),
+    )
+
+
+def _choose_metric(settings: StudySettings, raw: Raw) -> tuple[str, str]:
+    """Return the judged figure and why it is."""
+    task = Task(raw.task)
+    if settings.metric != "auto":
+        check_metric(settings.metric, task)
+        return settings.metric, f"study.metric={settings.metric}"
+    if task == Task.REGRESSION:
+        return "r2", "for numbers"
+    if task == Task.CLASSIFICATION:
+        largest = float(np.bincount(raw.y).max() / len(raw.y))
+        if largest > IMBALANCED:
+            return "balanced_accuracy", f"imbalanced: the largest class holds {100 * largest:.0f} % of the rows"
+    return BY_TASK[task].name, "for classes" if task == Task.CLASSIFICATION else "for labels"
+
+
+def _choose_rule(config: RunConfig, settings: StudySettings, data: SearchData) -> CutRule:
+    from regbench.data.records import VAL
+
+    split = data.dataset.split
+    roles = data.raw.roles
+    own_val = roles is not None and bool((roles == VAL).any())
+    free = split.test is None and split.fold is None and split.folds is None
+    method = choose_method(settings.cut, len(data.raw.y), _has_test(data), split.method, free)
+    if method == "kfold" and (_has_test(data) or split.method in ("time", "given")):
+        raise ConfigError(
+            "study.cut=kfold is not allowed; "
+            + (
+                f"dataset.split.method={split.method} says which rows are the test part"
+                if split.method in ("time", "given")
+                else f"{escape(data.raw.origin)} has a test part of its own"
+            )
+            + "; take study.cut=locked"
+        )
+    if split.val == 0 and not own_val:
+        raise ConfigError("dataset.split.val=0 is not allowed; a study chooses settings on validation rows")
+    given = config.dataset.get("split")
+    typed = given if isinstance(given, Mapping) else {}
+    return CutRule(method, settings.folds, settings.seed, own_val or split.method == "time", typed)
+
+
+def _has_test(data: SearchData) -> bool:
+    from regbench.data.search_split import has_published_test
+
+    return has_published_test(data.dataset, data.raw)
+
+
+def _check_folds(settings: StudySettings, raw: Raw) -> None:
+    """Refuse classes with fewer rows than folds: some fold would have none of them."""
+    if raw.task != Task.CLASSIFICATION:
+        return
+    counts = np.bincount(raw.y, minlength=len(raw.classes))
+    for number in np.flatnonzero((counts < settings.folds) & (counts > 0)):
+        raise ConfigError(
+            f"{escape(raw.origin)}: class {raw.classes[number]!r} has {count_noun(int(counts[number]), 'row')}, fewer "
+            f"than study.folds={settings.folds}; leave the class out, lower study.folds, or take study.cut=locked"
+        )
+
+
+def _describe_data(config: RunConfig, data: SearchData, prepared: PreparedRun, published: bool) -> dict[str, Any]:
+    raw, train = data.raw, len(prepared.data.rows.weight)
+    shape = list(prepared.data.rows.x.shape[1:])
+    ends = prepared.data.watched_ends
+    val = ends[-1] - ends[0] if len(ends) > 1 else 0
+    inputs = " x ".join(map(str, shape)) + " inputs"
+    path = config.dataset.get("path")
+    return {
+        "name": os.path.basename(str(path)) if path else str(config.dataset["name"]),
+        "rows": len(raw.y),
+        "inputs": inputs,
+        "input_shape": shape,
+        "task": str(raw.task),
+        "classes": list(raw.classes),
+        "train": train,
+        "val": val,
+        "published_test": published,
+        "label_noise": config.dataset.get("label_noise", 0.0),
+        "train_size": config.dataset.get("train_size"),
+        "checksum": prepared.checksum,
+        "notes": list(prepared.reading.notes),
+        "lines": list(prepared.reading.lines()),
+    }
+
+
+def _describe_network(config: RunConfig, prepared: PreparedRun) -> dict[str, Any]:
+    schedule, model = config.schedule, config.model
+    widths = model.get("widths")
+    words = [str(model["name"])]
+    if isinstance(widths, (list, tuple)):
+        words[0] += " " + "-".join(map(str, widths))
+    optimizer, stop = schedule.get("optimizer"), schedule.get("stop")
+    if isinstance(optimizer, Mapping):
+        words.append(str(optimizer["name"]))
+    words.append(f"up to {schedule.get('epochs')} epochs")
+    if isinstance(stop, Mapping) and stop.get("monitor"):
+        words.append(f"stopped on {stop['monitor']}")
+    members = list(config.regularizers)
+    if members:
+        words.append(f"with {', '.join(members)} in every arm")
+    return {"name": str(model["name"]), "text": ", ".join(words), "parameters": prepared.spec.parameters}
