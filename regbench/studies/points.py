@@ -1,14 +1,16 @@
 """Points of a study's search: one scrambled Sobol sequence, and the settings that its points stand for.
 
-The sequence runs on from replicate to replicate: with T trials, trial t of replicate r is point r T + t for every arm,
-of which an arm takes as many columns as it has coordinates. So all arms try the same learning rates.
+The sequence runs on from replicate to replicate: with T trials, trial t of replicate r is point r T + t for every arm.
+An arm takes a column for each coordinate from the first on, so that all arms try the same learning rates, and one for
+each group of choices from the last back. Choices by column, and not by the number of the point modulo their count: the
+first digits of a Sobol point depend on the last bits of its number, and with four choices each would see but one half
+of the learning rates.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -56,23 +58,23 @@ def locate(value: float, coordinate: Coordinate) -> float:
     return min(max((value - low) / (high - low), 0.0), 1.0)
 
 
-def assign_groups(groups: Groups, number: int) -> dict[str, object]:
-    """Return the choices of a point of the sequence by key.
+def assign_groups(groups: Groups, point: Floats) -> dict[str, object]:
+    """Return the choices of a point `[16]` of the sequence by key; choices are spread evenly over points and ranges.
 
-    Each run of as many points as there are combinations has every combination once. From one such run to the next
-    they move on by a place: with a fixed one (point number modulo their count) 4 or 8 combinations would each see but
-    one half or quarter of every range, because the first digits of a Sobol point depend on the last bits of its number.
+    The last group takes the last column: what all arms search (the batch size) stands last and is the same for all.
     """
-    combinations = list(product(*(choices for _, choices in groups)))
-    count = len(combinations)
-    chosen = combinations[(number + number // count) % count]
-    return {key: value for (key, _), value in zip(groups, chosen, strict=True)}
+    shares = point[len(point) - len(groups) :].tolist()
+    return {key: choices[int(share * len(choices))] for (key, choices), share in zip(groups, shares, strict=True)}
 
 
-def settle(space: Space, point: Floats, number: int) -> dict[str, object]:
-    """Return the settings of one trial by full key, of a point `[d]` and its number in the sequence."""
-    shares = zip(space.coordinates, point.tolist(), strict=True)
-    return {c.key: place(share, c) for c, share in shares} | assign_groups(space.groups, number)
+def settle(space: Space, point: Floats) -> dict[str, object]:
+    """Return the settings of one trial by full key, of a point with all columns `[16]`.
+
+    A sampler that proposes coordinates puts them in place of the point's first columns.
+    """
+    shares = point[: len(space.coordinates)].tolist()
+    values = {c.key: place(share, c) for c, share in zip(space.coordinates, shares, strict=True)}
+    return values | assign_groups(space.groups, point)
 
 
 def encode_settings(space: Space, settings: Sequence[dict[str, object]]) -> Floats:

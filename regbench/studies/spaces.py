@@ -27,7 +27,7 @@ LR = "schedule.optimizer.lr"
 SEARCH = "study.search"
 REGULARIZER = "regularizer."
 MOST = 16
-"""Coordinates that one sequence of points has."""
+"""Columns of the sequence of points: an arm takes one for each coordinate and each group."""
 
 WIDE = 100.0
 """A range whose ends are this many times apart is searched on a log scale where the field does not say."""
@@ -89,8 +89,11 @@ def read_space(config: RunConfig, own: Sequence[str], wanted: Mapping[str, objec
             coordinates.append(found)
         elif found is not None:
             groups.append((key, found))
-    if len(coordinates) > MOST:
-        raise ConfigError(f"{len(coordinates)} settings to search are too many; an arm searches at most {MOST}")
+    if len(coordinates) + len(groups) > MOST:
+        count = len(coordinates) + len(groups)
+        raise ConfigError(
+            f"the arm {'+'.join(own) or 'none'} has {count} settings to search; at most {MOST} are allowed"
+        )
     return Space(tuple(coordinates), tuple(groups))
 
 
