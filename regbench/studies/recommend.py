@@ -1,8 +1,8 @@
 """The settings recommended for an arm, and how its figure depends on each coordinate.
 
 A Gaussian process is fitted to all validation figures of the arm, over all replicates: Matérn 5/2 with a length for
-each coordinate, and noise. Recommended is the tried point with the best posterior mean, which has seen its neighbours
-in every replicate, and not a replicate's winner, which owes much to luck.
+each coordinate, and noise. Recommended is the tried point with the best posterior mean (of those whose run did not
+go bad): its neighbours in all replicates speak for it, where a replicate's winner owes much to luck.
 """
 
 from __future__ import annotations
@@ -27,8 +27,12 @@ MOST_FITTED = 400
 STEPS = 60
 """Steps of the search for lengths and noise."""
 
-FAR = 3.0
-"""Figures this many quartile ranges below the lower quartile are raised to there: how bad a bad run is tells little."""
+FAR = 1.5
+"""Figures this many quartile ranges below the lower quartile are raised to there (Tukey's fence): how bad a bad run is
+tells little."""
+
+CONSTANT = 1e-12
+"""Figures whose standard deviation is below this share of their size vary by rounding alone."""
 
 LENGTHS, SIGNAL, NOISE = (0.1, 30.0), (0.05, 20.0), (1e-3, 5.0)
 """Bounds of the lengths (1 is the whole range), and of both variances, in variances of the figures."""
@@ -74,32 +78,32 @@ def recommend(points: Floats, values: Floats, replicate: Integers, coordinates: 
         raise ValueError("there is no point to recommend")
     count = points.shape[1] if coordinates is None else coordinates
     figures = _centre(values, replicate)
-    scale = float(figures.std())
-    if not scale > 1e-12 * max(1.0, float(np.abs(values[np.isfinite(values)]).max(initial=0.0))):
+    known, trained = np.flatnonzero(~np.isnan(figures)), np.flatnonzero(np.isfinite(values))
+    scale = float(figures[known].std()) if len(known) else 0.0
+    if not scale > CONSTANT * float(np.abs(values[trained]).max(initial=1.0)):
         return _recommend_middle(points, count)
-    posterior = _fit(points, figures / scale)
-    best = int(np.argmax(posterior.predict(points)))
+    posterior = _fit(points[known], figures[known] / scale)
+    best = int(trained[np.argmax(posterior.predict(points[trained]))])
     curves = tuple(_draw_curve(posterior, points[best], column, scale) for column in range(count))
     return Recommendation(best, _list_edges(points[best, :count]), curves)
 
 
 def _centre(values: Floats, replicate: Integers) -> Floats:
-    """Return the figures less the mean of their replicate, with none far below the others."""
-    owned = [replicate == number for number in np.unique(replicate)]
+    """Return the figures less the mean of their replicate, none far below the others.
+
+    NaN in a replicate in which every run went bad: there is nothing to compare them with.
+    """
+    finite = np.isfinite(values)
+    owned = [own for number in np.unique(replicate) if finite[own := replicate == number].any()]
     figures = np.full(values.shape, np.nan)
     for own in owned:
-        good = values[own & np.isfinite(values)]
-        if good.size:
-            figures[own] = np.where(np.isfinite(values[own]), values[own], good.min()) - np.median(good)
-    if np.isnan(figures).all():
-        return np.zeros(values.shape)
-    figures = np.where(np.isnan(figures), np.nanmin(figures), figures)  # of a replicate in which every run went bad
-    low, high = np.quantile(figures, (0.25, 0.75))
-    if high > low:
-        figures = np.maximum(figures, low - FAR * (high - low))
+        filled = np.where(finite[own], values[own], values[own & finite].min())
+        figures[own] = filled - np.median(filled)
+    if owned:
+        low, high = np.nanquantile(figures, (0.25, 0.75))
+        figures = np.maximum(figures, low - FAR * (high - low)) if high > low else figures
     for own in owned:
-        if np.isfinite(values[own]).any():
-            figures[own] -= figures[own].mean()
+        figures[own] -= figures[own].mean()
     return figures
 
 
