@@ -29,7 +29,7 @@ class WeightDecay(Regularizer):
     """
 
     ranks: ClassVar[Mapping[str, str]] = {"after_update": "decay"}
-    strength: Hyper = hyper(1e-2, search=(1e-5, 1e-1), log=True, off=0.0, help="share of w lost per unit of rate")
+    strength: Hyper = hyper(1e-2, search=(1e-3, 10.0), log=True, off=0.0, help="share of w lost per unit of rate")
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
