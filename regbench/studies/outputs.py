@@ -128,10 +128,10 @@ def _predict_constant(split: Any) -> Floats:
 
 
 def _measure_references(task: OutputsTask, split: Any) -> list[Mapping[str, object]]:
-    from regbench.studies.references import measure_references
-
     if task.metric is None:
         return []
+    from regbench.studies.references import measure_references
+
     return [
         {
             "replicate": task.replicate,

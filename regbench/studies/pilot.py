@@ -124,7 +124,7 @@ def _time_inference(cut: PreparedRun, run: CohortRun) -> float:
     from regbench.training.evaluation import predict
     from regbench.training.stacked_runs import stack_runs
 
-    cohort = stack_runs(cut.spec, [run], cut.data)
+    cohort = stack_runs(cut.spec, [run], [cut.data])
     networks = cohort.evaluated(Moment(0, 0, 0, last_of_epoch=True, updates=1))
     x = cut.data.watched.x
     rows = x[[number % len(x) for number in range(INFERRED)]]

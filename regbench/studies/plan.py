@@ -10,7 +10,7 @@ from regbench.config.run_config import RunConfig
 from regbench.config.study_settings import StudySettings
 from regbench.studies.cuts import SEARCH, CutRule
 from regbench.studies.points import draw_points, settle
-from regbench.studies.spaces import Space
+from regbench.studies.spaces import MOST, Space
 from regbench.studies.variants import draw_seed
 
 START_SECONDS = 12.0
@@ -139,9 +139,9 @@ def list_trials(plan: StudyPlan, arm: ArmPlan, replicates: Sequence[int]) -> lis
     found = []
     for replicate in replicates:
         start = replicate * plan.trials
-        points = draw_points(plan.settings.seed, len(arm.space.coordinates), start, plan.trials)
+        points = draw_points(plan.settings.seed, MOST, start, plan.trials)
         for trial, shares in enumerate(points):
-            values = settle(arm.space, shares, start + trial)
+            values = settle(arm.space, shares)
             seed = draw_seed(plan.settings.seed, "trial", replicate, trial, 0)
             found.append(TrialRun(replicate, trial, 0, seed, tuple(values.items())))
     return found

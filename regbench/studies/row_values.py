@@ -33,7 +33,8 @@ def find_values(metric: str, task: str) -> Callable[[Tested], Floats] | None:
 
 def is_right(tested: Tested) -> Floats:
     """1 where the class is right, 0 where not: their mean is the accuracy."""
-    return (tested.outputs.argmax(1) == tested.target).astype(np.float64) * tested.weight
+    right: Floats = (tested.outputs.argmax(1) == tested.target) * tested.weight
+    return right
 
 
 def recall_parts(tested: Tested) -> Floats:
@@ -81,27 +82,32 @@ def brier(tested: Tested) -> Floats:
     probabilities = np.exp(_log_probabilities(tested))
     probabilities[np.arange(len(probabilities)), _labels(tested)] -= 1.0
     squares = np.square(probabilities).sum(1) * tested.weight
-    return -squares / (2.0 if probabilities.shape[1] == 2 else 1.0)
+    found: Floats = -squares / (2.0 if probabilities.shape[1] == 2 else 1.0)
+    return found
 
 
 def squared_error(tested: Tested) -> Floats:
     """Minus the squared error, mean over the numbers."""
-    return -_errors(tested).mean(1) * tested.weight
+    found: Floats = -_errors(tested).mean(1) * tested.weight
+    return found
 
 
 def absolute_error(tested: Tested) -> Floats:
     """Minus the absolute error, mean over the numbers."""
-    return -np.sqrt(_errors(tested)).mean(1) * tested.weight
+    found: Floats = -np.sqrt(_errors(tested)).mean(1) * tested.weight
+    return found
 
 
 def explained(tested: Tested) -> Floats:
     """R2 with the variance of all rows of the data, so that it is a mean over rows: 1 - squared error / variance."""
-    return 1.0 - (_errors(tested) / tested.spread).mean(1) * tested.weight
+    found: Floats = 1.0 - (_errors(tested) / tested.spread).mean(1) * tested.weight
+    return found
 
 
 def label_accuracy(tested: Tested) -> Floats:
     """Share of a row's labels that are right."""
-    return ((tested.outputs > 0) == (tested.target > 0.5)).mean(1) * tested.weight
+    found: Floats = ((tested.outputs > 0) == (tested.target > 0.5)).mean(1) * tested.weight
+    return found
 
 
 VALUES: Mapping[str, Callable[[Tested], Floats]] = {
@@ -134,7 +140,7 @@ def _log_probabilities(tested: Tested) -> Floats:
 
 
 def _share_below(ordered: Floats, values: Floats) -> Floats:
-    below, upto = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    below, upto = (np.searchsorted(ordered, values, side=side) for side in ("left", "right"))
     shares: Floats = (below + upto) / (2.0 * len(ordered))
     return shares
 

@@ -120,15 +120,13 @@ def _train(task: TrialTask, requests: StopRequests) -> TrialReport:
 
 def _gather(task: TrialTask) -> Iterator[list[Prepared]]:
     """Yield the trials in cohorts: those that can be stacked together, at most `size` at a time."""
-    from regbench.training.stackable import stackable
-
     data, cuts, groups = read_search_data(task.config), _Cuts(task), dict[str, list[list[Prepared]]]()
     for place, trial in enumerate(task.trials):
         config = vary(task.config, dict(trial.values), trial.seed)
         records = build_records(config)
         cut = cuts.prepare(data, config, records, trial)
         members = groups.setdefault(cuts.name(config), [])
-        group = next((group for group in members if stackable(group[0].cut, cut)), None)
+        group = next((group for group in members if _can_stack(group[0].cut, cut)), None)
         if group is None:
             members.append(group := [])
         group.append(Prepared(place, config, records, cut))
@@ -136,6 +134,12 @@ def _gather(task: TrialTask) -> Iterator[list[Prepared]]:
         for group in members:
             for at in range(0, len(group), task.size):
                 yield group[at : at + task.size]
+
+
+def _can_stack(one: PreparedRun, other: PreparedRun) -> bool:
+    from regbench.training.stackable import can_stack_cuts
+
+    return can_stack_cuts((one.spec, one.data), (other.spec, other.data))
 
 
 class _Cuts:
