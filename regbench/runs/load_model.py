@@ -39,6 +39,15 @@ def load_model(folder: str | Path) -> TrainedModel:
     result = _read_result(path)
     config = read_config(path)
     _check_code(path, config)
+    return restore_model(path, config, result)
+
+
+def restore_model(path: Path, config: RunConfig, result: Mapping[str, Any]) -> TrainedModel:
+    """Return what `load_model` does for a complete run whose configuration is known, and its code the present one.
+
+    Raises:
+        RegbenchError: a file of it is damaged.
+    """
     records = build_records(config)
     fitted = read_fitted(path, with_inputs=records.model.reads_inputs)
     best = read_checkpoint(path / "checkpoint" / "best.safetensors")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from regbench.metrics import PARTS
 from regbench.statuses import RunState
-from regbench.store.run_files import read_run
+from regbench.store.run_files import read_result
 from regbench.studies.fresh import FreshRun
 from regbench.studies.plan import StudyPlan
 from regbench.studies.search import list_keys
@@ -30,7 +30,7 @@ def tabulate_fresh(plan: StudyPlan, runs: Sequence[FreshRun]) -> tuple[pd.DataFr
 
 def _describe(plan: StudyPlan, run: FreshRun) -> dict[str, object]:
     folder = run.config.folder()
-    result = read_run(folder / "result.json") or {}
+    result = read_result(folder / "result.json") or {}
     values = {shorten_key(key): value for key, value in run.values.items() if key != "schedule.stop"}
     row: dict[str, object] = {
         "arm": run.arm,

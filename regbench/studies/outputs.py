@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
@@ -12,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.config.run_config import RunConfig
-from regbench.errors import RegbenchError
 from regbench.evidence.arrays import Floats
 from regbench.runs.threads import torch_threads
 from regbench.tasks import Task
@@ -86,13 +86,17 @@ def _predict(config: RunConfig, split: Any) -> Floats | None:
     """Return what a fresh run says about the test rows; None where it failed or has nothing finite to say."""
     import torch
 
-    from regbench.runs.load_model import load_model
+    from regbench.runs.load_model import restore_model
+    from regbench.statuses import RunState
+    from regbench.store.run_files import read_result
     from regbench.training.evaluation import predict
 
-    try:
-        model = load_model(config.folder())
-    except RegbenchError:
+    result = read_result(config.folder() / "result.json") or {}
+    if result.get("status") == RunState.FAILED.value:
         return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a run diverged is said of the arm, not of each prediction
+        model = restore_model(config.folder(), config, result)
     networks = model.networks()
     x = torch.from_numpy(np.ascontiguousarray(split.test.x)).to(networks.flat)
     found = predict(networks, x)[0].to(torch.float64).numpy()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import RegbenchError
-from regbench.store.run_files import read_run
+from regbench.store.run_files import read_result
 from regbench.studies.fresh import FreshRun
 from regbench.studies.outputs import OutputsTask, ReplicateOutputs, compute_outputs
 from regbench.studies.plan import StudyPlan
@@ -32,7 +32,7 @@ def find_complete(runs: Sequence[FreshRun], replicates: int) -> list[int]:
 
 def _is_missing(config: RunConfig) -> bool:
     try:
-        return read_run(config.folder() / "result.json") is None
+        return read_result(config.folder() / "result.json") is None
     except RegbenchError:
         return True
 
