@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from regbench.config.added_keys import leave_out_idle
 from regbench.config.containers import accept, declared
 from regbench.config.fields import choice, declare, flag, integer
 from regbench.config.kinds import Choice, Folder, Pattern
@@ -140,7 +141,7 @@ def build_run(values: Mapping[str, object], overrides: Sequence[str]) -> RunConf
     build_settings(sweep)
     return RunConfig(
         **accept(RunConfig, {key: values[key] for key in SETTINGS}),
-        dataset=_named(values["dataset"], "dataset"),
+        dataset=leave_out_idle(_named(values["dataset"], "dataset"), "dataset"),
         model=_named(values["model"], "model"),
         schedule=_settle_monitor(_mapping(values["schedule"], "schedule"), values["metric"]),
         regularizers=_members(values.get("regularizer")),

@@ -58,17 +58,30 @@ def is_folder(path: str) -> bool:
         return False
 
 
-def find_class_files(path: str, suffixes: Sequence[str]) -> ClassFiles:
+def list_part_folders(path: str, *roles: int) -> tuple[str, ...]:
+    """Return the paths of the folders in a folder that are parts of these roles; none where it has no parts.
+
+    Raises:
+        ConfigError: there is no such folder, or its folders are not those of parts.
+    """
+    root = _find_root(path)
+    return tuple(str(root / name) for name, role in _find_parts(root, path).items() if name and role in roles)
+
+
+def find_class_files(path: str, suffixes: Sequence[str], *, reads_test: bool = True) -> ClassFiles:
     """Return the files below a folder whose names end in one of the suffixes (lower case, with the dot).
+
+    Args:
+        path: the folder.
+        suffixes: ends of the names.
+        reads_test: whether files of a test part are among them.
 
     Raises:
         ConfigError: there is no such folder or file, a class has no file or is not one of training's, or a link leads
             out of the folder or to another folder.
     """
-    if not is_folder(path):
-        raise ConfigError(f"dataset.path={escape(path)}: no such folder (relative paths start at the current folder)")
-    root = Path(path).expanduser()
-    parts = _find_parts(root, path)
+    root = _find_root(path)
+    parts = {name: role for name, role in _find_parts(root, path).items() if reads_test or role != TEST}
     classes = _list_folders(root / next(name for name, role in parts.items() if role == FREE), path)
     if len(classes) < 2:
         raise ConfigError(
@@ -114,6 +127,12 @@ def read_safely(root: Path, file: str) -> bytes:
         return (root / file).read_bytes()
     except OSError as reason:
         raise ConfigError(f"{escape(str(root / file))}: cannot be read: {reason.strerror or reason}") from None
+
+
+def _find_root(path: str) -> Path:
+    if not is_folder(path):
+        raise ConfigError(f"dataset.path={escape(path)}: no such folder (relative paths start at the current folder)")
+    return Path(path).expanduser()
 
 
 def _find_parts(root: Path, path: str) -> dict[str, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from regbench.data.dataset import SplitRule
 from regbench.data.dealing import deal
 from regbench.data.drawing import draw_rows
+from regbench.data.equal_folds import NO_FOLD, level_folds
 from regbench.data.records import Labels, Raw, Rows
 from regbench.data.split_settings import count_folds
 from regbench.errors import ConfigError
@@ -40,17 +41,21 @@ class Cutter:
         if self.rule.method == "time":
             return self._cut_by_time(rows, size, part)
         self._refuse_small_part(rows, size, part)
+        own = self.rule.val_seed if part == "val" else None
+        seed = self.rule.seed if own is None else own
         if self.units is None:
-            drawn = draw_rows(len(rows), size, self.rule.seed, self._classes(rows))
+            drawn = draw_rows(len(rows), size, seed, self._classes(rows))
             kept, taken = rows[~drawn], rows[drawn]
         else:
-            parts = self._deal(rows, self.units[rows], [len(rows) - size, size])
+            parts = self._deal(rows, self.units[rows], [len(rows) - size, size], seed)
             kept, taken = rows[parts == 0], rows[parts == 1]
         self._refuse_empty(kept, taken, part)
         return np.sort(kept), np.sort(taken)
 
-    def cut_fold(self, rows: Rows) -> tuple[Rows, Rows]:
-        """Return the rows outside the chosen fold and those inside; over all folds, each row is inside once.
+    def cut_fold(self, rows: Rows) -> tuple[Rows, Rows, Rows]:
+        """Return the rows of the other folds, those of the chosen fold, and those of none, which always train.
+
+        Over all folds, each row is in one; with `equal`, in one at most.
 
         Raises:
             ConfigError: there are more folds than rows that stand alone, or a fold is empty.
@@ -58,18 +63,29 @@ class Cutter:
         folds, fold = count_folds(self.rule), self.rule.fold or 0
         if folds > len(rows):
             raise ConfigError(f"dataset.split.folds={folds} is not allowed; {self.raw.origin} has {len(rows)} row(s)")
+        numbers = self._number_folds(rows, folds)
+        if self.rule.equal:
+            units = None if self.units is None else self.units[rows]
+            numbers = level_folds(numbers, folds, units, self._number_classes(rows), self.rule.seed)
+        spare = numbers == NO_FOLD
+        return rows[(numbers != fold) & ~spare], rows[numbers == fold], rows[spare]
+
+    def _number_folds(self, rows: Rows, folds: int) -> Rows:
+        """Return the number of the fold of each row, sizes as equal as the rows allow."""
         if self.units is None:
             from sklearn.model_selection import KFold, StratifiedKFold
 
             kind = StratifiedKFold if self.stratified else KFold
             cuts = kind(folds, shuffle=True, random_state=self.rule.seed).split(rows, self._classes(rows))
-            kept, inside = list(cuts)[fold]
-            return rows[kept], rows[inside]
+            numbers = np.empty(len(rows), dtype=np.int64)
+            for number, (_, inside) in enumerate(cuts):
+                numbers[inside] = number
+            return numbers
         sizes = [len(rows) // folds + (number < len(rows) % folds) for number in range(folds)]
-        parts = self._deal(rows, self.units[rows], sizes)
+        numbers = self._deal(rows, self.units[rows], sizes, self.rule.seed)
         for number in range(folds):
-            self._refuse_empty(rows[parts != number], rows[parts == number], "test")
-        return rows[parts != fold], rows[parts == fold]
+            self._refuse_empty(rows[numbers != number], rows[numbers == number], "test")
+        return numbers
 
     def refuse_small_classes(self, rows: Rows, parts: int) -> None:
         """Refuse classes that have too few rows to be in every one of so many stratified parts."""
@@ -86,10 +102,13 @@ class Cutter:
     def _classes(self, rows: Rows) -> Labels | None:
         return self.raw.y[rows] if self.stratified else None
 
-    def _deal(self, rows: Rows, units: Rows, sizes: list[int]) -> Rows:
+    def _number_classes(self, rows: Rows) -> Rows:
+        """Return the number of each row's class from 0, all 0 where proportions do not matter."""
         classes = self._classes(rows)
-        numbers = np.zeros(len(rows), dtype=np.int64) if classes is None else np.unique(classes, return_inverse=True)[1]
-        return deal(units, numbers, sizes, np.random.default_rng(self.rule.seed))
+        return np.zeros(len(rows), dtype=np.int64) if classes is None else np.unique(classes, return_inverse=True)[1]
+
+    def _deal(self, rows: Rows, units: Rows, sizes: list[int], seed: int) -> Rows:
+        return deal(units, self._number_classes(rows), sizes, np.random.default_rng(seed))
 
     def _cut_by_time(self, rows: Rows, size: int, part: str) -> tuple[Rows, Rows]:
         """Return the rows before and after the moment after which the number of rows is nearest to `size`."""

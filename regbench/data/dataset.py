@@ -18,10 +18,17 @@ class SplitRule:
     A source with a test or validation part of its own keeps it, whatever the method (`folds` is refused there): `test`
     is then null, and `val` is a fraction of the rows that are in neither.
 
-    `random` shuffles. `folds` cuts all rows into `folds` parts of equal size, of which number `fold` is the test part.
+    `random` shuffles. `folds` cuts all rows into `folds` parts of equal size, of which number `fold` is the test part:
+    sizes differ by one row where the rows cannot be divided. With `equal` they do not: a fold has floor(rows / folds)
+    rows, the rows left over are in the training part of every fold, and so training and validation parts are of the
+    same sizes in every fold too. Rows that belong together stay so: where no row stands alone, sizes are only as equal
+    as whole groups allow.
     `groups` takes whole groups into a part, and `folds` does so too if `groups` names a column. `time` takes the last
     rows as the test part and those before them as validation, and never tears rows of equal time apart. `given` reads
     the part of each row from `column`, or keeps the parts of the source.
+
+    `val_seed` draws the validation part alone, so that one test part goes with many validation parts; null draws it
+    with `seed`, as everything else.
     """
 
     method: str = choice("random", "folds", "groups", "time", "given", help="how the parts are found")
@@ -37,6 +44,10 @@ class SplitRule:
     time: str | None = text(None, optional=True, help="column of numbers or dates that orders the rows")
     column: str | None = text(None, optional=True, help="column that says train, val or test for each row")
     duplicates: str = choice("together", "apart", help="together: rows equal in all features stay in one part")
+    val_seed: int | None = integer(
+        None, low=0, high=2**32 - 1, optional=True, help="the draw of the validation part alone; null: seed"
+    )
+    equal: bool = flag(False, help="folds: all of one size, and rows left over always train")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +66,8 @@ class Dataset(ABC):
         0.0, low=0.0, high=1.0, help="fraction of the training labels replaced by another class; classification only"
     )
     standardize: bool = flag(True, help="mean 0 and deviation 1 per feature or channel, measured on the training rows")
+    reads_test: bool = True
+    """Whether a test part in files of its own is read. Not a setting: `without_published_test` switches it off."""
 
     @abstractmethod
     def read(self) -> Raw:
@@ -63,6 +76,13 @@ class Dataset(ABC):
         Raises:
             ConfigError: the source cannot be read, or not as the settings say.
         """
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the paths of the files or folders that hold nothing but a published test part; none by default.
+
+        A data set that names some leaves them out of `read` and of `files` where `reads_test` is false.
+        """
+        return ()
 
     def files(self) -> tuple[str, ...] | None:
         """Return the paths of all files that `read` reads, as the settings name them.

@@ -44,14 +44,15 @@ def number_equal_rows(x: Values | Columns) -> Rows | None:
     return numbers
 
 
-def must_repeat(x: Values | Columns) -> bool:
+def must_repeat(x: Values | Columns, among: Rows | None = None) -> bool:
     """Tell whether equal rows are no copies: all features together can take fewer values than there are rows.
 
     A table of sex and class has six different rows however many people it lists. A column of numbers or texts with more
-    than 20 distinct ones counts as one that can take any.
+    than 20 distinct ones counts as one that can take any. Only rows `among` these numbers count; None: all do.
     """
     rows, possible = 0, 1
-    for column, is_open in zip(_iterate_columns(x), _are_open(x), strict=True):
+    for values, is_open in zip(_iterate_columns(x), _are_open(x), strict=True):
+        column = values if among is None else values[among]
         rows, distinct = len(column), len(np.unique(column))
         possible *= distinct
         if possible >= rows or (is_open and distinct > FEW_VALUES):

@@ -81,10 +81,8 @@ class Forecast(TextFile):
         usable = windows.list_usable(self.path)
         kept, roles = cut_windows(usable, self.split, self.gap + self.horizon, self.path)
         refuse_too_big((len(kept), len(columns), self.lookback), self.path, "take a shorter lookback or fewer rows")
-        notes += [
-            f"{len(kept)} windows of {self.lookback} rows; {len(usable) - len(kept)} between the parts are left out",
-            *windows.describe_naive(kept[roles == TEST], self.season, self.targets, self.path),
-        ]
+        between = len(usable) - len(kept)
+        notes.append(f"{len(kept)} windows of {self.lookback} rows; {between} between the parts are left out")
         y = windows.targets(kept)
         return Raw(
             origin=self.path,
@@ -97,6 +95,7 @@ class Forecast(TextFile):
             standardize_target=self.standardize_target,
             left_out=left_out,
             notes=tuple(notes),
+            test_notes=tuple(windows.describe_naive(kept[roles == TEST], self.season, self.targets, self.path)),
         )
 
     @property

@@ -36,8 +36,11 @@ class Idx(Dataset):
 
     def files(self) -> tuple[str, ...]:
         """Return the paths of the training files and, where there are any, the test files."""
-        paths = (self.train_images, self.train_labels, self.test_images, self.test_labels)
-        return tuple(path for path in paths if path is not None)
+        return (self.train_images, self.train_labels, *(self.published_test() if self.reads_test else ()))
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the paths of the test images and their labels, where there are any."""
+        return tuple(path for path in (self.test_images, self.test_labels) if path is not None)
 
     def read(self) -> Raw:
         """Return x `[N, 1, H, W]` or `[N, H · W]` in [0, 1], the rows of the test files last."""
@@ -46,7 +49,7 @@ class Idx(Dataset):
             raise ConfigError(f"dataset.{missing} is required: test images and test labels come together, or both null")
         images, labels = read_pair(self.train_images, self.train_labels, "train")
         tests = 0
-        if self.test_images is not None and self.test_labels is not None:
+        if self.reads_test and self.test_images is not None and self.test_labels is not None:
             more, their_labels = read_pair(self.test_images, self.test_labels, "test")
             if more.shape[1:] != images.shape[1:]:
                 raise ConfigError(

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regbench.config.fields import choice, flag, integer_or_integers, nested, text
-from regbench.data.class_folders import ClassFiles, find_class_files, read_safely
+from regbench.data.class_folders import ClassFiles, find_class_files, list_part_folders, read_safely
 from regbench.data.dataset import REQUIRED, Dataset, SplitRule
 from regbench.data.images import CHANNELS, SUFFIXES, ImageHead, decode, read_head
 from regbench.data.memory import refuse_too_big
-from regbench.data.records import Raw
+from regbench.data.records import FREE, TEST, VAL, Raw
 from regbench.errors import ConfigError
 
 DEEPEST, DEEP_STEP = 65_535, 257
@@ -42,12 +42,16 @@ class ImageFolder(Dataset):
             raise ConfigError(f"dataset.size={list(self.size)} is not allowed; it takes [H,W], or one number for both")
 
     def files(self) -> tuple[str, ...]:
-        """Return the path of the folder: all that is in it."""
-        return (self.path,)
+        """Return the path of the folder: all that is in it; without the test part, those of its other parts."""
+        return (self.path,) if self.reads_test else list_part_folders(self.path, FREE, VAL)
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the path of the folder of the test part, where there is one."""
+        return list_part_folders(self.path, TEST)
 
     def read(self) -> Raw:
         """Return x `[N, C, H, W]`, bytes, or 16 bits where an image has them."""
-        found = find_class_files(self.path, SUFFIXES)
+        found = find_class_files(self.path, SUFFIXES, reads_test=self.reads_test)
         heads = [read_head(read_safely(found.root, file), found.show(file)) for file in found.files]
         height, width = self._choose_size(found, heads)
         shape = (len(heads), CHANNELS[self.channels], height, width)

@@ -40,6 +40,10 @@ class Keel(Table):
         """Return the paths of all files, the published test part among them."""
         return super(Keel, self.with_published_test()).files()
 
+    def published_test(self) -> tuple[str, ...]:
+        """Return the path of the test part, given or found."""
+        return super(Keel, self.with_published_test()).published_test()
+
     def with_published_test(self) -> Keel:
         """Return the data set with the other file of the fold as its test part, unless one is given or none exists."""
         beside = TRAINING_FILE.sub(r"tst\1", self.path)
@@ -58,7 +62,8 @@ class Keel(Table):
         used = (*table.inputs, *whole.targets, whole.weight, *self.drop)
         unused = tuple(name for name in table.frame.columns if table.inputs and name not in used)
         raw = super(Keel, replace(whole, drop=(*self.drop, *unused))).read()
-        said = (f"{whole.test_path}: its rows are the test part",) if whole.test_path != self.test_path else ()
+        found = self.reads_test and whole.test_path != self.test_path
+        said = (f"{whole.test_path}: its rows are the test part",) if found else ()
         reasons = {**raw.left_out, **dict.fromkeys(unused, "not among the file's @inputs")}
         return replace(raw, left_out=reasons, notes=(*said, *raw.notes))
 

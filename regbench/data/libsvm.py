@@ -50,7 +50,11 @@ class Libsvm(Dataset):
 
     def files(self) -> tuple[str, ...]:
         """Return the path of the file and, where there is one, that of its test part."""
-        return (self.path,) if self.test_path is None else (self.path, self.test_path)
+        return (self.path, *(self.published_test() if self.reads_test else ()))
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the path of the test part, where there is one."""
+        return () if self.test_path is None else (self.test_path,)
 
     def read(self) -> Raw:
         """Return x `[N, D]`, the rows of the test part last."""

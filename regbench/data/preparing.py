@@ -6,7 +6,8 @@ Everything that is fitted (medians, categories, means, deviations) sees the trai
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -28,7 +29,7 @@ from regbench.data.memory import release_memory
 from regbench.data.multilabel import describe_constant_labels, refuse_misnamed
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats, Labels, Part, Raw, Rows, Split, compute_checksum, compute_rows_checksum
-from regbench.data.splitting import choose_training_rows, disturb_labels, split_rows
+from regbench.data.splitting import RowParts, choose_training_rows, disturb_labels, split_rows
 from regbench.data.target_scale import measure_targets
 from regbench.data.unseen import check_unseen
 from regbench.data.weights import check_weights, scale_weights
@@ -37,20 +38,43 @@ from regbench.errors import ConfigError
 FEWEST_ROWS = 10
 
 
-def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64) -> Split:
+class Cut(NamedTuple):
+    """A source, the numbers of its training, validation and test rows, and what the person should know of them."""
+
+    raw: Raw
+    parts: tuple[Rows, Rows, Rows]
+    notes: tuple[str, ...]
+
+
+CutRows: TypeAlias = Callable[[Dataset, Raw], Cut]
+"""Cuts the rows of a source, or those of them that may be seen, into parts."""
+
+
+def cut_all(dataset: Dataset, raw: Raw) -> Cut:
+    """Cut all rows of a source as the settings ask for.
+
+    Raises:
+        ConfigError: the rows cannot be used, or not cut so.
+    """
+    refuse_unusable(dataset, raw)
+    parts = choose_rows(dataset, raw)
+    return Cut(raw, parts[:3], (*raw.test_notes, *parts.notes))
+
+
+def prepare(dataset: Dataset, raw: Raw, dtype: DTypeLike = np.float64, cut: CutRows = cut_all) -> Split:
     """Return the split that the settings of a data set ask for.
 
     Args:
         dataset: the settings.
         raw: all rows of the source. Whoever keeps no other hold on them has large data in memory about twice at most.
         dtype: type of the prepared inputs.
+        cut: cuts the rows into parts; everything else sees only what it returns.
 
     Raises:
         ConfigError: the rows are too few or not finite, there is one class only, or a setting does not fit them.
     """
     release_memory()
-    refuse_unusable(dataset, raw)
-    rows, notes = choose_rows(dataset, raw)
+    raw, rows, notes = cut(dataset, raw)
     release_memory()
     rows_checksum = compute_rows_checksum(raw)
     raw = _check_parts(raw, rows, notes)
@@ -109,17 +133,27 @@ def prepare_targets(dataset: Dataset, raw: Raw, fitted: Preprocessing, parts: Se
     return [train, *others]
 
 
-def choose_rows(dataset: Dataset, raw: Raw) -> tuple[tuple[Rows, Rows, Rows], tuple[str, ...]]:
-    """Return the numbers of the training, validation and test rows, and notes on how they were cut."""
-    train, val, test, notes = split_rows(raw, dataset)
-    train = thin_classes(raw, train, dataset.imbalance, dataset.split.seed)
-    return (choose_training_rows(raw, train, dataset.train_size, dataset.split.seed), val, test), notes
+def choose_rows(dataset: Dataset, raw: Raw) -> RowParts:
+    """Return the numbers of the training, validation and test rows that the settings ask for."""
+    parts = split_rows(raw, dataset)
+    train = thin_classes(raw, parts.train, dataset.imbalance, dataset.split.seed)
+    return parts._replace(train=choose_training_rows(raw, train, dataset.train_size, dataset.split.seed))
 
 
 def refuse_unusable(dataset: Dataset, raw: Raw) -> None:
     """Refuse rows that no split can help: too few, one class only, values that are not finite."""
+    refuse_few(raw)
+    refuse_unfit(dataset, raw)
+
+
+def refuse_few(raw: Raw) -> None:
+    """Refuse a source of too few rows, whatever they hold."""
     if len(raw.y) < FEWEST_ROWS:
         raise ConfigError(f"{raw.origin}: {len(raw.y)} row(s) are too few; at least {FEWEST_ROWS} are needed")
+
+
+def refuse_unfit(dataset: Dataset, raw: Raw) -> None:
+    """Refuse rows of one class only, values that are not finite, and settings that do not fit the task."""
     if raw.task == "classification" and len(np.unique(raw.y)) < 2:
         raise ConfigError(
             f"{raw.origin}: every row is of class {raw.classes[raw.y[0]]!r}; at least 2 classes are needed"

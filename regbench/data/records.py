@@ -124,7 +124,8 @@ class Raw:
     settings say so: what files of rows to predict are read with.
     `left_out` are columns of the source's table that are not features, with the reason: the target, dropped ones.
     `aside` are columns among those that may say which rows belong together.
-    `notes` are sentences on what was guessed while reading, for the person to check.
+    `notes` are sentences on what was guessed while reading, for the person to check; `test_notes` are those that say
+    something of the test rows, which a search does not see.
     """
 
     origin: str
@@ -146,11 +147,14 @@ class Raw:
     left_out: Mapping[str, str] = field(default_factory=dict)
     aside: Columns = ()
     notes: tuple[str, ...] = ()
+    test_notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of one role: `x` float32 or float64 `[N, *shape]`, `y` `[N]` or `[N, K]`. N may be 0 for validation only.
+    """Rows of one role: `x` float32 or float64 `[N, *shape]`, `y` `[N]` or `[N, K]`.
+
+    N may be 0 for validation, and is 0 for the test part of a search.
 
     `weights` `[N]` say how much each row counts; None: all count 1.
     """

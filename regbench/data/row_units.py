@@ -28,15 +28,19 @@ class Units(NamedTuple):
 
 
 def find_units(raw: Raw, rule: SplitRule) -> Units:
-    """Return which rows of a source belong together: those of its groups, and equal rows unless they may be apart."""
+    """Return which rows of a source belong together: those of its groups, and equal rows unless they may be apart.
+
+    Rows whose part the source gives have no say in how the others are cut.
+    """
     if rule.duplicates == "apart":
         return Units(raw.groups, None, ())
     equal = number_equal_rows(raw.x)
     if equal is None:
         return Units(raw.groups, None, ())
-    cut = equal if raw.roles is None else equal[raw.roles == FREE]
-    count = len(cut) - len(np.unique(cut))
-    if must_repeat(raw.x):
+    free = None if raw.roles is None else np.flatnonzero(raw.roles == FREE)
+    numbers = equal if free is None else _number_among(equal, free)
+    count = len(numbers) - len(np.unique(numbers))
+    if must_repeat(raw.x, free):
         note = (
             f"{count} row(s) repeat another in all features, as they must where all features together take fewer "
             "values than there are rows; equal rows may lie in different parts"
@@ -48,7 +52,15 @@ def find_units(raw: Raw, rule: SplitRule) -> Units:
         f"{count} row(s) repeat another in all features; equal rows are kept in one part "
         "(dataset.split.duplicates=apart if they are different cases)"
     )
-    return Units(equal if raw.groups is None else join_groups(raw.groups, equal), equal, (note,))
+    return Units(numbers if raw.groups is None else join_groups(raw.groups, numbers), equal, (note,))
+
+
+def _number_among(equal: Rows, free: Rows) -> Rows:
+    """Return numbers `[N]` of equal rows: that of the first free one for every free row, their own for all others."""
+    _, first, place = np.unique(equal[free], return_index=True, return_inverse=True)
+    numbers = np.arange(len(equal))
+    numbers[free] = free[first[place]]
+    return numbers
 
 
 def join_groups(one: Rows, other: Rows) -> Rows:

@@ -62,8 +62,12 @@ class Series(TextFile):
 
     def files(self) -> tuple[str, ...]:
         """Return the path of the file and, where there is one, that of its test part."""
+        return (self.path, *(self.published_test() if self.reads_test else ()))
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the path of the test part, given or found."""
         test = self.find_test()
-        return (self.path,) if test is None else (self.path, test)
+        return () if test is None else (test,)
 
     def find_test(self) -> str | None:
         """Return the path of the test part: the one given, else the published one where it exists."""
@@ -74,7 +78,7 @@ class Series(TextFile):
 
     def read(self) -> Raw:
         """Return x `[N, C, L]`, the rows of the test part last; L is the length of the longest training series."""
-        test = self.find_test()
+        test = self.find_test() if self.reads_test else None
         found = self.read_part(self.path, "dataset.path")
         x, notes = make_array(found, self.path, self.lengths)
         targets, tests, left_out = found.targets, 0, found.left_out

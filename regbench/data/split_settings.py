@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from regbench.config.containers import defaults_of
+from regbench.config.values import spell
 from regbench.data.dataset import Dataset, SplitRule
 from regbench.data.records import FREE, TEST, VAL, Raw
 from regbench.errors import ConfigError, escape
@@ -19,8 +20,9 @@ USED_BY = {
     "groups": ("groups", "folds", "given"),
     "time": ("time",),
     "column": ("given",),
+    "equal": ("folds",),
 }
-"""Methods with which a setting that is null by default has an effect."""
+"""Methods with which a setting that is null or false by default has an effect."""
 
 TEST_IS_KNOWN = {"folds": "the fold is the test part", "given": "the source says which rows are the test part"}
 
@@ -34,7 +36,7 @@ def check_settings(dataset: Dataset) -> None:
     rule = dataset.split
     for name, methods in USED_BY.items():
         value = getattr(rule, name)
-        if value is not None and rule.method not in methods:
+        if value is not None and value is not False and rule.method not in methods:
             _refuse_idle(name, value, rule.method, methods)
     folds, fold = count_folds(rule), rule.fold or 0
     if fold >= folds:
@@ -42,9 +44,12 @@ def check_settings(dataset: Dataset) -> None:
             f"dataset.split.fold={fold} is not allowed; {folds} folds have the numbers 0 to {folds - 1} "
             "(dataset.split.folds says how many there are)"
         )
+    if rule.val == 0.0:
+        _refuse_typed(dataset, ("val_seed",), "dataset.split.val=0, which draws no validation part")
     if rule.method == "time":
         drawn = dataset.train_size is not None or dataset.label_noise > 0
-        _refuse_typed(dataset, ("stratify", "duplicates", *(() if drawn else ("seed",))), _describe_time(rule))
+        idle = ("stratify", "duplicates", "val_seed", *(() if drawn else ("seed",)))
+        _refuse_typed(dataset, idle, _describe_time(rule))
 
 
 def count_folds(rule: SplitRule) -> int:
@@ -65,7 +70,7 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
     Raises:
         ConfigError: the source lacks what the method needs, or has parts that the settings do not go with.
     """
-    rule, roles = dataset.split, _list_roles(raw)
+    rule, roles = dataset.split, _list_roles(raw) | (set() if dataset.reads_test else {TEST})
     for name in ("groups", "time", "column"):
         column = getattr(rule, name)
         if column is not None and (column not in raw.left_out or isinstance(raw.x, np.ndarray)):
@@ -84,7 +89,7 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
             "which dataset.split.method=random keeps"
         )
     if VAL in roles:
-        _refuse_typed(dataset, ("val",), f"{raw.origin}, which has a validation part of its own")
+        _refuse_typed(dataset, ("val", "val_seed"), f"{raw.origin}, which has a validation part of its own")
     if {VAL, TEST} <= roles and dataset.train_size is None and dataset.label_noise == 0:
         _refuse_typed(dataset, ("seed",), f"{raw.origin}, which has all parts of its own")
 
@@ -102,17 +107,14 @@ def _describe_time(rule: SplitRule) -> str:
 
 
 def _refuse_idle(name: str, value: object, method: str, methods: tuple[str, ...]) -> None:
-    typed = f"dataset.split.{name}={escape(str(value))}"
+    shown, idle = ("true", "false") if value is True else (escape(str(value)), "null")
+    typed, kept = f"dataset.split.{name}={shown}", f"leave it out (dataset.split.{name}={idle})"
     if name == "test":
         raise ConfigError(
-            f"{typed} has no effect with dataset.split.method={method}, because {TEST_IS_KNOWN[method]}; "
-            "leave it out (dataset.split.test=null)"
+            f"{typed} has no effect with dataset.split.method={method}, because {TEST_IS_KNOWN[method]}; {kept}"
         )
     remedy = " or ".join(f"dataset.split.method={other}" for other in methods)
-    raise ConfigError(
-        f"{typed} has no effect with dataset.split.method={method}; add {remedy}, "
-        f"or leave it out (dataset.split.{name}=null)"
-    )
+    raise ConfigError(f"{typed} has no effect with dataset.split.method={method}; add {remedy}, or {kept}")
 
 
 def _refuse_typed(dataset: Dataset, names: tuple[str, ...], where: str) -> None:
@@ -121,7 +123,7 @@ def _refuse_typed(dataset: Dataset, names: tuple[str, ...], where: str) -> None:
     for name in names:
         value, default = getattr(dataset.split, name), getattr(usual, name)
         if value != default:
-            shown, kept = (str(each).lower() if isinstance(each, bool) else each for each in (value, default))
             raise ConfigError(
-                f"dataset.split.{name}={shown} has no effect with {where}; leave it out (dataset.split.{name}={kept})"
+                f"dataset.split.{name}={spell(value)} has no effect with {where}; "
+                f"leave it out (dataset.split.{name}={spell(default)})"
             )

@@ -43,16 +43,17 @@ def split_rows(raw: Raw, dataset: Dataset) -> RowParts:
     rule = dataset.split
     roles = np.zeros(len(raw.y), dtype=np.int8) if raw.roles is None else raw.roles
     rows, val, test = (np.flatnonzero(roles == role) for role in (FREE, VAL, TEST))
-    free, tests = len(rows), _count_test(raw, len(rows), len(test), rule)
+    free, tests = len(rows), _count_test(raw, len(rows), len(test), dataset)
     validations = 0 if len(val) else count_rows(rule.val, free)
     if free - tests - validations < 1:
         raise ConfigError(f"dataset.split.val={rule.val:g} and {_name_test(rule)} leave no training row of {free}")
     units = find_units(raw, rule)
     cutter = Cutter(raw, rule, units.numbers)
     said = [*units.notes]
+    spare = np.empty(0, dtype=np.int64)
     cutter.refuse_small_classes(rows, _count_parts(rule, tests, validations))
     if rule.method == "folds":
-        rows, test = cutter.cut_fold(rows)
+        rows, test, spare = cutter.cut_fold(rows)
         said += describe_fold(rule)
     elif tests:
         rows, test = cutter.cut(rows, tests, "test")
@@ -61,6 +62,7 @@ def split_rows(raw: Raw, dataset: Dataset) -> RowParts:
     if validations:
         rows, val = cutter.cut(rows, validations, "val")
         said += describe_size("validation", len(val), validations)
+    rows = np.sort(np.concatenate([rows, spare]))
     _refuse_absent_classes(raw, rows)
     said += describe_torn(raw, units, rows, val, test)
     said += find_torn_keys(raw, rows, np.concatenate([val, test]))
@@ -107,16 +109,18 @@ def disturb_labels(labels: Labels, classes: int, fraction: float, seed: int) -> 
     return noisy
 
 
-def _count_test(raw: Raw, free: int, given: int, rule: SplitRule) -> int:
+def _count_test(raw: Raw, free: int, given: int, dataset: Dataset) -> int:
     """Return how many of `free` rows are to be cut for the test, where the source gives `given` test rows."""
+    rule = dataset.split
     if rule.method == "folds":
-        return count_rows(1 / count_folds(rule), free)
-    if given == 0:
+        return free // count_folds(rule) if rule.equal else count_rows(1 / count_folds(rule), free)
+    if given == 0 and dataset.reads_test:
         return count_rows(TEST_FRACTION if rule.test is None else rule.test, free)
     if rule.test is not None:
+        rows = f" ({given} rows)" if given else ""
         raise ConfigError(
-            f"dataset.split.test={rule.test:g} is not allowed; {raw.origin} has a test part of its own "
-            f"({given} rows), which dataset.split.test=null keeps"
+            f"dataset.split.test={rule.test:g} is not allowed; {raw.origin} has a test part of its own{rows}, "
+            "which dataset.split.test=null keeps"
         )
     return 0
 

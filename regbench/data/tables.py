@@ -58,7 +58,17 @@ class Table(TextCells):
 
     def files(self) -> tuple[str, ...]:
         """Return the paths of all files."""
-        return tuple(path for path in (self.path, self.val_path, self.test_path) if path is not None)
+        return tuple(self._list_files().values())
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the path of the test file, where there is one."""
+        return () if self.test_path is None else (self.test_path,)
+
+    def _list_files(self) -> dict[str, str]:
+        """Return the paths of the files to read by the setting that names each."""
+        test = self.test_path if self.reads_test else None
+        files = {"path": self.path, "val_path": self.val_path, "test_path": test}
+        return {name: path for name, path in files.items() if path is not None}
 
     @abstractmethod
     def parse(self, content: bytes, path: str) -> pd.DataFrame:
@@ -70,8 +80,7 @@ class Table(TextCells):
 
     def read(self) -> Raw:
         """Return the rows of the file, then those of `val_path` and of `test_path`."""
-        files = {"path": self.path, "val_path": self.val_path, "test_path": self.test_path}
-        given = {name: path for name, path in files.items() if path is not None}
+        given = self._list_files()
         frames = [self.read_frame(path, f"dataset.{name}") for name, path in given.items()]
         if len(frames) == 1:
             return self.convert(frames[0])

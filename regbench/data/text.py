@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from regbench.config.containers import defaults_of
 from regbench.config.fields import choice, flag, integer, nested, text, text_or_texts
 from regbench.data.absent_columns import refuse_absent
-from regbench.data.class_folders import find_class_files, is_folder, read_safely
+from regbench.data.class_folders import find_class_files, is_folder, list_part_folders, read_safely
 from regbench.data.columns import ColumnRules, list_texts
 from regbench.data.dataset import REQUIRED, SplitRule
-from regbench.data.records import Column, Raw, Roles, TextRule, Texts
+from regbench.data.records import FREE, TEST, VAL, Column, Raw, Roles, TextRule, Texts
 from regbench.data.tables import Csv
 from regbench.data.text_tables import to_utf8
 from regbench.errors import ConfigError, escape
@@ -67,6 +67,16 @@ class Text(Csv):
         """Columns whose cells are texts even where all look like numbers."""
         return (self.text_column, *super().text_columns)
 
+    def files(self) -> tuple[str, ...]:
+        """Return the paths of all files, or of the folder; without its test part, those of its other parts."""
+        if self.reads_test or not is_folder(self.path):
+            return super().files()
+        return list_part_folders(self.path, FREE, VAL)
+
+    def published_test(self) -> tuple[str, ...]:
+        """Return the path of the test file, or of the folder of the test part, where there is one."""
+        return list_part_folders(self.path, TEST) if is_folder(self.path) else super().published_test()
+
     def read(self) -> Raw:
         """Return the texts and their targets, those of a test part last."""
         if is_folder(self.path):
@@ -97,7 +107,7 @@ class Text(Csv):
                 raise ConfigError(f"dataset.{name} has no effect with a folder, dataset.path={escape(self.path)}")
         if self.task not in ("infer", Task.CLASSIFICATION):
             raise ConfigError(f"dataset.task={self.task} is not allowed with a folder, whose folders are classes")
-        found = find_class_files(self.path, SUFFIXES)
+        found = find_class_files(self.path, SUFFIXES, reads_test=self.reads_test)
         texts = tuple(self._decode(read_safely(found.root, file), found.show(file)) for file in found.files)
         return Raw(
             origin=self.path,

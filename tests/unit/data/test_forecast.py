@@ -81,7 +81,7 @@ def test_several_columns_are_forecast_side_by_side(tmp_path: Path) -> None:
     assert isinstance(raw.x, np.ndarray)
     assert np.array_equal(raw.y, raw.x[:, 0, -1:] + np.array([102, 103, 2, 3]))
     said = "naive forecast of temp in the test part, the last value: mse 6.5, mae 2.5"  # 2 and 3 rows of 1 each
-    assert said in raw.notes
+    assert said in raw.test_notes
 
 
 @pytest.mark.parametrize(("gap", "horizon"), [(0, 1), (3, 1), (0, 4), (2, 3)])
@@ -174,15 +174,15 @@ def test_naive_forecasts_are_those_of_their_definition(tmp_path: Path) -> None:
     ends = np.array([np.flatnonzero(load == value)[0] for value in raw.x[tested][:, 0, -1]])
     ahead = ends[:, None] + np.array([1, 2])
     last, season = load[ends][:, None] - load[ahead], load[ahead - 7] - load[ahead]
-    assert sum("naive forecast of load in the test part" in note for note in raw.notes) == 2
+    assert sum("naive forecast of load in the test part" in note for note in raw.test_notes) == 2
     for name, error in (("the last value", last), ("the value 7 row(s) before", season)):
         said = f"{name}: mse {np.square(error).mean():.6g}, mae {np.abs(error).mean():.6g}"
-        assert any(note.endswith(said) for note in raw.notes), said
+        assert any(note.endswith(said) for note in raw.test_notes), said
 
 
 def test_a_season_shorter_than_the_horizon_looks_at_what_is_known(tmp_path: Path) -> None:
     raw = read(tmp_path, frame(load=ROW % 3), horizon=7, season=3, gap=1)
-    assert any("the value 3 row(s) before: mse 0, mae 0" in note for note in raw.notes)
+    assert any("the value 3 row(s) before: mse 0, mae 0" in note for note in raw.test_notes)
 
 
 @pytest.mark.parametrize(
