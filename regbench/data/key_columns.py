@@ -118,10 +118,12 @@ def _share_explained(groups: Rows, values: Floats) -> float | None:
 
     Groups that have nothing to do with the values give 0 in expectation, however small they are.
     """
-    scaled = values - values.mean(0)
-    total = float((scaled**2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):  # of values whose squares overflow nothing can be said
+        scaled = values - values.mean(0)
+        total = float((scaled**2).sum())
+        size = float((values**2).sum())
     _, number, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    if total <= 1e-12 * max(1.0, float((values**2).sum())) or len(counts) >= len(values):
+    if not np.isfinite(total) or total <= 1e-12 * max(1.0, size) or len(counts) >= len(values):
         return None
     sums = np.zeros((len(counts), values.shape[1]))
     np.add.at(sums, number, scaled)
