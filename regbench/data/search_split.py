@@ -86,29 +86,28 @@ def _cut_without_test(dataset: Dataset, raw: Raw, parts: RowParts | None) -> Cut
     """Cut the rows of a source and drop all that neither train nor validate, with what is left of it."""
     train, val, _, _ = list_parts(dataset, raw) if parts is None else parts
     kept = np.union1d(train, val)
-    raw = _take_rows(raw, kept)
+    raw = _keep_rows(raw, kept)
     refuse_unfit(dataset, raw)
     train, val = np.searchsorted(kept, train), np.searchsorted(kept, val)
     return Cut(raw, (train, val, np.empty(0, dtype=np.int64)), tuple(find_torn_keys(raw, train, val)))
 
 
-def _take_rows(raw: Raw, rows: Rows) -> Raw:
+def _keep_rows(raw: Raw, rows: Rows) -> Raw:
     """Return a source of some of the rows, which have no part yet; messages on rows say that others are missing."""
     return dataclasses.replace(
         raw,
         origin=f"{raw.origin}, without the test rows",
-        x=_take(raw.x, rows) if isinstance(raw.x, np.ndarray) else _take_columns(raw.x, rows),
-        y=_take(raw.y, rows),
-        weights=None if raw.weights is None else _take(raw.weights, rows),
+        x=take_rows(raw.x, rows) if isinstance(raw.x, np.ndarray) else _take_columns(raw.x, rows),
+        y=take_rows(raw.y, rows),
+        weights=None if raw.weights is None else take_rows(raw.weights, rows),
         roles=None,
         groups=None,
         times=None,
         aside=_take_columns(raw.aside, rows),
-        test_notes=(),
     )
 
 
-def _take(values: NDArray[Any], rows: Rows) -> NDArray[Any]:
+def take_rows(values: NDArray[Any], rows: Rows) -> NDArray[Any]:
     """Return some rows of an array; those that follow each other are not copied."""
     first, last = int(rows[0]), int(rows[-1])
     return values[first : last + 1] if last - first + 1 == len(rows) else values[rows]
