@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from regbench.config.fields import integer
 from regbench.config.containers import declared
+from regbench.config.fields import integer
 from regbench.data import dataset_names, load, loading
 from regbench.data.dataset import Dataset
 from regbench.data.loading import SOURCES, dataset_class
