@@ -9,24 +9,25 @@ from typing import NamedTuple
 
 from regbench.sweeps.manifest import ABSENT, PlannedRun
 
-CUT_SEED, FOLD, SEED = "dataset.split.seed", "dataset.split.fold", "seed"
-AVERAGED = (CUT_SEED, FOLD, SEED)
+CUT_SEED, FOLD, SEED, VAL_SEED = "dataset.split.seed", "dataset.split.fold", "seed", "dataset.split.val_seed"
+AVERAGED = (CUT_SEED, FOLD, SEED, VAL_SEED)
 """Settings over which runs are averaged: how the data are cut into parts, and the seed of the training."""
 
-NOUNS = ("split seed", "fold", "seed")
+NOUNS = ("split seed", "fold", "seed", "validation seed")
 
 
 class Draw(NamedTuple):
-    """What tells a run of a group from the others: the seed and the fold of its split, and its own seed."""
+    """What tells a run of a group from the others: the seeds and the fold of its split, and its own seed."""
 
     cut_seed: object
     fold: object
     seed: object
+    val_seed: object = None
 
     @property
-    def cut(self) -> tuple[object, object]:
+    def cut(self) -> tuple[object, ...]:
         """What decides which rows are in which part."""
-        return self.cut_seed, self.fold
+        return self.cut_seed, self.fold, self.val_seed
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Score:
 
 def find_draw(run: PlannedRun) -> Draw:
     """Return what tells a run from the others of its group; a fold that is not named is the first."""
-    cut_seed, fold, seed = (run.values.get(key, ABSENT) for key in AVERAGED)
-    return Draw(cut_seed, 0 if fold is None else fold, seed)
+    cut_seed, fold, seed = (run.values.get(key, ABSENT) for key in (CUT_SEED, FOLD, SEED))
+    return Draw(cut_seed, 0 if fold is None else fold, seed, run.values.get(VAL_SEED))
 
 
 def average(figures: Iterable[tuple[Draw, float]], ratio: float | None) -> Score | None:
@@ -55,7 +56,7 @@ def average(figures: Iterable[tuple[Draw, float]], ratio: float | None) -> Score
         figures: the figure of each run.
         ratio: rows that the figures are measured on over rows that the networks were chosen by; None if not known.
     """
-    by_cut: dict[tuple[object, object], list[float]] = {}
+    by_cut: dict[tuple[object, ...], list[float]] = {}
     for draw, figure in figures:
         by_cut.setdefault(draw.cut, []).append(figure)
     if not by_cut:

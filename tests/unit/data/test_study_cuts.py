@@ -81,7 +81,7 @@ class TestEqualFolds:
         for cut in cuts:
             assert sum(len(np.unique(case[part])) for part in cut[:3]) == len(copies)
 
-    @settings(max_examples=25)
+    @settings(max_examples=12)
     @given(sizes=st.lists(st.integers(1, 9), min_size=25, max_size=50), seed=st.integers(0, 2**32 - 1))
     def test_groups_are_in_one_part_and_sizes_nearer_to_each_other(self, sizes: list[int], seed: int) -> None:
         who = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regbench.runs.provenance import Origin
-from regbench.sweeps.averaging import CUT_SEED, FOLD, Draw, average, compare_rows, describe_draws
+from regbench.sweeps.averaging import CUT_SEED, FOLD, VAL_SEED, Draw, average, compare_rows, describe_draws, find_draw
 from regbench.sweeps.ranking import MEANS, SeedGroup, rank
 from regbench.sweeps.run_status import RunStatus
 from tests.unit.sweeps.folders import make_status, result
@@ -124,6 +124,14 @@ def test_runs_that_differ_in_seeds_and_folds_are_one_row() -> None:
     assert [group.runs for group in groups] == [12, 12]
     assert {group.data for group in groups} == {()}
     assert all(FOLD not in group.values and CUT_SEED not in group.values for group in groups)
+
+
+def test_runs_of_several_validation_seeds_are_one_row() -> None:
+    own: list[Mapping[str, Any]] = [{}, {VAL_SEED: 1}, {VAL_SEED: 2}]
+    runs = [run(figure, seed=0, **values) for figure, values in zip((0.3, 0.6, 0.9), own, strict=True)]
+    (group,) = rank(runs)
+    assert (group.mean, group.over) == (pytest.approx(0.6), "3 validation seeds")
+    assert find_draw(run(0.5, **{VAL_SEED: None}).run) == find_draw(run(0.5).run), "null draws with the split's seed"
 
 
 def test_a_split_seed_that_all_runs_share_stays_a_setting() -> None:
