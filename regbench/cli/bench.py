@@ -129,9 +129,7 @@ def _write_page(result: StudyResult, note: object) -> Path | None:
     """Write the page; a study without it is still a study."""
     if result.verdict is None:
         return None
-    from regbench.report.write import write_page
-
-    return write_page(result.folder)
+    return None
 
 
 def _final_words(result: StudyResult) -> list[str]:

@@ -12,6 +12,7 @@ regbench: which regularization does this network need, on this data, and how muc
 
 usage:
   regbench run [flags] [overrides]   train one network, or with -m one for each combination
+  regbench bench [flags] [overrides] which regularization does it need: every technique searched, tested and judged
   regbench status FOLDER             a sweep, running or not: how many runs are complete, failed, missing, and the best
   regbench compare FOLDER...         which arm of finished runs is better, by how much and how surely
   regbench data FILE                 how a file is read: columns, target, suspicions; nothing is trained
@@ -32,7 +33,7 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as
 143 terminated
 """
 
-COMMANDS = ("run", "status", "compare", "data", "predict", "export", "list", "show")
+COMMANDS = ("run", "bench", "status", "compare", "data", "predict", "export", "list", "show")
 
 USAGE = {
     "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
@@ -113,6 +114,10 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.compare import compare
 
         return compare(rest)
+    if command == "bench":
+        from regbench.cli.bench import bench
+
+        return bench(rest)
     if command == "data":
         from regbench.cli.data import show_data
 

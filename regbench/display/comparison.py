@@ -9,15 +9,12 @@ from regbench.errors import escape
 from regbench.evidence.intervals import Interval
 from regbench.evidence.verdict import ArmVerdict, Headline, Verdict
 from regbench.evidence.words import Word
-from regbench.formatting import count_noun, format_figure, join_words
 from regbench.studies.comparison import Comparison
+from regbench.studies.sentences import describe_headline, show_change, show_figure
 
 MOST_ARMS = 12
 BAR = 6
 """Characters of the bar of the largest difference."""
-
-PERCENT = ("accuracy", "balanced_accuracy", "macro_f1", "label_accuracy")
-"""Shares that people read in per cent."""
 
 SHORT = {Word.NO_DIFFERENCE: "no difference"}
 LEFT = ("arm", "", "word")
@@ -42,46 +39,7 @@ def list_comparison(comparison: Comparison) -> Iterator[str]:
 
 def describe_verdict(comparison: Comparison, verdict: Verdict) -> str:
     """Return the sentence that a person should keep."""
-    arms, metric = len(verdict.arms), comparison.field.metric
-    by_word = {word: [escape(arm.name) for arm in verdict.arms if arm.word is word] for word in Word}
-    baseline, leader = escape(verdict.baseline), verdict.arm(verdict.leader)
-    if verdict.headline is Headline.NO_WORDS:
-        return f"none: {count_noun(verdict.replicates, 'replicate')} say too little"
-    if verdict.headline is Headline.SOME_BETTER:
-        close = [escape(name) for name in verdict.not_told_apart if name != verdict.baseline]
-        return (
-            f"Use {escape(leader.name)}: better than {baseline} by {_amount(comparison, leader.difference.mean)} of "
-            f"{metric} ({_describe_range(comparison, leader, arms)})."
-            f"{f' Not told apart from it: {join_words(close)}.' if close else ''}"
-        )
-    within = f"{metric} by more than {_amount(comparison, verdict.rules.rope)}"
-    if verdict.headline is Headline.NONE_NEEDED:
-        return (
-            f"{f'None of the {arms} arms changes' if arms > 1 else f'{escape(leader.name)} does not change'} {within}."
-        )
-    if verdict.headline is Headline.NONE_HELPS:
-        rest = by_word[Word.NO_DIFFERENCE]
-        same = f"; {join_words(rest)} {'do' if len(rest) > 1 else 'does'} not change {within}" if rest else ""
-        return f"Nothing is better than {baseline}: {join_words(by_word[Word.WORSE])} worse{same}."
-    undecided = by_word[Word.UNDECIDED]
-    return (
-        f"Undecided: {join_words(undecided)} against {baseline}; the column 'word' says how many replicates would do."
-    )
-
-
-def _describe_range(comparison: Comparison, leader: ArmVerdict, arms: int) -> str:
-    """Return by how much an arm may be better.
-
-    The step-down test of the sign finds more than the interval that holds for all arms at once: where that holds 0, the
-    arm's own is given.
-    """
-    own = leader.together.holds(0.0)
-    ends = leader.interval if own else leader.together
-    span = f"{_short(comparison, ends.low)} to {_short(comparison, ends.high)}"
-    if arms == 1:
-        return span
-    accounted = f"with all {arms} arms accounted for"
-    return f"{span} for this arm alone; that it is better holds {accounted}" if own else f"{span} {accounted}"
+    return describe_headline(verdict, comparison.metric, {}, "the column 'word' says how many replicates would do")
 
 
 def _list_heads(comparison: Comparison) -> list[str]:
@@ -93,7 +51,15 @@ def _list_rows(comparison: Comparison) -> Iterator[list[str]]:
     """Yield the cells of each arm, the best first, the baseline in its place, and last those that lost runs."""
     verdict, scores = comparison.verdict, comparison.field.scores()
     means = {arm.name: float(row.mean()) for arm, row in zip(comparison.field.arms, scores, strict=True)}
-    base = [escape(comparison.baseline), _figure(comparison, means[comparison.baseline]), "", "", "", "baseline", ""]
+    base = [
+        escape(comparison.baseline),
+        show_figure(comparison.metric, means[comparison.baseline]),
+        "",
+        "",
+        "",
+        "baseline",
+        "",
+    ]
     arms = verdict.arms if verdict is not None else ()
     shown = [arm for arm in arms[:MOST_ARMS] if arm.difference.mean > 0]
     rest = arms[len(shown) : MOST_ARMS]
@@ -114,9 +80,9 @@ def _row(comparison: Comparison, arm: ArmVerdict, mean: float, largest: float) -
     shift = arm.difference.mean * (1 if comparison.metric.higher_is_better else -1)
     return [
         escape(arm.name),
-        _figure(comparison, mean),
-        _signed(comparison, shift),
-        f"[{_signed(comparison, low)}, {_signed(comparison, high)}]",
+        show_figure(comparison.metric, mean),
+        show_change(comparison.metric, shift),
+        f"[{show_change(comparison.metric, low)}, {show_change(comparison.metric, high)}]",
         bar,
         _describe_word(arm),
         f"{arm.wins.count:g}/{arm.difference.replicates}",
@@ -140,28 +106,6 @@ def _orient(comparison: Comparison, interval: Interval) -> tuple[float, float]:
     """Return the ends of an interval as differences of the figure itself, of which lower may be better."""
     ends = (interval.low, interval.high)
     return ends if comparison.metric.higher_is_better else (-interval.high, -interval.low)
-
-
-def _figure(comparison: Comparison, value: float) -> str:
-    return f"{100 * value:.1f} %" if comparison.field.metric in PERCENT else format_figure(value)
-
-
-def _signed(comparison: Comparison, value: float) -> str:
-    if comparison.field.metric in PERCENT:
-        return f"{100 * value:+.1f}"
-    return f"{'-' if value < 0 else '+'}{format_figure(abs(value))}"
-
-
-def _short(comparison: Comparison, value: float) -> str:
-    return f"{100 * value:.1f}" if comparison.field.metric in PERCENT else format_figure(value)
-
-
-def _amount(comparison: Comparison, value: float) -> str:
-    """Write a size with its unit, such as `2.6 points`."""
-    if comparison.field.metric not in PERCENT:
-        return format_figure(abs(value))
-    points = f"{100 * abs(value):.1f}".removesuffix(".0")
-    return f"{points} point{'' if points == '1' else 's'}"
 
 
 def _align(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -131,9 +131,9 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
         "not_told_apart": list(verdict.not_told_apart),
         "front": {"train": find_front(family, ratios), "inference": find_front(family, inference)},
         "kind": str(verdict.headline),
-        "headline": describe_headline(verdict, judged.metric, ratios, plan.baseline),
+        "headline": describe_headline(verdict, judged.metric, ratios, "see surer"),
         "how": describe_how(judged),
-        "surer": describe_surer(verdict, plan.rule.folds if plan.rule.method == "kfold" else 1, each),
+        "surer": describe_surer(verdict, each),
         "notes": list(_list_notes(judged)),
         "warnings": [line for name in warnings if name == plan.baseline for line in warnings[name]],
     }

@@ -13,7 +13,7 @@ from regbench.tasks import Task
 
 
 @dataclass(frozen=True)
-class Tested:
+class Predicted:
     """The test rows of one replicate.
 
     `outputs` `[n, C]` are logits, or numbers in the targets' own units; `target` holds classes `[n]`, labels `[n, C]`
@@ -26,18 +26,18 @@ class Tested:
     spread: Floats
 
 
-def find_values(metric: str, task: str) -> Callable[[Tested], Floats] | None:
+def find_values(metric: str, task: str) -> Callable[[Predicted], Floats] | None:
     """Return what computes the row values `[n]` of a figure; None where it is not a mean over rows."""
     return LABELS.get(metric) if task == Task.MULTILABEL else VALUES.get(metric)
 
 
-def is_right(tested: Tested) -> Floats:
+def is_right(tested: Predicted) -> Floats:
     """1 where the class is right, 0 where not: their mean is the accuracy."""
     right: Floats = (tested.outputs.argmax(1) == tested.target) * tested.weight
     return right
 
 
-def recall_parts(tested: Tested) -> Floats:
+def recall_parts(tested: Predicted) -> Floats:
     """Balanced accuracy, B + n / (C n_c) (right - recall of the row's class c): its mean is B, its variance that of B.
 
     Shares of a class are centred in the class, or the sizes of the classes would count as noise.
@@ -52,7 +52,7 @@ def recall_parts(tested: Tested) -> Floats:
     return values
 
 
-def auc_parts(tested: Tested) -> Floats:
+def auc_parts(tested: Predicted) -> Floats:
     """Area under the ROC curve of two classes by placements (DeLong et al. 1988): A + n/n_c (placement - A).
 
     A positive row's placement is the share of negative rows that score lower, ties counting one half. Weights are
@@ -72,12 +72,12 @@ def auc_parts(tested: Tested) -> Floats:
     return centred
 
 
-def log_loss(tested: Tested) -> Floats:
+def log_loss(tested: Predicted) -> Floats:
     """Log of the true class's probability: minus the log loss."""
     return np.take_along_axis(_log_probabilities(tested), _labels(tested)[:, None], 1)[:, 0] * tested.weight
 
 
-def brier(tested: Tested) -> Floats:
+def brier(tested: Predicted) -> Floats:
     """Minus the squared error of the probabilities; half of it for two classes."""
     probabilities = np.exp(_log_probabilities(tested))
     probabilities[np.arange(len(probabilities)), _labels(tested)] -= 1.0
@@ -86,31 +86,31 @@ def brier(tested: Tested) -> Floats:
     return found
 
 
-def squared_error(tested: Tested) -> Floats:
+def squared_error(tested: Predicted) -> Floats:
     """Minus the squared error, mean over the numbers."""
     found: Floats = -_errors(tested).mean(1) * tested.weight
     return found
 
 
-def absolute_error(tested: Tested) -> Floats:
+def absolute_error(tested: Predicted) -> Floats:
     """Minus the absolute error, mean over the numbers."""
     found: Floats = -np.sqrt(_errors(tested)).mean(1) * tested.weight
     return found
 
 
-def explained(tested: Tested) -> Floats:
+def explained(tested: Predicted) -> Floats:
     """R2 with the variance of all rows of the data, so that it is a mean over rows: 1 - squared error / variance."""
     found: Floats = 1.0 - (_errors(tested) / tested.spread).mean(1) * tested.weight
     return found
 
 
-def label_accuracy(tested: Tested) -> Floats:
+def label_accuracy(tested: Predicted) -> Floats:
     """Share of a row's labels that are right."""
     found: Floats = ((tested.outputs > 0) == (tested.target > 0.5)).mean(1) * tested.weight
     return found
 
 
-VALUES: Mapping[str, Callable[[Tested], Floats]] = {
+VALUES: Mapping[str, Callable[[Predicted], Floats]] = {
     "accuracy": is_right,
     "balanced_accuracy": recall_parts,
     "auc": auc_parts,
@@ -120,19 +120,19 @@ VALUES: Mapping[str, Callable[[Tested], Floats]] = {
     "mae": absolute_error,
     "r2": explained,
 }
-LABELS: Mapping[str, Callable[[Tested], Floats]] = {"label_accuracy": label_accuracy}
+LABELS: Mapping[str, Callable[[Predicted], Floats]] = {"label_accuracy": label_accuracy}
 
 
-def _errors(tested: Tested) -> Floats:
+def _errors(tested: Predicted) -> Floats:
     errors: Floats = np.square(tested.outputs - tested.target)
     return errors
 
 
-def _labels(tested: Tested) -> NDArray[np.int64]:
+def _labels(tested: Predicted) -> NDArray[np.int64]:
     return tested.target.astype(np.int64)
 
 
-def _log_probabilities(tested: Tested) -> Floats:
+def _log_probabilities(tested: Predicted) -> Floats:
     outputs = tested.outputs.astype(np.float64)
     centred = outputs - outputs.max(1, keepdims=True)
     found: Floats = centred - np.log(np.exp(centred).sum(1, keepdims=True))

@@ -12,7 +12,7 @@ from regbench.evidence.intervals import Difference, describe_rows, measure_diffe
 from regbench.evidence.verdict import RowScores
 from regbench.metrics import METRICS
 from regbench.studies.outputs import ReplicateOutputs
-from regbench.studies.row_values import Tested, find_values
+from regbench.studies.row_values import Predicted, find_values
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ def score_study(
     return Scores(tuple(names), numbers, matrix, _spread_rows(values, replicates), constant)
 
 
-def _test(part: ReplicateOutputs, name: str, spread: Floats) -> Tested:
+def _test(part: ReplicateOutputs, name: str, spread: Floats) -> Predicted:
     outputs = part.outputs[name]
     if outputs is None:
         outputs = np.tile(part.constant, (len(part.rows), 1))
-    return Tested(outputs, part.target, part.weight, spread)
+    return Predicted(outputs, part.target, part.weight, spread)
 
 
 def measure_spread(replicates: Sequence[ReplicateOutputs]) -> Floats:

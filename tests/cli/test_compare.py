@@ -37,7 +37,7 @@ def test_the_best_arm_is_named_with_its_interval_and_its_overrides(regbench: Ses
     assert {line.split()[0] for line in lines[2:4]} == {"ema", "none"}
     assert "better" in lines[1]
     assert "12/12" in lines[1]
-    assert "verdict    Use l2: better than none by " in regbench.out
+    assert "verdict    Use l2: better than the same network without it by " in regbench.out
     assert "points of accuracy" in regbench.out
     assert "with all 2 arms accounted for" in regbench.out
     assert "how        regularizer=l2 regularizer.l2.strength=0.1" in regbench.out

@@ -56,7 +56,7 @@ def test_another_baseline_stands_first() -> None:
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"arms": ["l3"]}, r"study\.arms: unknown technique l3; did you mean"),
+        ({"arms": ["l3"]}, r"study\.arms: unknown technique l3; allowed: activation_noise"),
         ({"arms": ["l2", "l2"]}, r"study\.arms: l2 is named twice"),
         ({"arms": [["l2", "l2"]]}, r"l2\+l2 names a technique twice"),
         ({"arms": ["l2"], "baseline": "dropuot"}, r"study\.baseline=dropuot: no such arm"),

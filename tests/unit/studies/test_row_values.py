@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from regbench.studies.row_values import Tested, find_values
+from regbench.studies.row_values import Predicted, find_values
 
 ROWS = 400
 
 
-def draw(classes: int, seed: int = 0) -> Tested:
+def draw(classes: int, seed: int = 0) -> Predicted:
     """Rows whose logits know something of the class."""
     generator = np.random.default_rng(seed)
     target = generator.choice(classes, ROWS, p=np.arange(1, classes + 1) / (classes * (classes + 1) / 2))
     outputs = generator.normal(size=(ROWS, classes)) + 1.5 * np.eye(classes)[target]
-    return Tested(outputs, target, np.ones(ROWS), np.ones(1))
+    return Predicted(outputs, target, np.ones(ROWS), np.ones(1))
 
 
-def probabilities(tested: Tested) -> np.ndarray:
+def probabilities(tested: Predicted) -> np.ndarray:
     odds = np.exp(tested.outputs - tested.outputs.max(1, keepdims=True))
     return odds / odds.sum(1, keepdims=True)
 
 
-def score(metric: str, tested: Tested, task: str = "classification") -> float:
+def score(metric: str, tested: Predicted, task: str = "classification") -> float:
     compute = find_values(metric, task)
     assert compute is not None
     return float(compute(tested).mean())
@@ -44,14 +44,14 @@ def test_means_of_classes_are_scikit_learns(classes: int) -> None:
 
 def test_the_area_is_scikit_learns_with_ties_too() -> None:
     tested = draw(2)
-    tied = Tested(np.round(tested.outputs), tested.target, tested.weight, tested.spread)
+    tied = Predicted(np.round(tested.outputs), tested.target, tested.weight, tested.spread)
     for rows in (tested, tied):
         expected = reference.roc_auc_score(rows.target, rows.outputs[:, 1] - rows.outputs[:, 0])
         assert score("auc", rows) == pytest.approx(expected, rel=1e-12)
 
 
 def test_an_area_without_one_of_the_classes_is_not_a_number() -> None:
-    tested = Tested(np.zeros((5, 2)), np.zeros(5, dtype=np.int64), np.ones(5), np.ones(1))
+    tested = Predicted(np.zeros((5, 2)), np.zeros(5, dtype=np.int64), np.ones(5), np.ones(1))
     assert np.isnan(score("auc", tested))
 
 
@@ -70,7 +70,7 @@ def test_numbers_are_scored_with_the_spread_of_all_rows() -> None:
     generator = np.random.default_rng(0)
     target = generator.normal(3.0, 2.0, (ROWS, 1))
     outputs = target + generator.normal(0.0, 1.0, (ROWS, 1))
-    tested = Tested(outputs, target, np.ones(ROWS), target.var(0))
+    tested = Predicted(outputs, target, np.ones(ROWS), target.var(0))
     assert score("r2", tested, "regression") == pytest.approx(reference.r2_score(target, outputs), rel=1e-12)
     assert -score("mse", tested, "regression") == pytest.approx(np.square(outputs - target).mean(), rel=1e-12)
     assert -score("mae", tested, "regression") == pytest.approx(np.abs(outputs - target).mean(), rel=1e-12)
@@ -79,7 +79,7 @@ def test_numbers_are_scored_with_the_spread_of_all_rows() -> None:
 def test_weights_count() -> None:
     tested = draw(3)
     weight = np.where(tested.target == 0, 3.0, 1.0)
-    weighed = Tested(tested.outputs, tested.target, weight * ROWS / weight.sum(), tested.spread)
+    weighed = Predicted(tested.outputs, tested.target, weight * ROWS / weight.sum(), tested.spread)
     predicted = tested.outputs.argmax(1)
     for metric, compute in (
         ("accuracy", reference.accuracy_score),
