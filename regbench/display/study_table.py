@@ -38,12 +38,9 @@ def list_plan(plan: Mapping[str, Any], width: int) -> Iterator[str]:
     finalists = f" + 2 x {sizes['finalists']} finalists" if sizes["finalists"] else ""
     each = sizes["replicates"] * (trials + 2 * sizes["finalists"] + 1)
     replicates = f"{count_noun(sizes['replicates'], 'replicate')} ({plan['cut']['text']})"
-    yield from _say(
-        "plan",
-        f"{replicates} x ({trials} trials{finalists} + 1 fresh run) = {each} runs an arm, {estimate['runs']:,} runs, about {format_seconds(estimate['seconds'])} on "
-        f"{count_noun(estimate['workers'], 'worker')}",
-        width,
-    )
+    runs = f"({trials} trials{finalists} + 1 fresh run) = {each} runs an arm, {estimate['runs']:,} runs"
+    time = f"about {format_seconds(estimate['seconds'])} on {count_noun(estimate['workers'], 'worker')}"
+    yield from _say("plan", f"{replicates} x {runs}, {time}", width)
 
 
 def _describe_data(data: Mapping[str, Any]) -> str:
