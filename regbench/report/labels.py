@@ -37,11 +37,17 @@ def spread(places: Sequence[float], gap: float, low: float, high: float) -> list
     if count > 1:
         gap = min(gap, (high - low) / (count - 1))
     order = sorted(range(count), key=lambda place: (places[place], place))
-    found, least = [0.0] * count, low
+    # Less rank x gap, places that keep their distance are places that do not fall: those that do share their mean.
+    pools: list[tuple[float, int]] = []
     for rank, place in enumerate(order):
-        most = high - gap * (count - 1 - rank)
-        found[place] = min(max(places[place], least), most)
-        least = found[place] + gap
+        pools.append((places[place] - rank * gap, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (right, many), (left, few) = pools.pop(), pools.pop()
+            pools.append(((right * many + left * few) / (many + few), many + few))
+    levels = [level for level, size in pools for _ in range(size)]
+    found, top = [0.0] * count, high - gap * (count - 1)
+    for rank, (place, level) in enumerate(zip(order, levels, strict=True)):
+        found[place] = min(max(level, low), max(top, low)) + rank * gap
     return found
 
 

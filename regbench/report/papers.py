@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from regbench.config.catalogue import find_source
 
 STATISTICS = (
-    ("intervals and words", "Westfall & Young (1993), Resampling-based multiple testing; Schuirmann (1987), two one-sided tests"),
+    (
+        "intervals and words",
+        "Westfall & Young (1993), Resampling-based multiple testing; Schuirmann (1987), two one-sided tests",
+    ),
     ("chances", "Benavoli et al. (2017), Time for a change: a tutorial for comparing multiple classifiers"),
 )
 

@@ -50,4 +50,4 @@ class Picture:
     @property
     def small(self) -> bool:
         """Whether the panels are small multiples."""
-        return len(self.panels) > 2 or (self.wide and len(self.panels) > 1)
+        return len(self.panels) > 2

@@ -151,7 +151,9 @@ def _data_card(study: StudyData) -> Card:
 def _plan_card(study: StudyData) -> Card:
     sizes, estimate = read_mapping(study.plan, "sizes"), read_mapping(study.plan, "estimate")
     skipped = [f"{read_text(each, 'name')}: {read_text(each, 'reason')}" for each in read_list(study.plan, "skipped")]
-    size = "{:g} replicates x ({:g} trials + 1 fresh run)".format(*(read_number(sizes, k) for k in ("replicates", "trials")))
+    size = "{:g} replicates x ({:g} trials + 1 fresh run)".format(
+        *(read_number(sizes, k) for k in ("replicates", "trials"))
+    )
     facts = [
         ("network", read_text(study.plan, "network", "text")),
         ("parameters", f"{read_number(study.plan, 'network', 'parameters'):,.0f}"),
@@ -185,7 +187,9 @@ def _describe_arm(arm: ArmFacts, study: StudyData) -> ArmDetails:
     values = [(short_key(str(key)), write_number(read_number({"v": v}, "v"), 4) if not isinstance(v, str) else escape(v))
               for key, v in read_mapping(recommended, "values").items()]  # fmt: skip
     edges = [short_key(str(key)) for key in read_list(recommended, "at_edge")]
-    facts = [(f"recommended {key}", f"{text}{', at the edge of its range' if key in edges else ''}") for key, text in values]
+    facts = [
+        (f"recommended {key}", f"{text}{', at the edge of its range' if key in edges else ''}") for key, text in values
+    ]
     change, size = arm.number_of("relative_error_change"), arm.number_of("s")
     if math.isfinite(change):
         facts.append(("change of error", f"{100 * change:+.1f} %"))

@@ -44,6 +44,7 @@ STYLE: dict[str, object] = {
 }
 NUMBER = re.compile(r"-?\d*\.\d+(?:e-?\d+)?")
 REFERENCE = re.compile(r"#([\w.-]+)")
+URL = re.compile(r"url\(#([\w.-]+)\)")
 ARM = re.compile(r"arm-(\d+)(-quiet)?")
 NUMERIC = ("d", "transform", "x", "y", "width", "height", "viewBox", "points")
 UNUSED = ("version", "width", "height")
@@ -117,7 +118,7 @@ def _tidy(node: ElementTree.Element, key: str, referred: set[str]) -> None:
         if name in ("href", "clip-path") and not text.startswith("data:"):
             text = REFERENCE.sub(lambda hit: f"#{key}-{hit[1]}", text)
         if name in ("style", "fill", "stroke"):
-            text = _restyle(name_colours(text))
+            text = URL.sub(lambda hit: f"url(#{key}-{hit[1]})", _restyle(name_colours(text)))
         node.attrib[name] = text
 
 

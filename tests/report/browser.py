@@ -34,7 +34,9 @@ class Browser:
 
     def call(self, path: str, body: dict[str, Any] | None = None, method: str = "POST") -> Any:
         data = None if method == "GET" else json.dumps(body or {}).encode()
-        request = urllib.request.Request(f"{self.address}{path}", data, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(
+            f"{self.address}{path}", data, {"Content-Type": "application/json"}, method=method
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())["value"]
 

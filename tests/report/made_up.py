@@ -196,7 +196,11 @@ def _make_plan(arms: Sequence[Mapping[str, Any]], made: MadeUp) -> dict[str, Any
             "notes": ["20 % of the training labels are wrong, as asked"],
             "lines": [],
         },
-        "network": {"name": "mlp 64-64", "text": "mlp 64-64, adam, up to 60 epochs, stopped on val_loss", "parameters": 8970},
+        "network": {
+            "name": "mlp 64-64",
+            "text": "mlp 64-64, adam, up to 60 epochs, stopped on val_loss",
+            "parameters": 8970,
+        },
         "metric": {"name": made.metric, "unit": "", "higher_is_better": True, "why": "classes are of about equal size"},
         "baseline": "none",
         "arms": list(arms),

@@ -121,7 +121,14 @@ def _apply(config: RunConfig, split: Split, before: Floats) -> Floats:
     counts = np.bincount(split.train.y, minlength=len(split.classes)).tolist() if split.classes else []
     shape = before.shape[1:]
     facts = Facts(
-        Task(split.task), split.layout, shape, tuple(counts), bool((before >= 0).all()), len(split.train.x), len(before), ()
+        Task(split.task),
+        split.layout,
+        shape,
+        tuple(counts),
+        bool((before >= 0).all()),
+        len(split.train.x),
+        len(before),
+        (),
     )
     rows = Rows(torch.tensor(before), torch.zeros(len(before), 1), torch.ones(len(before)))
     for name, regularizer in build_records(config).regularizers.items():

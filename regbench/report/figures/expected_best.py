@@ -80,7 +80,8 @@ def _paint_curve(axes: Axes, study: StudyData, arm: ArmFacts, k: list[float], me
     gid = f"arm-{arm.number}" if leads or arm.is_baseline else f"arm-{arm.number}-quiet"
     width = 2.2 if leads or arm.is_baseline else 1.0
     marker = "." if len(k) == 1 else None
-    axes.plot(k, [v * factor for v in mean], color=colour, ls=dash, lw=width, marker=marker, gid=gid)
+    alpha = 1.0 if leads or arm.is_baseline else 0.6
+    axes.plot(k, [v * factor for v in mean], color=colour, ls=dash, lw=width, marker=marker, gid=gid, alpha=alpha)
 
 
 def _name_curves(axes: Axes, figure: Figure, curves: list[Curve], study: StudyData) -> None:

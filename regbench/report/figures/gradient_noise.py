@@ -74,9 +74,9 @@ def draw_gradient_noise(study: StudyData) -> Picture | None:
     )
 
 
-def deviation(eta: float, gamma: float, t: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[
-    tuple[int], np.dtype[np.float64]
-]:
+def deviation(
+    eta: float, gamma: float, t: np.ndarray[tuple[int], np.dtype[np.float64]]
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return σ_t = √(η/(1 + t)^γ)."""
     found: np.ndarray[tuple[int], np.dtype[np.float64]] = np.sqrt(eta / (1.0 + t) ** gamma)
     return found

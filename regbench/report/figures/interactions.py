@@ -52,7 +52,12 @@ def draw_interactions(study: StudyData) -> Picture | None:
     svg = render("f15", title, sentence, (LEFT + side + 10, TOP + side + 10), lambda f: _paint(f, study, shown, pairs))
     measure = study.measure
     rows = tuple(
-        (f"{pair.first} + {pair.second}", measure.difference(pair.mean), measure.interval(pair.low, pair.high), pair.word)
+        (
+            f"{pair.first} + {pair.second}",
+            measure.difference(pair.mean),
+            measure.interval(pair.low, pair.high),
+            pair.word,
+        )
         for pair in pairs
     )
     return Picture(

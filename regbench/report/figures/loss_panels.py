@@ -70,7 +70,11 @@ def draw_losses(found: Sequence[LossCurves], which: str) -> Picture:
         ),
         panels=tuple(panels),
         table=DataTable(("run of", "epochs", "best epoch", "training loss there", "validation loss there"), rows),
-        legend=(Swatch("blue", "line", "training"), Swatch("red", "dash", "validation"), Swatch("ink", "dot", "best epoch")),
+        legend=(
+            Swatch("blue", "line", "training"),
+            Swatch("red", "dash", "validation"),
+            Swatch("ink", "dot", "best epoch"),
+        ),
         wide=len(found) > 1,
     )
 

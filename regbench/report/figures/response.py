@@ -144,6 +144,7 @@ def _paint(figure: Figure, response: Response, factor: float) -> None:
         colour = RED if response.at_edge else INK
         axes.axvline(response.recommended, color=colour, lw=1.2, ls=(0, (4, 3)), clip_on=False)
     axes.xaxis.set_major_locator(_choose_ticks(response.log))
+    axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
     axes.tick_params(labelsize=FONT - 2)
     figure.text(4 / SIZE[0], 1 - 14 / SIZE[1], shorten(response.name, 32), fontsize=FONT, weight="bold")
     note = "  at the edge" if response.at_edge else ""

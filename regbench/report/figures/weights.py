@@ -54,7 +54,9 @@ def draw_study_weights(study: StudyData) -> Picture | None:
     ]
     folders = [(study.median_folder(arm.name), arm) for arm in wanted]
     found = [
-        weights for folder, arm in folders if folder is not None and (weights := read_weights(folder, arm.shown, arm.number))
+        weights
+        for folder, arm in folders
+        if folder is not None and (weights := read_weights(folder, arm.shown, arm.number))
     ]
     return draw_weights(found) if found else None
 
@@ -80,10 +82,18 @@ def draw_weights(found: Sequence[Weights]) -> Picture:
     panels = []
     for place, weights in enumerate(found):
         sentence = f"{len(weights.values):,} weights, {100 * weights.zeros:.1f} % exactly zero."
-        svg = render(f"f10n{place}", f"Weights of {weights.name}", sentence, SIZE, lambda f, w=weights: _paint(f, w, reach))  # type: ignore[misc]
+        svg = render(
+            f"f10n{place}", f"Weights of {weights.name}", sentence, SIZE, lambda f, w=weights: _paint(f, w, reach)
+        )  # type: ignore[misc]
         panels.append(Panel(svg, weights.arm, weights.name))
     rows = tuple(
-        (w.name, f"{len(w.values):,}", f"{100 * w.zeros:.2f} %", write_number(w.norm, 4), write_number(float(w.values.std())))
+        (
+            w.name,
+            f"{len(w.values):,}",
+            f"{100 * w.zeros:.2f} %",
+            write_number(w.norm, 4),
+            write_number(float(w.values.std())),
+        )
         for w in found
     )
     return Picture(
