@@ -51,7 +51,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo "regbench needs Python 3.11 or newer, and '$(PYTHON)' is not; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools wheel hatchling editables
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[report]'
 	@touch $@
 
 $(READY)-dev: $(READY)

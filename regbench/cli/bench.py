@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from regbench.cli.words import Words
 from regbench.compose.loader import PRIMARY, open_loader, shadowed
 from regbench.compose.spelling import keep_names
 from regbench.display.warning import print_warning
-from regbench.errors import ConfigError, suggest
+from regbench.errors import ConfigError, RegbenchError, suggest
 
 if TYPE_CHECKING:
     from regbench.studies.bench import StudyResult
@@ -125,11 +125,17 @@ def _make(request: StudyRequest, given: Namespace) -> int:
     return 1 if result.failed else 0
 
 
-def _write_page(result: StudyResult, note: object) -> Path | None:
+def _write_page(result: StudyResult, note: Callable[[str], None]) -> Path | None:
     """Write the page; a study without it is still a study."""
     if result.verdict is None:
         return None
-    return None
+    from regbench.report.write import write_page
+
+    try:
+        return write_page(result.folder, warn=note)
+    except RegbenchError as refusal:
+        note(f"no page: {refusal}")
+        return None
 
 
 def _final_words(result: StudyResult) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from regbench.config.paths import config_dir
 from regbench.errors import ConfigError
 
-COMMANDS = ("run", "bench", "data", "status", "compare", "list", "show")
+COMMANDS = ("run", "bench", "data", "status", "compare", "report", "list", "show")
 REQUEST = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
 
 

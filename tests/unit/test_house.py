@@ -20,7 +20,7 @@ ROOT = Path(regbench.__file__).parent
 ORDER = (
     "errors", "tasks", "metrics", "statuses", "formatting", "signals", "losses", "evidence",
     "config", "randomness", "data", "models", "regularizers", "schedules",
-    "store", "training", "plots", "runs", "compose", "sweeps", "studies",
+    "store", "training", "plots", "runs", "compose", "sweeps", "studies", "report",
     "display", "api", "cli", "__main__", "__init__",
 )  # fmt: skip
 """Packages and modules of `regbench`; each may import those before it."""

@@ -1,0 +1,107 @@
+"""The page: what stands on it, and the HTML that jinja2 makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from regbench.report.picture import DataTable, Picture
+
+TEMPLATE = "page.html.j2"
+PARTS = ("page.css", "page.js")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table: its text, the value that it is sorted by, and the word that styles it."""
+
+    text: str
+    value: float | str | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the leaderboard; `arm` is the number that figures know it by."""
+
+    cells: tuple[Cell, ...]
+    arm: int | None = None
+    name: str = ""
+    target: str = ""
+    """What the name links to."""
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The sortable table: columns with a title that explains each, rows, and rows below that stand for scale."""
+
+    columns: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    scale: tuple[tuple[str, str], ...] = ()
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A short list of facts."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ArmDetails:
+    """What is known of one arm besides its row, folded away until it is asked for."""
+
+    arm: int
+    name: str
+    summary: str
+    command: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page says; whatever is empty leaves no trace."""
+
+    title: str
+    mark: str
+    headline: str
+    kind: str = "verdict"
+    badge: str = ""
+    command: str = ""
+    citation: str = ""
+    banner: str = ""
+    """What is incomplete."""
+    diagnosis: str = ""
+    advice: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
+    leaderboard: Leaderboard | None = None
+    figures: tuple[Picture, ...] = ()
+    details: tuple[ArmDetails, ...] = ()
+    protocol: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    references: tuple[tuple[str, str], ...] = ()
+    extra: tuple[tuple[str, DataTable], ...] = ()
+    """Further tables with their titles."""
+
+
+def format_page(page: Page) -> str:
+    """Return the page as one HTML file: no network, everything that comes from data escaped."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    folder = files("regbench.report") / "templates"
+    sources = {name: (folder / name).read_text(encoding="utf-8") for name in (TEMPLATE, *PARTS)}
+    environment = Environment(
+        loader=DictLoader({TEMPLATE: sources[TEMPLATE]}),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    own = {name.partition(".")[2]: sources[name] for name in PARTS}
+    return environment.get_template(TEMPLATE).render(page=page, **own)

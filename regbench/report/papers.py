@@ -1,0 +1,30 @@
+"""The papers behind techniques, as the catalogue knows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from regbench.config.catalogue import find_source
+
+STATISTICS = (
+    (
+        "intervals and words",
+        "Westfall & Young (1993), Resampling-based multiple testing; Schuirmann (1987), two one-sided tests",
+    ),
+    ("chances", "Benavoli et al. (2017), Time for a change: a tutorial for comparing multiple classifiers"),
+)
+
+
+def list_references(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the source of each technique that names one, in alphabetical order."""
+    found = ((name, read_reference(name)) for name in sorted(set(names)))
+    return tuple((name, text) for name, text in found if text)
+
+
+def read_reference(name: str) -> str:
+    """Return what a technique's docstring says after `Source:`, in one line; empty where it says nothing."""
+    source = find_source("regularizer", name)
+    paragraphs = source.docstring.split("\n\n") if source else []
+    told = [text for text in paragraphs if text.startswith("Source")]
+    return " ".join(" ".join(re.sub(r"^Sources?:\s*", "", text).split()) for text in told)

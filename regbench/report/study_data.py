@@ -1,0 +1,212 @@
+"""A study as the page reads it: the plan, the verdict and the tables, from the files of its folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regbench.errors import ConfigError, RegbenchError, escape
+from regbench.report.wording import Measure, read_list, read_mapping, read_number, read_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+PLAN, VERDICT = "study.json", "verdict.json"
+SCHEMA = 1
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class ArmFacts:
+    """An arm as the verdict and the plan have it; `number` is its place on the page, 0 for the baseline."""
+
+    number: int
+    name: str
+    word: str | None
+    facts: Mapping[str, object]
+    plan: Mapping[str, object]
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether the others are compared with it."""
+        return self.word == BASELINE
+
+    @property
+    def shown(self) -> str:
+        """Its name as one printable line."""
+        return escape(self.name)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of its regularizers."""
+        return tuple(str(name) for name in read_list(self.plan, "members"))
+
+    def number_of(self, *keys: str) -> float:
+        """Return a number of the verdict on it; NaN where there is none."""
+        return read_number(self.facts, *keys)
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """All that a page says of a study. Tables that are not there yet have no rows."""
+
+    folder: Path
+    plan: Mapping[str, object]
+    verdict: Mapping[str, object]
+    trials: DataFrame
+    fresh: DataFrame
+
+    @cached_property
+    def arms(self) -> tuple[ArmFacts, ...]:
+        """The baseline, then all arms from the largest difference to the smallest."""
+        plans = {str(read_mapping({"a": a}, "a").get("name")): a for a in read_list(self.plan, "arms")}
+        base = read_mapping(self.verdict, "baseline")
+        judged = [read_mapping({"a": a}, "a") for a in read_list(self.verdict, "arms")]
+        judged.sort(key=lambda facts: (-_or_least(read_number(facts, "difference")), str(facts.get("name"))))
+        arms = [(str(base.get("name")), BASELINE, base)]
+        arms += [(str(facts.get("name")), read_text(facts, "word") or None, facts) for facts in judged]
+        return tuple(
+            ArmFacts(number, name, word, facts, read_mapping(plans, name))
+            for number, (name, word, facts) in enumerate(arms)
+        )
+
+    @property
+    def baseline(self) -> ArmFacts:
+        """The arm that the others are compared with."""
+        return self.arms[0]
+
+    @property
+    def contenders(self) -> tuple[ArmFacts, ...]:
+        """All arms besides the baseline, the largest difference first."""
+        return self.arms[1:]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, ArmFacts]:
+        """The arms by name."""
+        return {arm.name: arm for arm in self.arms}
+
+    @property
+    def leader(self) -> ArmFacts | None:
+        """The best arm as the verdict has it."""
+        return self.by_name.get(str(self.verdict.get("leader")))
+
+    @cached_property
+    def measure(self) -> Measure:
+        """The judged metric."""
+        higher = self.verdict.get("higher_is_better", True)
+        return Measure(str(self.verdict.get("metric")), read_text(self.verdict, "unit"), bool(higher))
+
+    def chosen_trials(self, arm: str) -> DataFrame:
+        """Return the winners of an arm's searches, one row a replicate."""
+        own = self.trials_of(arm)
+        return own[own["chosen"] == 1] if "chosen" in own else own
+
+    def trials_of(self, arm: str) -> DataFrame:
+        """Return the rows of trials.csv of one arm, the first run of each trial only."""
+        if "arm" not in self.trials:
+            return self.trials
+        own = self.trials[self.trials["arm"] == arm]
+        return own[own["repeat"] == 0] if "repeat" in own else own
+
+    def fresh_of(self, arm: str) -> DataFrame:
+        """Return the rows of fresh.csv of one arm."""
+        return self.fresh[self.fresh["arm"] == arm] if "arm" in self.fresh else self.fresh
+
+    def median_fresh(self, arm: str) -> Mapping[str, Any] | None:
+        """Return the row of the fresh run whose test figure is the median of its arm's; None without any."""
+        own, column = self.fresh_of(arm), f"test_{self.measure.name}"
+        if column not in own:
+            return None
+        known = own[own[column].notna()].sort_values([column, "replicate"], kind="stable")
+        return dict(known.iloc[(len(known) - 1) // 2]) if len(known) else None
+
+    def median_folder(self, arm: str) -> Path | None:
+        """Return the folder of that run; None where it is not there."""
+        row = self.median_fresh(arm)
+        name = row.get("run") if row else None
+        path = self.folder / name if isinstance(name, str) and name and "/" not in name else None
+        return path if path is not None and path.is_dir() else None
+
+    def curve(self, arm: str, replicate: int, trial: int) -> NDArray[np.float32] | None:
+        """Return the curves `[4, E]` of one trial: training loss and metric, validation loss and metric."""
+        return self._curves(arm).get((replicate, trial))
+
+    def _curves(self, arm: str) -> dict[tuple[int, int], NDArray[np.float32]]:
+        import numpy as np
+
+        found: dict[tuple[int, int], NDArray[np.float32]] = {}
+        for path in sorted((self.folder / "generations").glob("*.npz")):
+            if _arm_of(path) != arm:
+                continue
+            try:
+                with np.load(path, allow_pickle=False) as stored:
+                    index = zip(stored["replicate"], stored["trial"], stored["repeat"], stored["curves"], strict=True)
+                    found.update({(int(r), int(t)): curves for r, t, repeat, curves in index if repeat == 0})
+            except (OSError, ValueError, KeyError):
+                continue  # a damaged picture of training takes nothing from the verdict
+        return found
+
+
+def read_study(folder: Path) -> StudyData:
+    """Read a study from its folder.
+
+    Raises:
+        ConfigError: it has no verdict yet, or is of a later schema.
+        RegbenchError: a file is damaged.
+    """
+    plan, verdict = _read_json(folder / PLAN), _read_json(folder / VERDICT)
+    if plan is None:
+        raise ConfigError(f"{escape(str(folder))} holds no study: there is no {PLAN}")
+    if verdict is None:
+        raise ConfigError(f"{escape(str(folder))}: the study has no verdict yet; give its command again")
+    return StudyData(folder, plan, verdict, read_table(folder / "trials.csv"), read_table(folder / "fresh.csv"))
+
+
+def read_table(path: Path) -> DataFrame:
+    """Return a table; one without rows where there is none.
+
+    Raises:
+        RegbenchError: it cannot be read as a table.
+    """
+    import pandas as pd
+
+    try:
+        content = path.read_bytes()
+        text = io.BytesIO(content)
+        return pd.read_csv(text, float_precision="round_trip", keep_default_na=False, na_values=["", "nan", "inf"])
+    except FileNotFoundError:
+        return pd.DataFrame()
+    except (OSError, ValueError) as error:
+        raise RegbenchError(f"{escape(str(path))} cannot be read: {error}") from error
+
+
+def _read_json(path: Path) -> dict[str, object] | None:
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RegbenchError(f"{escape(str(path))} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise RegbenchError(f"{escape(str(path))} is damaged: it is not a mapping")
+    if found.get("schema") != SCHEMA:
+        raise ConfigError(f"{escape(str(path))} has schema {found.get('schema')!r}, this regbench has {SCHEMA}")
+    return found
+
+
+def _arm_of(path: Path) -> str:
+    """Return the arm whose curves a file holds: as its table has it, or as the file is called."""
+    table = read_table(path.with_suffix(".csv"))
+    return str(table["arm"].iloc[0]) if len(table) and "arm" in table else path.stem.rpartition("-")[0]
+
+
+def _or_least(number: float) -> float:
+    return -math.inf if math.isnan(number) else number
