@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from regbench.api import run, sweep
+    from regbench.api import run, study, sweep
     from regbench.config.fields import Hyper, choice, flag, hyper, integer, number
     from regbench.errors import ConfigError, RegbenchError
     from regbench.regularizers.base import Regularizer
     from regbench.runs.load_model import load_model
     from regbench.runs.result import RunResult, load_run
     from regbench.statuses import RunState
+    from regbench.studies.verdict_result import StudyVerdict
     from regbench.sweeps.result import SweepResult
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ _MODULES = {
     "Regularizer": "regbench.regularizers.base",
     "RunResult": "regbench.runs.result",
     "RunState": "regbench.statuses",
+    "StudyVerdict": "regbench.studies.verdict_result",
     "SweepResult": "regbench.sweeps.result",
     "choice": "regbench.config.fields",
     "flag": "regbench.config.fields",
@@ -36,6 +38,7 @@ _MODULES = {
     "load_run": "regbench.runs.result",
     "number": "regbench.config.fields",
     "run": "regbench.api",
+    "study": "regbench.api",
     "sweep": "regbench.api",
 }
 """The module that defines each name of the API."""
@@ -47,6 +50,7 @@ __all__ = [
     "Regularizer",
     "RunResult",
     "RunState",
+    "StudyVerdict",
     "SweepResult",
     "choice",
     "flag",
@@ -56,6 +60,7 @@ __all__ = [
     "load_run",
     "number",
     "run",
+    "study",
     "sweep",
 ]
 

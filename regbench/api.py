@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from regbench.compose.loader import PRIMARY, CheckedLoader, open_loader, shadowed
 from regbench.compose.single_run import compose_run
 from regbench.compose.spelling import keep_names, spell_override
 from regbench.compose.sweep_runs import compose_sweep
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, RegbenchError
 from regbench.runs.execute import run_one
 from regbench.runs.observer import SILENT_RUN
 from regbench.runs.result import RunResult
@@ -18,6 +19,9 @@ from regbench.signals import deliver
 from regbench.sweeps.execute import run_sweep
 from regbench.sweeps.observer import SILENT_SWEEP
 from regbench.sweeps.result import SweepResult
+
+if TYPE_CHECKING:
+    from regbench.studies.verdict_result import StudyVerdict
 
 LOGGER = logging.getLogger("regbench")
 """Takes warnings, each a line: shown by a program that sets up logging, and by no other."""
@@ -91,6 +95,50 @@ def sweep(
     if result.signal is not None:
         deliver(result.signal)
     return result
+
+
+def study(
+    overrides: Sequence[str] = (), /, *, more: int = 0, progress: bool = False, **settings: object
+) -> StudyVerdict:
+    """Make a study as `regbench bench` does, or go on with it: search, fresh runs and the verdict.
+
+    Ctrl-C ends it once what is in training is committed and raises KeyboardInterrupt; the same call goes on.
+
+    Args:
+        overrides: as on the command line, such as `["dataset=digits", "study.arms=[l2,dropout]"]`.
+        more: further replicates of a study that is complete.
+        progress: whether progress and verdict are shown as on the command line.
+        settings: further overrides by name.
+
+    Returns:
+        The verdict, with the tables of the study as DataFrames.
+
+    Raises:
+        ConfigError: something cannot be used; nothing was written.
+        RegbenchError: the study cannot be made: a full disk, or workers that are lost again and again.
+    """
+    from regbench.studies.bench import run_study
+    from regbench.studies.observer import SilentStudy
+    from regbench.studies.request import make_request
+    from regbench.studies.verdict_result import StudyVerdict
+
+    words = _list_overrides(overrides, settings)
+    with _open_loader([]) as loader:
+        request = make_request(loader, PRIMARY, words)
+    if progress:
+        from regbench.display.study import StudyDisplay
+
+        display = StudyDisplay()
+        result = run_study(request, display, more)
+        if result.verdict is not None:
+            display.end(result.plan, result.verdict, None)
+    else:
+        result = run_study(request, SilentStudy(), more)
+    if result.signal is not None:
+        deliver(result.signal)
+    if result.verdict is None:
+        raise RegbenchError("fewer than two replicates could be trained, so nothing can be judged")
+    return StudyVerdict(result.folder, result.plan, result.verdict)
 
 
 @contextmanager

@@ -114,7 +114,8 @@ def _make(request: StudyRequest, given: Namespace) -> int:
     if given.final and result.verdict is not None:
         from regbench.cli.run import run
 
-        run([*_final_words(result)])
+        print()
+        run([*result.verdict["final"], *(["--quiet"] if given.quiet else [])])
     if given.open and page is not None:
         import webbrowser
 
@@ -136,8 +137,3 @@ def _write_page(result: StudyResult, note: Callable[[str], None]) -> Path | None
     except RegbenchError as refusal:
         note(f"no page: {refusal}")
         return None
-
-
-def _final_words(result: StudyResult) -> list[str]:
-    assert result.verdict is not None
-    return list(result.verdict["final"])

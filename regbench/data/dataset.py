@@ -25,13 +25,14 @@ class SplitRule:
     as whole groups allow.
     `groups` takes whole groups into a part, and `folds` does so too if `groups` names a column. `time` takes the last
     rows as the test part and those before them as validation, and never tears rows of equal time apart. `given` reads
-    the part of each row from `column`, or keeps the parts of the source.
+    the part of each row from `column`, or keeps the parts of the source. `all` trains on every row, whatever its part:
+    for a final model, of which nothing is measured on rows that it has not seen.
 
     `val_seed` draws the validation part alone, so that one test part goes with many validation parts; null draws it
     with `seed`, as everything else.
     """
 
-    method: str = choice("random", "folds", "groups", "time", "given", help="how the parts are found")
+    method: str = choice("random", "folds", "groups", "time", "given", "all", help="how the parts are found")
     seed: int = integer(0, low=0, high=2**32 - 1, help="the shuffle before the cut")
     val: float = number(0.2, low=0.0, high=1.0, open_high=True, help="fraction of the rows; 0 means no validation")
     test: float | None = number(

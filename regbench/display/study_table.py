@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -63,6 +64,8 @@ def list_verdict(plan: Mapping[str, Any], verdict: Mapping[str, Any], width: int
         yield from _say("incomplete", f"{verdict['replicates']} of {plan['sizes']['replicates']} replicates", width)
     yield from _say("verdict", verdict["headline"], width)
     yield from _say("how", verdict["how"], width)
+    final = " ".join(shlex.quote(escape(word)) for word in verdict["final"])
+    yield from _say("model", f"on all rows: regbench run {final}   (or this command with --final)", width)
     diagnosis = verdict.get("diagnosis")
     if diagnosis:
         yield from _say("diagnosis", diagnosis["sentence"], width)

@@ -12,6 +12,7 @@ from regbench.config.sweep_settings import build_settings
 from regbench.errors import ConfigError, RegbenchError
 from regbench.signals import StopSignal, stop_requests
 from regbench.studies.choices import Choice, choose_all, read_choices, write_choices
+from regbench.studies.final import list_final_words
 from regbench.studies.findings import describe_findings
 from regbench.studies.fresh import FreshRun, list_fresh, train_fresh
 from regbench.studies.fresh_table import tabulate_fresh
@@ -195,6 +196,7 @@ def _judge(stages: Stages, runs: Sequence[FreshRun]) -> dict[str, Any] | None:
     judged = judge_study(plan, Evidence(trials, fresh, outputs, stages.survey.task))
     found = describe_verdict(judged, str(stages.stored["hash"]), len(complete) == plan.replicates)
     found |= describe_findings(judged, references)
+    found["final"] = list_final_words(judged, stages.stored["command"])
     verdict: dict[str, Any] = shorten_floats(found)
     folder.write_json(VERDICT, verdict)
     return verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +106,7 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
     inference = {name: cost.inference_ratio for name, cost in judged.costs.items()}
     edges = {name: list(found.at_edge) for name, found in judged.recommended.items()}
     warnings = list_arm_warnings(plan, judged.evidence.trials, edges)
+    how = judged.recommended[choose_arm(judged)].overrides
     each = (estimate_seconds([a.pilot for a in plan.arms], plan.sizes, plan.workers) - 12.0) / plan.replicates
     return {
         "schema": SCHEMA,
@@ -132,7 +134,8 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
         "front": {"train": find_front(family, ratios), "inference": find_front(family, inference)},
         "kind": str(verdict.headline),
         "headline": describe_headline(verdict, judged.metric, ratios, "see surer"),
-        "how": describe_how(judged),
+        "how": " ".join(shlex.quote(word) for word in how),
+        "recommended": list(how),
         "surer": describe_surer(verdict, each),
         "notes": list(_list_notes(judged)),
         "warnings": [line for name in warnings if name == plan.baseline for line in warnings[name]],
@@ -211,12 +214,10 @@ def _describe_typed(judged: Judged) -> dict[str, object] | None:
     }
 
 
-def describe_how(judged: Judged) -> str:
-    """Return the overrides of the setting that is recommended: those of the arm to use, or of the baseline."""
-    verdict = judged.verdict
-    better = any(arm.word is Word.BETTER for arm in verdict.arms)
-    name = verdict.leader if better else verdict.baseline
-    return " ".join(judged.recommended[name].overrides)
+def choose_arm(judged: Judged) -> str:
+    """Return the arm to use: the leader where an arm is better, else the baseline."""
+    better = any(arm.word is Word.BETTER for arm in judged.verdict.arms)
+    return judged.verdict.leader if better else judged.verdict.baseline
 
 
 def _list_notes(judged: Judged) -> Sequence[str]:

@@ -60,7 +60,10 @@ def recommend_arm(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame) -> Recomm
         for c, curve in zip(space.coordinates, found.curves, strict=False)
     }
     edges = tuple(space.coordinates[number].key for number in found.at_edge)
-    overrides = (*arm.overrides, *(f"{key}={spell_value(value)}" for key, value in chosen.items()))
+    others = [word for word in arm.overrides if not word.startswith("regularizer=")]
+    members = list(arm.config.regularizers)
+    chosen_members = [f"regularizer=[{','.join(members)}]"] if members else []
+    overrides = (*chosen_members, *others, *(f"{key}={spell_value(value)}" for key, value in chosen.items()))
     return Recommended(overrides, chosen, edges, curves)
 
 

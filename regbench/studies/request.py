@@ -92,9 +92,9 @@ def describe_identity(request: StudyRequest, checksum: str) -> dict[str, Any]:
     base = request.base.identity()
     return {
         "data": checksum,
-        "study": kept,
+        "study": {"arms": [c.choice.name for c in request.contestants], **kept},
         **{key: value for key, value in base.items() if key != "seed"},
-        "arms": {c.choice.name: _describe_arm(c, base) for c in request.contestants},
+        "variants": {c.choice.name: _describe_arm(c, base) for c in request.contestants},
     }
 
 

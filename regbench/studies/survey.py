@@ -11,9 +11,9 @@ import numpy as np
 
 from regbench.config.run_config import RunConfig
 from regbench.config.study_settings import StudySettings
-from regbench.errors import ConfigError, escape
+from regbench.errors import ConfigError, escape, suggest
 from regbench.formatting import count_noun
-from regbench.metrics import BY_TASK, check_metric
+from regbench.metrics import BY_TASK, list_metrics
 from regbench.runs.prepare import PreparedRun, build_records
 from regbench.studies.cuts import SEARCH, CutRule, choose_method
 from regbench.studies.search_data import SearchData, prepare_cut, read_search_data
@@ -71,7 +71,11 @@ def _choose_metric(settings: StudySettings, raw: Raw) -> tuple[str, str]:
     """Return the judged figure and why it is."""
     task = Task(raw.task)
     if settings.metric != "auto":
-        check_metric(settings.metric, task)
+        known = [metric.name for metric in list_metrics(task)]
+        if settings.metric not in known:
+            raise ConfigError(
+                f"study.metric={settings.metric} is not measured on a {task.value}; {suggest(settings.metric, known)}"
+            )
         return settings.metric, f"study.metric={settings.metric}"
     if task == Task.REGRESSION:
         return "r2", "for numbers"

@@ -85,7 +85,7 @@ def measure_all(best: Networks, last: Networks, data: TrainingSet) -> list[PartF
     Each part is measured by itself, as whoever has only the rows of one part will: a product with other rows beside
     them may be rounded otherwise.
     """
-    names = {0: (), 2: ("train", "test"), 3: PARTS}[len(data.parts)]
+    names = {0: (), 1: PARTS[:1], 2: ("train", "test"), 3: PARTS}[len(data.parts)]
     return [_measure_part(name, best, last, part) for name, part in zip(names, data.parts, strict=True)]
 
 
@@ -138,6 +138,8 @@ def _name_classes(data: TrainingSet, parts: Sequence[PartFigures], place: int) -
 def _count_rows(data: TrainingSet) -> dict[str, int]:
     """Return the rows of each part; without a validation part it has none."""
     counts = [len(part.x) for part in data.parts] or [len(data.rows.weight), *_count_watched(data), 0]
+    if len(counts) == 1:  # every row trains
+        return {"train": counts[0], "val": 0, "test": 0}
     return {"train": counts[0], "val": counts[1] if len(counts) == 3 else 0, "test": counts[-1]}
 
 

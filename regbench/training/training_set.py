@@ -62,7 +62,7 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
         rows=Rows(train.x, train.y, train.weight),
         watched=watched,
         watched_ends=ends,
-        parts=(train, watched.cut(*ends), test) if len(val.x) else (train, test),
+        parts=(train, watched.cut(*ends), test) if len(val.x) else (train, test) if len(test.x) else (train,),
         classes=split.classes,
         weighted=split.train.weights is not None,
     )
