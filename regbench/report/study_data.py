@@ -181,7 +181,7 @@ def read_table(path: Path) -> DataFrame:
     try:
         content = path.read_bytes()
         text = io.BytesIO(content)
-        return pd.read_csv(text, float_precision="round_trip", keep_default_na=False, na_values=["", "nan", "inf"])
+        return pd.read_csv(text, keep_default_na=False, na_values=["", "nan", "inf"])
     except FileNotFoundError:
         return pd.DataFrame()
     except (OSError, ValueError) as error:

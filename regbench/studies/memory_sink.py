@@ -51,7 +51,8 @@ class MemorySink:
         """Return the figures by column and epoch, `[columns, epochs]`, NaN after the run's end."""
         found = np.full((len(self.columns), epochs), np.nan, dtype=np.float32)
         if self.rows:
-            found[:, : len(self.rows)] = np.array(self.rows, dtype=np.float32).T
+            with np.errstate(over="ignore"):  # of a run that diverged: infinite from 3e38 on
+                found[:, : len(self.rows)] = np.array(self.rows).T.astype(np.float32)
         return found
 
 

@@ -70,7 +70,7 @@ class StudyFolder:
             content = (self.path / name).read_bytes()
         except FileNotFoundError:
             return None
-        return pd.read_csv(io.BytesIO(content), float_precision="round_trip", keep_default_na=False, na_values=[""])
+        return pd.read_csv(io.BytesIO(content), keep_default_na=False, na_values=[""])
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Write arrays by name into one .npz file, equal bytes for equal arrays: no time of day is in it."""
