@@ -43,6 +43,12 @@ def read(study: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(study / name)
 
 
+def change(*words: str) -> list[str]:
+    """The words of the study with some in place of those of the same keys."""
+    keys = {word.partition("=")[0] for word in words}
+    return [*(word for word in WORDS if word.partition("=")[0] not in keys), *words]
+
+
 def contents(study: Path) -> dict[str, bytes]:
     return {name: (study / name).read_bytes() for name in TABLES}
 
@@ -114,8 +120,8 @@ def test_a_trial_is_the_run_that_its_settings_make_alone(study: Path) -> None:
             "model.widths=[8]",
             "schedule.epochs=4",
             "regularizer=l2",
-            f"regularizer.l2.strength={trial['l2.strength']!r}",
-            f"schedule.optimizer.lr={trial['lr']!r}",
+            f"regularizer.l2.strength={float(trial['l2.strength'])!r}",
+            f"schedule.optimizer.lr={float(trial['lr'])!r}",
             *(f"dataset.split.{key}={str(value).lower() if value is True else value}" for key, value in split.items()),
         ],
         seed=int(trial["seed"]),
@@ -170,7 +176,7 @@ def test_another_rope_only_judges_anew(study: Path) -> None:
 def test_fresh_begins_anew(study: Path) -> None:
     stays = study / "mine.txt"
     stays.write_text("a person's own")
-    assert main(["bench", *WORDS, "resume=fresh", "study.trials=1", "study.replicates=5"]) == 0
+    assert main(["bench", *change("study.trials=1", "study.replicates=5"), "resume=fresh"]) == 0
     assert len(read(study, "trials.csv")) == 15
     assert stays.exists()
 
@@ -182,12 +188,15 @@ def test_fresh_begins_anew(study: Path) -> None:
         (["study.seed=1"], r"runs/s holds another study: study.seed=0 there, 1 here"),
         (["schedule.epochs=9"], "schedule.epochs=4 there, 9 here"),
         (["dataset.label_noise=0.1"], "dataset.label_noise"),
-        (["study.replicates=7"], "it is a multiple of study.folds=5"),
+        (["study.replicates=7", "name=new"], "it is a multiple of study.folds=5"),
         (["--more", "5", "name=new"], "there is no study in runs/new yet"),
         (["study.arms=[l3]"], "unknown technique l3"),
         (["study.metric=r2"], "study.metric=r2 is not measured on a classification"),
-        (["study.search={l2.strenght: [0.1, 1]}", "name=new"], "l2.strenght: unknown key"),
-        (["study.arms=[l2,cutout]", "name=new"], "study.arms: cutout:"),
+        (
+            ["study.search={l2.strenght: [0.1, 1]}", "name=new"],
+            "l2.strenght: no arm has this setting; did you mean",
+        ),
+        (["study.arms=[l2,smote]", "dataset=diabetes", "name=new"], "study.arms: smote: "),
         (["dataset.split.val=0", "name=new"], "dataset.split.val=0 is not allowed"),
         (["study.folds=60", "study.replicates=60", "name=new"], "class 'setosa' has 50 rows"),
         (["--mroe", "5"], "--mroe: unknown flag"),
@@ -198,9 +207,8 @@ def test_fresh_begins_anew(study: Path) -> None:
 def test_what_cannot_be_made_is_refused_in_one_line_and_nothing_is_written(
     study: Path, capsys: pytest.CaptureFixture[str], words: list[str], line: str
 ) -> None:
-    keys = {word.partition("=")[0] for word in words}
     before = {path: path.read_bytes() for path in study.parent.rglob("*") if path.is_file()}
-    assert main(["bench", *(word for word in WORDS if word.partition("=")[0] not in keys), *words]) == 2
+    assert main(["bench", *change(*words)]) == 2
     errors = capsys.readouterr().err.strip()
     assert line in errors
     assert errors.count("\n") == 0

@@ -81,7 +81,7 @@ def _limits(arms: Sequence[ArmFacts], factor: float, rope: float) -> tuple[float
     known = np.array([end for end in ends if np.isfinite(end)])
     if not len(known):
         return -3 * rope, 3 * rope
-    most = min(float(known.max()), 6 * float(np.median(known)))
+    most = max(min(float(known.max()), 6 * float(np.median(known))), rope)
     lows, highs = ([a.number_of(k) * factor for a in arms] for k in ("low_all", "high_all"))
     low = max(float(np.nanmin([*lows, -rope])), -most)
     high = min(float(np.nanmax([*highs, rope])), most)
