@@ -186,7 +186,7 @@ def build_all(configs: Sequence[RunConfig]) -> list[Records]:
 
 
 def prepare_stack(configs: Sequence[RunConfig], records: Sequence[Records]) -> PreparedRun:
-    """Return what runs of one stack have in common, as the first of them has it whose techniques fit.
+    """Return what runs of one stack and one cut have in common, as the first of them has it whose techniques fit.
 
     A technique's check may depend on a value in which the runs differ, so one refusal says nothing of the others.
 

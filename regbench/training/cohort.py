@@ -19,13 +19,14 @@ from regbench.randomness import Randomness, stack_seeds
 from regbench.regularizers.base import Moment, Params, Rows, Update
 from regbench.schedules.ramps import ramp_regularizers
 from regbench.training import stacking
+from regbench.training.beginning import begin_states
 from regbench.training.contexts import Contexts, Run, States
 from regbench.training.gradients import StepReport
 from regbench.training.layout import Layout
 from regbench.training.networks import Member, Networks
 from regbench.training.optimizer import StackedOptimizer
 from regbench.training.spec import TrainingSpec, collect_hypers
-from regbench.training.stacked_rows import START, StackedRows
+from regbench.training.stacked_rows import StackedRows
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
@@ -62,7 +63,7 @@ class Cohort:
         self.place(torch.stack([self.layout.flatten(weights, stacked=False) for weights in initial]))
         self.optimizer = StackedOptimizer(spec.schedule.optimizer, self.flat)
         self.states: States = {}
-        self.states = self._begin()
+        self.states = begin_states(self)
         self._strides = _strides(self.states)
 
     def _bind(self, spec: TrainingSpec) -> None:
@@ -187,19 +188,6 @@ class Cohort:
 
     # -- around the steps ----------------------------------------------------------------------------------------
 
-    def _begin(self) -> States:
-        if not self.spec.stages["begin"]:
-            return {}
-
-        def one(run: Run, given: tuple[Params, Rows]) -> States:
-            contexts, (weights, rows) = Contexts(self.spec.facts, run, START), given
-            stages = self.spec.stages_with(run.hypers, START.progress)
-            return {name: r.begin(weights, rows, contexts.at(name, "begin")) for name, r in stages["begin"]}
-
-        given = ({**self.weights, **self.buffers}, self.rows.all_rows(self.size))
-        states: States = self._over(one, self._run(self.rows.all_numbers(self.size), {}), given)
-        return stacking.map_tensors(_dense, states)
-
     def evaluated(self, moment: Moment) -> Networks:
         """Return the networks as evaluation sees them: averaged where a regularizer averages."""
         ramps = self.spec.schedule.ramp
@@ -259,7 +247,7 @@ class Cohort:
         resumed bit for bit if the layout depended on where a state comes from.
         """
         return {
-            name: {key: _lay_out(value, self._strides[name][key]) for key, value in state.items()}
+            name: {key: stacking.lay_out(value, self._strides[name][key]) for key, value in state.items()}
             for name, state in states.items()
         }
 
@@ -267,19 +255,6 @@ class Cohort:
 def _strides(states: States) -> dict[str, dict[str, tuple[int, ...]]]:
     """Return how each state lies in memory, without the axis of the networks."""
     return {name: {key: value.stride()[1:] for key, value in state.items()} for name, state in states.items()}
-
-
-def _dense(value: Tensor) -> Tensor:
-    """Return a tensor in memory of its own: one that repeats values without storing them cannot be written to."""
-    repeated = any(stride == 0 and size > 1 for stride, size in zip(value.stride(), value.shape, strict=True))
-    return value.contiguous() if repeated else value
-
-
-def _lay_out(value: Tensor, strides: tuple[int, ...]) -> Tensor:
-    if value.stride()[1:] == strides:
-        return value
-    size = max(1, value[0].numel()) if len(value) else 1
-    return torch.empty_strided(value.shape, (size, *strides), dtype=value.dtype).copy_(value)
 
 
 def _keep_dead(alive: Tensor, new: Tensors, old: Tensors) -> Tensors:

@@ -158,9 +158,10 @@ class _Training:
 
     def _remarks(self, place: int) -> dict[str, object]:
         """Return what a person has to know about a run's figures: `notes`, and why regularizers are `idle`."""
-        idle = self.cohort.rows.idle[self._rows_of(place).start]
+        first = self._rows_of(place).start
+        idle, facts = self.cohort.rows.idle[first], self.cohort.rows.facts_of(first)
         acting = {name: r for name, r in self.runs[self.active[place]].regularizers.items() if name not in idle}
-        said = ((name, regularizer.note(self.spec.facts)) for name, regularizer in acting.items())
+        said = ((name, regularizer.note(facts)) for name, regularizer in acting.items())
         return {
             "notes": [*note_batch(self.spec), *(f"{name}: {note}" for name, note in said if note)],
             "idle": dict(idle),

@@ -67,16 +67,22 @@ class StackedRows:
         places = [network if own else cut for own in self.stacked]
         return Rows(*(part if at is None else part[at] for part, at in zip(self.rows, places, strict=True)))
 
-    def all_rows(self, networks: int) -> Rows:
-        """Return all rows of each network, `[S, N, ...]`."""
-        parts = zip(self.rows, self.stacked, strict=True)
-        if self.cuts is not None:
-            return Rows(*(part if own else part[self.cuts] for part, own in parts))
-        return Rows(*(part if own else part.expand(networks, *part.shape) for part, own in parts))
+    def by_cut(self, networks: int) -> list[Tensor]:
+        """Return the numbers of the networks of each cut, int64; `networks` there are."""
+        if self.cuts is None:
+            return [torch.arange(networks)]
+        return [(self.cuts == cut).nonzero().squeeze(1) for cut in self.cuts.unique()]
 
-    def all_numbers(self, networks: int) -> Tensor:
-        """Return the numbers of all rows of each network, int64 `[S, N]`."""
-        return torch.arange(self.count).expand(networks, -1)
+    def all_rows(self, networks: Tensor) -> Rows:
+        """Return all rows of some networks of one cut, `[n, N, ...]`, by number; shared ones are not copied."""
+        parts = zip(self.rows, self.of(int(networks[0])), self.stacked, strict=True)
+        count = len(networks)
+        return Rows(
+            *(
+                first.expand(count, *first.shape) if not own else part if len(part) == count else part[networks]
+                for part, first, own in parts
+            )
+        )
 
     def keep(self, networks: Tensor) -> StackedRows:
         """Return the rows of some of the networks, by number."""

@@ -44,3 +44,11 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
     """Apply a function to every tensor in nested tuples and dicts."""
     mapped: Tree = torch.utils._pytree.tree_map_only(Tensor, function, tree)
     return mapped
+
+
+def lay_out(value: Tensor, strides: tuple[int, ...]) -> Tensor:
+    """Return a tensor `[S, ...]` whose networks lie in memory with these strides, without that of the axis S."""
+    if value.stride()[1:] == strides:
+        return value
+    size = max(1, value[0].numel()) if len(value) else 1
+    return torch.empty_strided(value.shape, (size, *strides), dtype=value.dtype).copy_(value)

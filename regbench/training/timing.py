@@ -62,6 +62,11 @@ def evaluation_share(spec: TrainingSpec, data: TrainingSet) -> float:
     return len(data.watched.x) / (3.0 * len(data.rows.weight))
 
 
+def count_bytes(data: TrainingSet) -> int:
+    """Return the bytes of a cut that a cohort stacks: of its training rows and of those that are watched."""
+    return sum(part.nbytes for part in (*data.rows, *data.watched))
+
+
 def estimate_bytes(spec: TrainingSpec, data: TrainingSet) -> int:
     """Estimate the memory of one run of a cohort in bytes.
 

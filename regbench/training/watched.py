@@ -62,8 +62,11 @@ def measure_watched(networks: Networks, watched: Watched, cuts: Tensor | None) -
         watched: the rows of each cut.
         cuts: the cut of each network, int64 `[S]`; None: all have the only one.
     """
-    if watched.stacked is None or cuts is None:
-        return measure_parts(networks, watched.sets[0], watched.ends)
+    present = [0] if cuts is None else cuts.unique().tolist()
+    if watched.stacked is None or cuts is None or len(present) == 1:
+        # Also where only runs of one cut are left: a cohort that resumes with them has no other either, and products
+        # with shared rows may be rounded otherwise than with stacked ones.
+        return measure_parts(networks, watched.sets[present[0]], watched.ends)
     spec = networks.spec
     outputs, whose = predict_own(networks, watched.stacked.x, cuts), spec.by_run(cuts)[:, 0]
     found = []

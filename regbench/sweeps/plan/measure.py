@@ -14,7 +14,7 @@ from regbench.formatting import format_seconds
 from regbench.sweeps.backends import Backend
 from regbench.sweeps.plan.assign import StackPlan, estimate_seconds, plan_stack
 from regbench.sweeps.plan.cohort_size import LADDER, Measurement
-from regbench.sweeps.plan.stacking import Stack
+from regbench.sweeps.plan.stacking import Stack, drop_cut, group_by_cut
 from regbench.sweeps.plan.trial import Trial, TrialReport, measure_stack
 from regbench.sweeps.workers.dispatch import work_on
 
@@ -44,7 +44,10 @@ def measure_stacks(
     most = max(sizes[-1], LADDER[-1])
     reports: dict[Stack, TrialReport] = {}
     while tried := _next_to_try(stacks, reports):
-        trials = [Trial(number, spread(stack.runs, most), sizes, base) for number, stack in enumerate(tried)]
+        trials = [
+            Trial(number, spread(stack.runs, most), sizes, base, _count_cuts(stack) / len(stack.runs))
+            for number, stack in enumerate(tried)
+        ]
         found = {report.number: report for report in work_on(backend, measure_stack, trials).results}
         reports |= {stack: found.get(number, TrialReport(number)) for number, stack in enumerate(tried)}
     refusals = [reports[stack].refusal for stack in stacks if stack in reports]
@@ -87,6 +90,12 @@ def describe_plans(plans: Sequence[StackPlan], workers: int) -> Iterator[str]:
     yield f"{workers} worker{'s' if workers > 1 else ''}, one thread each; training takes {took}{memory}"
 
 
+def _count_cuts(stack: Stack) -> int:
+    """Return how many cuts of the data a cohort of all runs holds; 0 where there is one, which each worker has once."""
+    cuts = len(group_by_cut(stack.runs))
+    return cuts if cuts > 1 else 0
+
+
 def _next_to_try(stacks: Sequence[Stack], reports: Mapping[Stack, TrialReport]) -> list[Stack]:
     """Return the stacks to try next: large ones, and one small one for each data set and model without a trial.
 
@@ -110,4 +119,6 @@ def _counts_for_all(stack: Stack, reports: Mapping[Stack, TrialReport]) -> bool:
 
 def _name_task(stack: Stack) -> str:
     first = stack.runs[0]
-    return json.dumps([first.dataset, first.model, first.schedule.get("batch_size")], sort_keys=True, default=dict)
+    return json.dumps(
+        [drop_cut(first.dataset), first.model, first.schedule.get("batch_size")], sort_keys=True, default=dict
+    )

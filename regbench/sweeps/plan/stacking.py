@@ -1,4 +1,8 @@
-"""Stacks: runs that differ only in seed and hyper-parameters, and so can be trained as one stacked computation."""
+"""Stacks: runs that differ only in seed, hyper-parameters and cut, and so can be trained as one stacked computation.
+
+Whether their cuts of the data agree in what a cohort must have in common (`training/stackable.py`) is seen when they
+are prepared.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +22,36 @@ class Stack:
     runs: tuple[RunConfig, ...]
 
 
+CUT_KEYS = ("seed", "fold", "val_seed")
+"""Settings of `dataset.split` that decide which rows are trained on, and hardly ever how many."""
+
+
 def find_stacks(configs: Sequence[RunConfig]) -> list[list[int]]:
-    """Return the places of each stack's runs: any part of a stack can be trained as one cohort."""
+    """Return the places of each stack's runs: any part of a stack can be trained as one cohort.
+
+    Runs of one cut lie one after the other, so that a cohort has to prepare few.
+    """
     members: dict[str, list[int]] = {}
     for place, config in enumerate(configs):
         members.setdefault(describe_static(config), []).append(place)
+    return [
+        [places[at] for cut in group_by_cut([configs[place] for place in places]) for at in cut]
+        for places in members.values()
+    ]
+
+
+def group_by_cut(configs: Sequence[RunConfig]) -> list[list[int]]:
+    """Return the places of the runs of each cut of the data."""
+    members: dict[str, list[int]] = {}
+    for place, config in enumerate(configs):
+        members.setdefault(json.dumps(config.dataset, sort_keys=True, default=dict), []).append(place)
     return list(members.values())
+
+
+def drop_cut(dataset: Mapping[str, object]) -> dict[str, object]:
+    """Return the settings of a data set without those that choose the cut."""
+    split = dataset.get("split")
+    return {**dataset, "split": _without(split, CUT_KEYS)} if isinstance(split, Mapping) else dict(dataset)
 
 
 def gather_stack(configs: Sequence[RunConfig], places: Sequence[int]) -> Stack:
@@ -35,8 +63,8 @@ def gather_stack(configs: Sequence[RunConfig], places: Sequence[int]) -> Stack:
 def describe_static(config: RunConfig) -> str:
     """Return, as canonical text, everything about a run that a cohort must have in common.
 
-    Left out are the techniques' hyper-parameters, the learning rate, AdamW's decay and the seed, which stays where the
-    number of training rows may depend on it.
+    Left out are the techniques' hyper-parameters, the learning rate, AdamW's decay, and the seed and the cut of the
+    data, which stay where the number of training rows may depend on the seed.
     """
     from regbench.regularizers.registry import build_regularizers, load  # these import torch
     from regbench.regularizers.stages import counts_by_seed
@@ -46,7 +74,7 @@ def describe_static(config: RunConfig) -> str:
     optimizer: Mapping[str, object] = given if isinstance(given, Mapping) else {}
     free = hyper_names(OPTIMIZERS[str(optimizer["name"])]) if "name" in optimizer else ()
     static: dict[str, object] = {
-        "dataset": config.dataset,
+        "dataset": drop_cut(config.dataset),
         "model": config.model,
         "schedule": {**config.schedule, "optimizer": _without(optimizer, free)},
         "regularizer": {name: _without(own, hyper_names(load(name))) for name, own in config.regularizers.items()},
@@ -54,7 +82,7 @@ def describe_static(config: RunConfig) -> str:
         "threads": config.threads,
     }
     if counts_by_seed(build_regularizers(config.regularizers)):
-        static["seed"] = config.seed
+        static |= {"seed": config.seed, "dataset": config.dataset}
     return json.dumps(static, sort_keys=True, default=dict)
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from regbench.config.run_config import RunConfig
 from regbench.data.memory import available_memory
-from regbench.errors import RegbenchError
-from regbench.runs.prepare import build_all, fits, prepare_stack
+from regbench.errors import ConfigError, RegbenchError
+from regbench.runs.prepare import PreparedRun, Records, build_all, fits, prepare_stack
 from regbench.runs.threads import torch_threads
 from regbench.sweeps.plan.cohort_size import Measurement, Sample, worth_climbing
+from regbench.sweeps.plan.stacking import group_by_cut
 
 EVERYTHING_ELSE = 0.1
 """Files, curves and bookkeeping, as a share of training."""
@@ -26,6 +27,8 @@ class Trial:
     runs: tuple[RunConfig, ...]
     sizes: tuple[int, ...]
     base: Path
+    cuts: float = 0.0
+    """Cuts of the data that are stacked, for each run of the stack; 0: its runs share one."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +54,18 @@ def measure_stack(trial: Trial) -> TrialReport:
 
 def _measure(trial: Trial) -> Measurement:
     from regbench.training.cohort_run import make_run
-    from regbench.training.timing import NoSink, count_steps, estimate_bytes, evaluation_share, time_step
+    from regbench.training.timing import NoSink, count_bytes, count_steps, estimate_bytes, evaluation_share, time_step
 
     records = build_all(trial.runs)
-    prepared = prepare_stack(trial.runs, records)
+    prepared = _prepare_one(trial.runs, records)
     fitting = [(run, own) for run, own in zip(trial.runs, records, strict=True) if fits(own, prepared.facts)]
     cohort = [
         make_run(replace(prepared.spec, regularizers=own.regularizers, schedule=own.schedule), run.seed, NoSink())
         for run, own in fitting
     ]
-    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data), available_memory()
+    # Each cut lies in memory as it was prepared, and once more in the stack of all.
+    shares = int(2 * trial.cuts * count_bytes(prepared.data))
+    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data) + shares, available_memory()
     samples: list[Sample] = []
     with torch_threads(fitting[0][0].threads or 1):
         for size in sizes_to_try(trial.sizes, len(cohort)):
@@ -80,6 +85,21 @@ def _measure(trial: Trial) -> Measurement:
         bytes_per_run=bytes_per_run,
         available=available,
     )
+
+
+def _prepare_one(runs: Sequence[RunConfig], records: Sequence[Records]) -> PreparedRun:
+    """Return the first cut of the data on which some run can be trained: a step takes as long on any other.
+
+    Raises:
+        ConfigError: there is none; it says why the first cannot.
+    """
+    refusals: list[ConfigError] = []
+    for places in group_by_cut(runs):
+        try:
+            return prepare_stack([runs[place] for place in places], [records[place] for place in places])
+        except ConfigError as refusal:
+            refusals.append(refusal)
+    raise refusals[0]
 
 
 def sizes_to_try(sizes: Sequence[int], runs: int) -> list[int]:

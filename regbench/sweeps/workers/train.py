@@ -11,36 +11,23 @@ import os
 import platform
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError, RegbenchError
-from regbench.runs.lifecycle import FolderSink, begin_run, open_run
-from regbench.runs.prepare import (
-    OUT_OF_MEMORY,
-    PreparedRun,
-    Records,
-    build_records,
-    check_regularizers,
-    is_out_of_memory,
-    prepare_stack,
-)
+from regbench.runs.prepare import OUT_OF_MEMORY, build_records, is_out_of_memory
 from regbench.runs.reuse import PresentOrigins, StaleRunError, check_finished
-from regbench.runs.threads import torch_threads
-from regbench.store.checkpoint import Checkpoint, CheckpointError
 from regbench.store.concurrently import concurrently
 from regbench.store.run_folder import FolderInUse, RunFolder
-from regbench.sweeps.cohorts import cut, cut_cohorts, name_cohort
+from regbench.sweeps.cohorts import cut, cut_cohorts
 from regbench.sweeps.heartbeat import HeartbeatWriter
 from regbench.sweeps.workers.stop_requests import StopRequests, most_folders, prepared_process
-
-if TYPE_CHECKING:
-    from regbench.training.cohort_run import CohortRun
+from regbench.sweeps.workers.train_cuts import Claim, Progress, train_claims
 
 Report: TypeAlias = Callable[[str, int, int, int], None]
 """Reports what a worker trains: label, runs, epoch, epochs."""
@@ -84,28 +71,6 @@ class Outcome:
     halved: list[str] = field(default_factory=list)
     """Cohorts that failed and were halved, and why: in smaller stacks figures are rounded differently."""
     interrupted: bool = False
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A run whose folder this worker owns, checked and still to be trained."""
-
-    config: RunConfig
-    folder: RunFolder
-    records: Records
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A claimed run whose tables are open at its last commit."""
-
-    claim: Claim
-    checkpoint: Checkpoint | None
-
-    @property
-    def epoch(self) -> int:
-        """Epochs trained so far."""
-        return 0 if self.checkpoint is None else int(self.checkpoint.facts["track"]["epoch"])
 
 
 def train_assignment(assignment: Assignment) -> Outcome:
@@ -158,10 +123,8 @@ def _announce(folder: Path) -> Iterator[Report]:
         yield heartbeat.report
 
 
-def _train_together(
-    runs: Sequence[RunConfig], outcome: Outcome, requests: StopRequests, report: Callable[[int, int, int], None]
-) -> None:
-    """Train runs of one stack; those interrupted at different epochs resume separately.
+def _train_together(runs: Sequence[RunConfig], outcome: Outcome, requests: StopRequests, report: Progress) -> None:
+    """Train those of some runs that nobody else trains or has trained.
 
     Raises:
         Interrupted: the sweep is to stop; everything so far is committed.
@@ -173,22 +136,8 @@ def _train_together(
         claims = [
             claim for run, folder in zip(runs, folders, strict=True) if (claim := _claim(run, folder, present, outcome))
         ]
-        if not claims:
-            return
-        try:
-            prepared = prepare_stack([claim.config for claim in claims], [claim.records for claim in claims])
-        except ConfigError as refusal:  # of the data or the model, which all have in common
-            for claim in claims:
-                _refuse(claim.config, claim.folder, refusal, outcome)
-            return
-        cohorts: dict[int, list[Opened]] = {}
-        for claim, opened in zip(claims, concurrently(lambda claim: _open(claim, prepared), claims), strict=True):
-            if isinstance(opened, Opened):
-                cohorts.setdefault(opened.epoch, []).append(opened)
-            else:
-                outcome.errors[claim.config.run_id()] = str(opened)
-        for _, cohort in sorted(cohorts.items()):
-            _fit(cohort, prepared, requests, report)
+        if claims:
+            train_claims(claims, outcome.errors, requests, report)
 
 
 def _claim_folder(stack: ExitStack, config: RunConfig) -> RunFolder | RegbenchError:
@@ -225,62 +174,9 @@ def _claim(
     try:
         return Claim(config, folder, build_records(config))
     except ConfigError as refusal:
-        _refuse(config, folder, refusal, outcome)
+        folder.fail(refusal)
+        outcome.errors[config.run_id()] = str(refusal)
         return None
-
-
-def _refuse(config: RunConfig, folder: RunFolder, refusal: RegbenchError, outcome: Outcome) -> None:
-    """Write into a run's folder why it cannot be trained."""
-    folder.fail(refusal)
-    outcome.errors[config.run_id()] = str(refusal)
-
-
-def _open(claim: Claim, prepared: PreparedRun) -> Opened | RegbenchError:
-    """Check one run against the data and open its folder, or return why not; a refusal is this run's alone."""
-    try:
-        check_regularizers(claim.records, prepared.facts)
-        return Opened(claim, open_run(claim.config, prepared, claim.folder))
-    except CheckpointError as refusal:
-        return refusal  # to touch what is there: nothing is written
-    except ConfigError as refusal:
-        claim.folder.fail(refusal)
-        return refusal
-
-
-def _fit(
-    cohort: Sequence[Opened], prepared: PreparedRun, requests: StopRequests, report: Callable[[int, int, int], None]
-) -> None:
-    import torch
-
-    from regbench.runs.provenance import describe_environment
-    from regbench.training.cohort_run import Observer
-    from regbench.training.fit import fit
-
-    first, epochs = cohort[0], prepared.spec.schedule.epochs
-    before = {} if first.checkpoint is None else first.checkpoint.facts
-    threads = first.claim.config.threads or before.get("threads") or 1
-    with torch_threads(threads), torch.no_grad():
-        environment = describe_environment(first.claim.config.device)
-        concurrently(
-            lambda run: begin_run(run.claim.config, prepared, run.claim.folder, run.checkpoint, environment), cohort
-        )
-        # Those that are left of a cohort keep its name: whoever is interrupted again finds the others by it.
-        name = before.get("cohort") or name_cohort([run.claim.config for run in cohort])
-        record = prepared.commit_record(threads, name)
-        cohort_runs = [_make_run(run, prepared, record) for run in cohort]
-        report(len(cohort), first.epoch, epochs)
-        observer = Observer(
-            progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested
-        )
-        fit(prepared.spec, cohort_runs, [prepared.data], observer)
-
-
-def _make_run(run: Opened, prepared: PreparedRun, record: Mapping[str, Any]) -> CohortRun:
-    from regbench.training.cohort_run import make_run
-
-    records = run.claim.records
-    spec = replace(prepared.spec, regularizers=records.regularizers, schedule=records.schedule)
-    return make_run(spec, run.claim.config.seed, FolderSink(run.claim.folder), record, run.checkpoint)
 
 
 def _record_failure(config: RunConfig, error: Exception, outcome: Outcome) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from regbench.regularizers.base import Context, Params, Regularizer, Rows, State
+from regbench.store.checkpoint import Checkpoint
 from regbench.training.cohort_run import Observer, make_run
-from regbench.training.fit import fit
-from regbench.training.stackable import can_stack_cuts
+from regbench.training.fit import COMMIT_SECONDS, fit
+from tests.unit.training.committed import same_bits
 from tests.unit.training.small_runs import Memory, Setting, draw_classes, make_setting, make_split
 
 NAMES: dict[str, dict[str, Any]] = {
@@ -29,13 +34,18 @@ NAMES: dict[str, dict[str, Any]] = {
 }
 
 
-def cuts(kind: str, regularizers: dict[str, Any], count: int = 3, **schedule: Any) -> list[Setting]:
-    """Settings that differ in their rows alone, with equally many of each class."""
+def cuts(
+    kind: str, regularizers: dict[str, Any], count: int = 3, weighted: bool = False, **schedule: Any
+) -> list[Setting]:
+    """Settings that differ in their rows alone; those of classes have other numbers of each."""
     found = []
     for seed in range(count):
+        generator = np.random.default_rng(100 + seed)
         x, y = draw_classes(100, (5,)) if kind == "classes" else draw_numbers(100, (5,))
-        x = x + 0.3 * np.random.default_rng(100 + seed).normal(size=x.shape)
-        split = make_split(x, y, val=20, test=20)
+        x = x + 0.3 * generator.normal(size=x.shape)
+        y = (y + seed) % 3 if kind == "classes" else y
+        weights = generator.uniform(0.5, 2.0, size=100) if weighted else None
+        split = make_split(x, y, val=20, test=20, weights=weights)
         schedule = {"epochs": 4, "batch_size": 8, "precision": "float64", **schedule}
         found.append(make_setting(split, {"name": "mlp", "widths": [6]}, regularizers, **schedule))
     return found
@@ -48,13 +58,18 @@ def draw_numbers(rows: int, shape: tuple[int, ...]) -> tuple[Any, Any]:
     return x, x[:, 0] - 2.0 * x[:, 1] + 0.1 * generator.normal(size=rows)
 
 
-def train(settings: list[Setting], runs: list[tuple[int, int]]) -> list[Memory]:
-    """Train runs (seed, cut) as one cohort."""
+def train(
+    settings: list[Setting], runs: list[tuple[int, int]], checkpoints: Sequence[Checkpoint | None] | None = None
+) -> list[Memory]:
+    """Train runs (seed, cut) as one cohort, committed after every epoch."""
     sinks = [Memory() for _ in runs]
-    spec = settings[0].spec
-    made = [replace(make_run(spec, seed, sink), cut=cut) for (seed, cut), sink in zip(runs, sinks, strict=True)]
+    spec, ticks = settings[0].spec, itertools.count(0.0, COMMIT_SECONDS)
+    made = [
+        replace(make_run(spec, seed, sink, None, checkpoint), cut=cut)
+        for (seed, cut), sink, checkpoint in zip(runs, sinks, checkpoints or [None] * len(runs), strict=True)
+    ]
     with torch.no_grad():
-        fit(spec, made, [setting.data for setting in settings], Observer())
+        fit(spec, made, [setting.data for setting in settings], Observer(clock=lambda: next(ticks)))
     return sinks
 
 
@@ -107,21 +122,54 @@ def test_a_set_without_parts_is_not_measured_at_the_end() -> None:
     assert sink.result["rows"] == {"train": 60, "val": 20, "test": 0}
 
 
-def test_cuts_of_other_shapes_are_refused_and_known_beforehand() -> None:
+def test_rows_weigh_in_every_cut() -> None:
+    settings = cuts("classes", NAMES["mixup"], weighted=True)
+    assert settings[0].spec.facts.weighted
+    for (seed, cut), sink in zip(RUNS, train(settings, RUNS), strict=True):
+        (alone,) = train([settings[cut]], [(seed, 0)])
+        assert_equal(sink, alone)
+
+
+def test_cuts_of_different_shapes_are_refused() -> None:
     one, other = cuts("classes", {}, count=2)
     short = replace(other, data=replace(other.data, rows=type(other.data.rows)(*(p[:50] for p in other.data.rows))))
-    assert can_stack_cuts((one.spec, one.data), (other.spec, other.data))
-    assert not can_stack_cuts((one.spec, one.data), (short.spec, short.data))
     with pytest.raises(ValueError, match="different shapes"):
         train([one, short], [(0, 0), (1, 1)])
 
 
-def test_where_rows_are_made_the_classes_must_agree() -> None:
-    for name, expected in (("dropout", True), ("smote", False)):
-        one, other = cuts("classes", NAMES[name], count=2)
-        counts = (21, 19, *one.spec.facts.class_counts[2:])
-        changed = replace(other.spec, facts=replace(other.spec.facts, class_counts=counts))
-        assert can_stack_cuts((one.spec, one.data), (changed, other.data)) is expected
+@dataclass(frozen=True, kw_only=True)
+class Pull(Regularizer):
+    """Pulls the first layer's bias towards a mean over all training rows, which it looks up before the first step."""
+
+    def begin(self, weights: Params, rows: Rows, ctx: Context) -> State:
+        return {"mean": rows.x.mean()}
+
+    def penalty(self, weights: Params, ctx: Context) -> Tensor:
+        return (weights["hidden0.bias"] - 10.0 * ctx.state["mean"]).square().sum()
+
+
+def test_a_state_is_made_of_the_rows_of_the_own_cut() -> None:
+    settings = cuts("classes", {"pull": Pull()})
+    for (seed, cut), sink in zip(RUNS, train(settings, RUNS), strict=True):
+        (alone,) = train([settings[cut]], [(seed, 0)])
+        assert_equal(sink, alone)
+
+
+@pytest.mark.parametrize("name", ["ema", "bagging"])
+def test_what_is_left_of_a_cohort_resumes_with_the_same_bits(name: str) -> None:
+    stop = {"name": "metric", "monitor": "val_loss", "patience": 2}
+    optimizer = {"name": "adam", "lr": 0.05}
+    settings = cuts("classes", NAMES[name], epochs=20, stop=stop, optimizer=optimizer, precision="float32")
+    straight = train(settings, RUNS)
+    lengths = [len(sink.rows) for sink in straight]
+    for epoch in sorted({1, *lengths} - {max(lengths)}):
+        left = [place for place, length in enumerate(lengths) if length > epoch]
+        numbers = sorted({RUNS[place][1] for place in left})  # a worker prepares only the cuts of what is left
+        commits = [Checkpoint(*straight[place].commits[epoch - 1]) for place in left]
+        runs = [(RUNS[place][0], numbers.index(RUNS[place][1])) for place in left]
+        for place, sink in zip(left, train([settings[n] for n in numbers], runs, commits), strict=True):
+            assert sink.rows == straight[place].rows[epoch:]
+            assert same_bits(sink, straight[place]), f"run {place} resumed after epoch {epoch}"
 
 
 def assert_equal(sink: Memory, alone: Memory) -> None:
@@ -133,7 +181,7 @@ def assert_equal(sink: Memory, alone: Memory) -> None:
             if row[key] is None or other[key] is None:
                 assert row[key] == other[key]
             else:
-                assert row[key] == pytest.approx(other[key], rel=1e-9, abs=1e-10), key
+                assert row[key] == pytest.approx(other[key], rel=1e-12, abs=1e-12), key
     for at in ("best", "last"):
         for part, figures in alone.result[at].items():
-            assert sink.result[at][part] == pytest.approx(figures, rel=1e-9, abs=1e-10)
+            assert sink.result[at][part] == pytest.approx(figures, rel=1e-12, abs=1e-12)

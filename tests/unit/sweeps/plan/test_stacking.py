@@ -45,6 +45,9 @@ STACKABLE = {
     "hyper-parameter": with_techniques({"l2": {"strength": 0.2, "scope": "weights"}}),
     "learning rate": with_optimizer(lr=0.2),
     "AdamW's decay": with_optimizer(weight_decay=0.5),
+    "seed of the split": replace(BASE, dataset={**DATASET, "split": {"seed": 1, "val": 0.2}}),
+    "fold": replace(BASE, dataset={**DATASET, "split": {"seed": 0, "val": 0.2, "fold": 3}}),
+    "seed of the validation rows": replace(BASE, dataset={**DATASET, "split": {"seed": 0, "val": 0.2, "val_seed": 3}}),
     "how it is shown": replace(BASE, quiet=True, overrides=("seed=3",)),
 }
 APART = {
@@ -58,7 +61,8 @@ APART = {
     "batch size": replace(BASE, schedule={**BASE.schedule, "batch_size": 32}),
     "stopping rule": replace(BASE, schedule={**BASE.schedule, "stop": {"name": "val_loss", "patience": 3}}),
     "data set": replace(BASE, dataset={**DATASET, "name": "iris"}),
-    "seed of the split": replace(BASE, dataset={**DATASET, "split": {"seed": 1, "val": 0.2}}),
+    "share of validation rows": replace(BASE, dataset={**DATASET, "split": {"seed": 0, "val": 0.3}}),
+    "number of folds": replace(BASE, dataset={**DATASET, "split": {"seed": 0, "val": 0.2, "folds": 5}}),
     "rows": replace(BASE, dataset={**DATASET, "train_size": 100}),
     "model": replace(BASE, model={**MODEL, "name": "linear"}),
     "width": replace(BASE, model={**MODEL, "widths": [64, 63]}),
@@ -102,6 +106,21 @@ def test_seeds_are_kept_apart_where_they_decide_how_many_rows_there_are(
     techniques: Mapping[str, Mapping[str, Any]], stacks: int
 ) -> None:
     assert count_stacks(*(configure(techniques, seed=seed) for seed in (0, 1))) == stacks
+
+
+def test_cuts_are_kept_apart_where_the_seed_decides_how_many_rows_there_are() -> None:
+    cuts = [{**DATASET, "split": {"seed": seed, "val": 0.2}} for seed in (0, 1)]
+    assert count_stacks(*(configure({"smote": {"kind": "kmeans"}}, dataset=cut) for cut in cuts)) == 2
+    assert count_stacks(*(configure({"smote": {}}, dataset=cut) for cut in cuts)) == 1
+
+
+def test_runs_of_one_cut_lie_one_after_the_other() -> None:
+    cuts = [{**DATASET, "split": {"seed": seed, "val": 0.2}} for seed in (4, 2)]
+    (stack,) = stack_runs([configure(seed=seed, dataset=cut) for seed in (0, 1, 2) for cut in cuts])
+    assert [(run.dataset["split"]["seed"], run.seed) for run in stack.runs] == [
+        *((4, seed) for seed in (0, 1, 2)),
+        *((2, seed) for seed in (0, 1, 2)),
+    ]
 
 
 def test_the_order_of_keys_and_techniques_means_nothing() -> None:
