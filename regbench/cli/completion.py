@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from regbench.config.paths import config_dir
 from regbench.errors import ConfigError
 
-COMMANDS = ("run", "bench", "data", "status", "compare", "report", "list", "show")
+COMMANDS = ("run", "bench", "data", "status", "compare", "diagnose", "report", "list", "show")
+COMPOSING = ("run", "bench", "diagnose")
+"""Commands whose words are overrides."""
 REQUEST = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")
 
 
@@ -24,7 +26,9 @@ def answer(argv: Sequence[str]) -> int:
         raise ConfigError("usage: regbench -sc install=SHELL or uninstall=SHELL; SHELL is bash, fish or zsh")
     line = os.environ.get("COMP_LINE", "")
     words, fresh = split(line)
-    if not any(word.startswith("query=") for word in argv) or (words and words[0] == "run" and (words[1:] or fresh)):
+    if not any(word.startswith("query=") for word in argv) or (
+        words and words[0] in COMPOSING and (words[1:] or fresh)
+    ):
         return _ask_hydra(argv, words[1:], fresh)
     print(" ".join(candidates(words, fresh)))
     return 0

@@ -16,6 +16,7 @@ usage:
   regbench status FOLDER             a sweep, running or not: how many runs are complete, failed, missing, and the best
   regbench compare FOLDER...         which arm of finished runs is better, by how much and how surely
   regbench report FOLDER             the page of a study, a sweep or a run: one HTML file, no network
+  regbench diagnose [overrides]      does a network overfit or underfit, and what to do; or of runs: diagnose FOLDER
   regbench data FILE                 how a file is read: columns, target, suspicions; nothing is trained
   regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
   regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
@@ -34,7 +35,7 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as
 143 terminated
 """
 
-COMMANDS = ("run", "bench", "status", "compare", "report", "data", "predict", "export", "list", "show")
+COMMANDS = ("run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show")
 
 USAGE = {
     "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
@@ -123,6 +124,10 @@ def _dispatch(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.report import report
 
         return report(rest)
+    if command == "diagnose":
+        from regbench.cli.diagnose import diagnose
+
+        return diagnose(rest)
     if command == "data":
         from regbench.cli.data import show_data
 

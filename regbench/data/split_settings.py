@@ -94,6 +94,12 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
         _refuse_typed(dataset, ("seed",), f"{raw.origin}, which has all parts of its own")
 
 
+def seed_matters(dataset: Dataset, raw: Raw) -> bool:
+    """Tell whether the seed of a split decides anything about the rows of the parts."""
+    drawn = dataset.train_size is not None or dataset.label_noise > 0
+    return drawn or (dataset.split.method != "time" and not {VAL, TEST} <= _list_roles(raw))
+
+
 def _list_roles(raw: Raw) -> set[int]:
     return {FREE} if raw.roles is None else set(np.unique(raw.roles).tolist())
 

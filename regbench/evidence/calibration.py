@@ -13,6 +13,8 @@ BINS = 15
 """Equal parts of [0, 1]."""
 DRAWS = 2_000
 """Sets of labels drawn for the level of a calibrated model."""
+LEVEL = 0.95
+"""Share of calibrated models whose error is below the level."""
 CHUNK = 2_000_000
 """Random numbers held at a time."""
 
@@ -66,24 +68,28 @@ def calibration_error(confidence: Floats, correct: Booleans, bins: int = BINS) -
 
 
 def calibrated_level(
-    confidence: Floats, bins: int = BINS, level: float = 0.95, draws: int = DRAWS, seed: int = 0
+    confidence: Floats, bins: int = BINS, rows: Integers | None = None, draws: int = DRAWS, seed: int = 0
 ) -> float:
-    """Return the quantile of the calibration error of a calibrated model with the same confidences.
+    """Return the 95 % quantile of the calibration error of a calibrated model with the same confidences.
 
     Such a model is right with probability p_i at row i; the error is positive all the same, because accuracies of bins
-    vary. Source: Bröcker and Smith 2007, consistency resampling.
+    vary. Predictions of several runs for one row are right or wrong together, so they vary more: `rows` `[N]` are the
+    row numbers. Source: Bröcker and Smith 2007, consistency resampling.
     """
     numbers = assign_bins(confidence, bins)
     order = np.argsort(numbers, kind="stable")
     sorted_confidence = confidence[order]
+    places = None if rows is None else np.unique(rows, return_inverse=True)[1].reshape(-1)[order]
+    width = len(confidence) if places is None else int(places.max()) + 1
     starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
     rng, errors = np.random.default_rng(seed), []
     size = max(1, CHUNK // len(confidence))
     for start in range(0, draws, size):
-        right = rng.random((min(size, draws - start), len(confidence))) < sorted_confidence
+        chances = rng.random((min(size, draws - start), width))
+        right = (chances if places is None else chances[:, places]) < sorted_confidence
         sums = np.add.reduceat(right - sorted_confidence, starts, axis=1)
         errors.append(np.abs(sums).sum(axis=1) / len(confidence))
-    return float(np.quantile(np.concatenate(errors), level))
+    return float(np.quantile(np.concatenate(errors), LEVEL))
 
 
 def measure_calibration(confidence: Floats, correct: Booleans, seed: int = 0) -> Calibration:

@@ -20,11 +20,12 @@ from regbench.tasks import Task
 
 @dataclass(frozen=True, kw_only=True)
 class OutputsTask:
-    """The fresh runs of one replicate, by arm, all on one cut; `metric` is None where no other models are asked for."""
+    """The fresh runs of one replicate, by arm, all on one cut; `reference` asks for other models on it."""
 
     replicate: int
     configs: Mapping[str, RunConfig]
-    metric: str | None
+    metric: str
+    reference: bool
     seed: int
     base: Path
 
@@ -34,8 +35,8 @@ class ReplicateOutputs:
     """Test rows of one replicate in the order of `rows`, their numbers in the source.
 
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
-    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says.
-    `train_constant_error` and `val_constant_error` are by figure. `references` are rows of references.csv.
+    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says, and
+    `constant_error` its error on the validation rows. `references` are rows of references.csv.
     """
 
     replicate: int
@@ -44,8 +45,8 @@ class ReplicateOutputs:
     target: NDArray[Any]
     weight: Floats
     constant: Floats
+    constant_error: float
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
-    error: str | None = None
 
 
 def compute_outputs(task: OutputsTask) -> ReplicateOutputs:
@@ -62,6 +63,7 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     from regbench.data.preparing import prepare
     from regbench.data.search_split import list_parts
     from regbench.runs.prepare import build_records
+    from regbench.studies.scoring import measure_constant
 
     dataset = build_dataset(first.dataset)
     raw = dataset.read()
@@ -78,6 +80,7 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
         target=_own_units(np.asarray(test.y), split),
         weight=weights * (count / weights.sum()),
         constant=_predict_constant(split),
+        constant_error=measure_constant(split, split.val, task.metric),
         references=_measure_references(task, split),
     )
 
@@ -132,7 +135,7 @@ def _predict_constant(split: Any) -> Floats:
 
 
 def _measure_references(task: OutputsTask, split: Any) -> list[Mapping[str, object]]:
-    if task.metric is None:
+    if not task.reference:
         return []
     from regbench.studies.references import measure_references
 

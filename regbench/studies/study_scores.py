@@ -89,6 +89,16 @@ def _test(part: ReplicateOutputs, name: str, spread: Floats) -> Predicted:
     return Predicted(outputs, part.target, part.weight, spread)
 
 
+def stack_outputs(parts: Sequence[ReplicateOutputs], name: str) -> Floats:
+    """Return the outputs `[R, n, C]` of an arm in replicates that test equally many rows, NaN where it has none."""
+    filled = [
+        np.full((len(part.rows), len(part.constant)), np.nan) if part.outputs[name] is None else part.outputs[name]
+        for part in parts
+    ]
+    stacked: Floats = np.stack(filled)  # type: ignore[arg-type]
+    return stacked
+
+
 def measure_spread(replicates: Sequence[ReplicateOutputs]) -> Floats:
     """Return the variance of each number to predict over all tested rows, each counted once, `[C]`."""
     rows = np.concatenate([part.rows for part in replicates])

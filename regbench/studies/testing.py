@@ -53,7 +53,8 @@ def predict_all(
         OutputsTask(
             replicate=replicate,
             configs=configs,
-            metric=plan.metric if plan.settings.reference else None,
+            metric=plan.metric,
+            reference=plan.settings.reference,
             seed=draw_seed(plan.settings.seed, "reference", replicate),
             base=Path.cwd(),
         )

@@ -25,6 +25,7 @@ from regbench.sweeps.workers.stop_requests import StopRequests, prepared_process
 
 if TYPE_CHECKING:
     from regbench.training.cohort_run import CohortRun
+    from regbench.training.stackable import CutKind
 
 FAILED = "failed"
 
@@ -120,26 +121,21 @@ def _train(task: TrialTask, requests: StopRequests) -> TrialReport:
 
 def _gather(task: TrialTask) -> Iterator[list[Prepared]]:
     """Yield the trials in cohorts: those that can be stacked together, at most `size` at a time."""
-    data, cuts, groups = read_search_data(task.config), _Cuts(task), dict[str, list[list[Prepared]]]()
+    data, cuts = read_search_data(task.config), _Cuts(task)
+    groups: dict[str, list[tuple[CutKind, list[Prepared]]]] = {}
     for place, trial in enumerate(task.trials):
         config = vary(task.config, dict(trial.values), trial.seed)
         records = build_records(config)
-        cut = cuts.prepare(data, config, records, trial)
+        cut, kind = cuts.prepare(data, config, records, trial)
         members = groups.setdefault(cuts.name(config), [])
-        group = next((group for group in members if _can_stack(group[0].cut, cut)), None)
-        if group is None:
-            members.append(group := [])
-        group.append(Prepared(place, config, records, cut))
+        own = next((group for known, group in members if known == kind), None)
+        if own is None:
+            members.append((kind, own := []))
+        own.append(Prepared(place, config, records, cut))
     for members in groups.values():
-        for group in members:
+        for _, group in members:
             for at in range(0, len(group), task.size):
                 yield group[at : at + task.size]
-
-
-def _can_stack(one: PreparedRun, other: PreparedRun) -> bool:
-    from regbench.training.stackable import can_stack_cuts
-
-    return can_stack_cuts((one.spec, one.data), (other.spec, other.data))
 
 
 class _Cuts:
@@ -147,18 +143,23 @@ class _Cuts:
 
     def __init__(self, task: TrialTask) -> None:
         self._task = task
-        self._found: dict[tuple[str, int, str], PreparedRun] = {}
+        self._found: dict[tuple[str, int, str], tuple[PreparedRun, CutKind]] = {}
 
     def name(self, config: RunConfig) -> str:
         """Return what runs must have in common to be stacked, besides their cuts."""
         return describe_static(replace(config, dataset=self._task.config.dataset))
 
-    def prepare(self, data: SearchData, config: RunConfig, records: Records, trial: TrialRun) -> PreparedRun:
-        """Return the cut of a trial."""
+    def prepare(
+        self, data: SearchData, config: RunConfig, records: Records, trial: TrialRun
+    ) -> tuple[PreparedRun, CutKind]:
+        """Return the cut of a trial, and what others must have in common with it."""
+        from regbench.training.stackable import describe_cut
+
         key = (self.name(config), trial.replicate, trial.stage)
         if key not in self._found:
             place = (trial.replicate, trial.stage)
-            self._found[key] = prepare_cut(data, config, records, self._task.rule, place)
+            prepared = prepare_cut(data, config, records, self._task.rule, place)
+            self._found[key] = prepared, describe_cut(prepared.spec, prepared.data)
         return self._found[key]
 
 
