@@ -64,7 +64,7 @@ def _diagnose(judged: Judged, references: pd.DataFrame | None) -> dict[str, obje
         train=errors(base, "train"),
         val=errors(base, "val"),
         edge=(base["best_epoch"].to_numpy(float) > LATE * limit).astype(np.float64),
-        diverged=(base["status"] == RunState.DIVERGED.value).to_numpy(float),
+        diverged=(base["status"] == RunState.DIVERGED.value).to_numpy().astype(np.float64),
         train_last=errors(unstopped, "last_train"),
         val_last=errors(unstopped, "last_val"),
         rise=(last - best) / best,
