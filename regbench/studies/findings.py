@@ -9,21 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from regbench.evidence.arrays import Floats, Integers
-from regbench.metrics import LOSS, METRICS
-from regbench.statuses import RunState
-from regbench.studies.arms import UNSTOPPED
+from regbench.evidence.arrays import Integers
+from regbench.metrics import METRICS
 from regbench.studies.describing_rows import calibrate, decompose
-from regbench.studies.diagnosis import Observed
-from regbench.studies.diagnosis_words import Wording, diagnose
 from regbench.studies.expected_best import summarise_best
 from regbench.studies.judging import Judged
-from regbench.studies.scoring import error_of
+from regbench.studies.study_diagnosis import diagnose_study
 from regbench.studies.study_scores import stack_outputs
 from regbench.studies.variants import read_value
-
-LATE = 0.9
-"""Share of the limit of epochs after which a best epoch counts as at its edge."""
 
 
 def describe_findings(judged: Judged, references: pd.DataFrame | None) -> dict[str, Any]:
@@ -45,56 +38,19 @@ def _describe_references(judged: Judged, references: pd.DataFrame | None) -> dic
     return {str(name): {"mean": float(value)} for name, value in means.items()}
 
 
-def _diagnose(judged: Judged, references: pd.DataFrame | None) -> dict[str, object]:
-    """Return what is wrong with the fit of the tuned baseline."""
-    plan, metric = judged.plan, judged.plan.metric
-    base, unstopped = (_take(judged, name) for name in (plan.baseline, UNSTOPPED))
-    constant = np.array([part.constant_error for part in judged.evidence.outputs if _is_judged(judged, part.replicate)])
-    config = plan.arm(plan.baseline).config
-
-    def errors(table: pd.DataFrame, column: str) -> Floats:
-        scores = table[f"{column}_{metric}"].to_numpy(float)
-        found: Floats = np.array([error_of(metric, score) for score in scores]) / constant
-        return found
-
-    name, reference = _choose_reference(judged, references)
-    limit = int(str(read_value(config, "schedule.epochs")))
-    best, last = unstopped[f"val_{LOSS.name}"].to_numpy(float), unstopped[f"last_val_{LOSS.name}"].to_numpy(float)
-    observed = Observed(
-        train=errors(base, "train"),
-        val=errors(base, "val"),
-        edge=(base["best_epoch"].to_numpy(float) > LATE * limit).astype(np.float64),
-        diverged=(base["status"] == RunState.DIVERGED.value).to_numpy().astype(np.float64),
-        train_last=errors(unstopped, "last_train"),
-        val_last=errors(unstopped, "last_val"),
-        rise=(last - best) / best,
-        reference=reference,
+def _diagnose(judged: Judged, references: pd.DataFrame | None) -> dict[str, object] | None:
+    """Return what is wrong with the fit of the tuned baseline; None without other models to compare with."""
+    plan, kept = judged.plan, judged.scores.replicates
+    config, fresh = plan.arm(plan.baseline).config, judged.evidence.fresh
+    found = diagnose_study(
+        fresh[fresh["replicate"].isin(kept)],
+        None if references is None else references[references["replicate"].isin(kept)],
+        plan.metric,
+        plan.baseline,
+        int(str(read_value(config, "schedule.epochs"))),
         regularized=bool(config.regularizers),
-        stopped=read_value(config, "schedule.stop.name") != "none",
     )
-    wording = Wording(metric=metric, constant=float(constant.mean()), reference=name, compared=True)
-    return diagnose(observed, wording).to_json()
-
-
-def _take(judged: Judged, name: str) -> pd.DataFrame:
-    fresh = judged.evidence.fresh
-    return fresh[fresh["arm"] == name].set_index("replicate").reindex(list(judged.scores.replicates))
-
-
-def _is_judged(judged: Judged, replicate: int) -> bool:
-    return replicate in judged.scores.replicates
-
-
-def _choose_reference(judged: Judged, references: pd.DataFrame | None) -> tuple[str, Floats | None]:
-    """Return the model with the least mean validation error, and its errors `[R]`."""
-    if references is None:
-        return "", None
-    table = references.pivot(index="replicate", columns="reference", values="val_error")
-    table = table.reindex(list(judged.scores.replicates)).dropna(axis=1)
-    if table.empty or not len(table.columns):
-        return "", None
-    name = str(table.mean().idxmin())
-    return name, table[name].to_numpy(float)
+    return None if found is None else found.to_json()
 
 
 def _list_expected(judged: Judged) -> list[tuple[str, dict[str, object]]]:
@@ -113,7 +69,7 @@ def _list_expected(judged: Judged) -> list[tuple[str, dict[str, object]]]:
 
 def _describe_rows(judged: Judged) -> dict[str, Any]:
     """Return calibration, and bias and variance, of each arm on the tested rows."""
-    parts = [part for part in judged.evidence.outputs if _is_judged(judged, part.replicate)]
+    parts = [part for part in judged.evidence.outputs if part.replicate in judged.scores.replicates]
     if len({len(part.rows) for part in parts}) > 1:
         return {"calibration": {}, "decomposition": {}}  # groups that cannot be cut into equal folds
     rows: Integers = np.stack([part.rows for part in parts])

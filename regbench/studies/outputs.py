@@ -35,8 +35,8 @@ class ReplicateOutputs:
     """Test rows of one replicate in the order of `rows`, their numbers in the source.
 
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
-    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says, and
-    `constant_error` its error on the validation rows. `references` are rows of references.csv.
+    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says.
+    `references` are rows of references.csv.
     """
 
     replicate: int
@@ -45,7 +45,6 @@ class ReplicateOutputs:
     target: NDArray[Any]
     weight: Floats
     constant: Floats
-    constant_error: float
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
 
 
@@ -63,7 +62,6 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     from regbench.data.preparing import prepare
     from regbench.data.search_split import list_parts
     from regbench.runs.prepare import build_records
-    from regbench.studies.scoring import measure_constant
 
     dataset = build_dataset(first.dataset)
     raw = dataset.read()
@@ -80,7 +78,6 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
         target=_own_units(np.asarray(test.y), split),
         weight=weights * (count / weights.sum()),
         constant=_predict_constant(split),
-        constant_error=measure_constant(split, split.val, task.metric),
         references=_measure_references(task, split),
     )
 
