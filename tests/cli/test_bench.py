@@ -137,6 +137,7 @@ def test_the_same_command_does_nothing_again(study: Path, capsys: pytest.Capture
     assert "verdict" in capsys.readouterr().out
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize(
     "lost",
     [
@@ -181,6 +182,7 @@ def test_fresh_begins_anew(study: Path) -> None:
     assert stays.exists()
 
 
+@pytest.mark.matrix(cases=5)
 @pytest.mark.parametrize(
     ("words", "line"),
     [
