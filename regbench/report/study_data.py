@@ -71,7 +71,7 @@ class StudyData:
         base = read_mapping(self.verdict, "baseline")
         judged = [read_mapping({"a": a}, "a") for a in read_list(self.verdict, "arms")]
         judged.sort(key=lambda facts: (-_or_least(read_number(facts, "difference")), str(facts.get("name"))))
-        arms = [(str(base.get("name")), BASELINE, base)]
+        arms: list[tuple[str, str | None, Mapping[str, object]]] = [(str(base.get("name")), BASELINE, base)]
         arms += [(str(facts.get("name")), read_text(facts, "word") or None, facts) for facts in judged]
         return tuple(
             ArmFacts(number, name, word, facts, read_mapping(plans, name))
