@@ -139,13 +139,19 @@ class StudyData:
         """Return the curves `[4, E]` of one trial: training loss and metric, validation loss and metric."""
         return self._curves(arm).get((replicate, trial))
 
+    @cached_property
+    def _generations(self) -> Mapping[str, list[Path]]:
+        """The files of curves by arm."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted((self.folder / "generations").glob("*.npz")):
+            found.setdefault(_arm_of(path), []).append(path)
+        return found
+
     def _curves(self, arm: str) -> dict[tuple[int, int], NDArray[np.float32]]:
         import numpy as np
 
         found: dict[tuple[int, int], NDArray[np.float32]] = {}
-        for path in sorted((self.folder / "generations").glob("*.npz")):
-            if _arm_of(path) != arm:
-                continue
+        for path in self._generations.get(arm, []):
             try:
                 with np.load(path, allow_pickle=False) as stored:
                     index = zip(stored["replicate"], stored["trial"], stored["repeat"], stored["curves"], strict=True)

@@ -111,6 +111,8 @@ def _describe_gaps(study: StudyData) -> str:
     if study.verdict.get("complete") is not False:
         return ""
     judged, planned = read_number(study.verdict, "replicates"), read_number(study.plan, "sizes", "replicates")
+    if judged >= planned:
+        return "Incomplete: some runs failed or are left. Give the study's command again to go on from there."
     return (
         f"Incomplete: {write_number(judged)} of {write_number(planned)} replicates are judged here. Give the study's "
         "command again to go on from there."

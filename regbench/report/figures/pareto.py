@@ -82,8 +82,9 @@ def _scale_costs(axes: Axes, costs: list[float]) -> None:
     low, high = min(costs), max(costs)
     spare = max((high / low) ** 0.08, 1.12)
     axes.set_xlim(low / spare, high * spare)
-    wide = high / low > 20
-    marks = [m * 10.0**p for p in range(-3, 6) for m in ((1,) if wide else (1, 1.5, 2, 3, 5, 7))]
+    fine = (1, 1.1, 1.2, 1.4, 1.7, 2, 5, 6, 7, 8, 9)
+    steps = (1,) if high / low > 20 else (1, 1.5, 2, 3, 5, 7) if high / low > 2.2 else fine
+    marks = [m * 10.0**p for p in range(-3, 6) for m in steps]
     shown = [mark for mark in marks if low / spare <= mark <= high * spare]
     axes.set_xticks(shown, [f"{mark:g}" for mark in shown])
     axes.set_xticks([], minor=True)

@@ -103,7 +103,7 @@ def draw_weights(found: Sequence[Weights]) -> Picture:
         caption=(
             "How many weights (logarithmic) have which value, at the best epoch; biases and norms are left out. L1 "
             "and its relatives set weights to exactly zero, a spike in the middle; L2 and weight decay only draw "
-            "all of them closer together."
+            "all of them closer together. The outermost bars hold all that lies beyond."
         ),
         panels=tuple(panels),
         table=DataTable(("network of", "weights", "exactly zero", "norm", "deviation"), rows),
