@@ -35,7 +35,8 @@ class ReplicateOutputs:
     """Test rows of one replicate in the order of `rows`, their numbers in the source.
 
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
-    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says.
+    finite. `target` and `weight` are those of the rows, as the data have them. `constant` `[C]` is what the constant
+    predictor says.
     `references` are rows of references.csv.
     """
 
@@ -69,14 +70,13 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     rows = np.asarray(list_parts(dataset, raw).test, dtype=np.int64)
     outputs = {arm: _predict(config, split) for arm, config in task.configs.items()}
     test = split.test
-    count = len(test.y)
-    weights = np.ones(count) if test.weights is None else np.asarray(test.weights, dtype=np.float64)
+    weights = np.ones(len(test.y)) if test.weights is None else np.asarray(test.weights, dtype=np.float64)
     return ReplicateOutputs(
         replicate=task.replicate,
         rows=rows,
         outputs=outputs,
         target=_own_units(np.asarray(test.y), split),
-        weight=weights * (count / weights.sum()),
+        weight=weights,
         constant=_predict_constant(split),
         references=_measure_references(task, split),
     )
