@@ -26,22 +26,22 @@ LEFT = ("arm", "", "word", " ")
 def list_plan(plan: Mapping[str, Any], width: int) -> Iterator[str]:
     """Yield what a study is about to do: data, network, arms and plan."""
     data, sizes, estimate = plan["data"], plan["sizes"], plan["estimate"]
-    yield from _say("data", _describe_data(data), width)
+    yield from say("data", _describe_data(data), width)
     for note in data.get("notes", ()):
-        yield from _say("", f"note: {note}", width)
+        yield from say("", f"note: {note}", width)
     parameters = plan["network"]["parameters"]
-    yield from _say("network", f"{plan['network']['text']}; {parameters:,} parameters", width)
+    yield from say("network", f"{plan['network']['text']}; {parameters:,} parameters", width)
     arms, trials = len(plan["arms"]) - 1, sizes["trials"]
     tuned = f"every arm tunes its learning rate, {count_noun(trials, 'trial')} each"
-    yield from _say("arms", f"{count_noun(arms, 'technique')} against {escape(plan['baseline'])}; {tuned}", width)
+    yield from say("arms", f"{count_noun(arms, 'technique')} against {escape(plan['baseline'])}; {tuned}", width)
     for skipped in plan["skipped"]:
-        yield from _say("", f"skipped: {escape(skipped['name'])}: {escape(skipped['reason'])}", width)
+        yield from say("", f"skipped: {escape(skipped['name'])}: {escape(skipped['reason'])}", width)
     finalists = f" + 2 x {sizes['finalists']} finalists" if sizes["finalists"] else ""
     each = sizes["replicates"] * (trials + 2 * sizes["finalists"] + 1)
     replicates = f"{count_noun(sizes['replicates'], 'replicate')} ({plan['cut']['text']})"
     runs = f"({trials} trials{finalists} + 1 fresh run) = {each} runs an arm, {estimate['runs']:,} runs"
     time = f"about {format_seconds(estimate['seconds'])} on {count_noun(estimate['workers'], 'worker')}"
-    yield from _say("plan", f"{replicates} x {runs}, {time}", width)
+    yield from say("plan", f"{replicates} x {runs}, {time}", width)
 
 
 def _describe_data(data: Mapping[str, Any]) -> str:
@@ -61,30 +61,31 @@ def list_verdict(plan: Mapping[str, Any], verdict: Mapping[str, Any], width: int
     yield from _list_scale(metric, plan, verdict, width)
     yield ""
     if not verdict["complete"]:
-        yield from _say("incomplete", f"{verdict['replicates']} of {plan['sizes']['replicates']} replicates", width)
-    yield from _say("verdict", verdict["headline"], width)
-    yield from _say("how", verdict["how"], width)
-    final = " ".join(shlex.quote(escape(word)) for word in verdict["final"])
-    yield from _say("model", f"on all rows: regbench run {final}   (or this command with --final)", width)
+        yield from say("incomplete", f"{verdict['replicates']} of {plan['sizes']['replicates']} replicates", width)
+    yield from say("verdict", verdict["headline"], width)
+    yield from say("how", verdict["how"], width)
+    if verdict.get("final"):
+        final = " ".join(shlex.quote(escape(word)) for word in verdict["final"])
+        yield from say("model", f"on all rows: regbench run {final}   (or this command with --final)", width)
     diagnosis = verdict.get("diagnosis")
     if diagnosis:
-        yield from _say("diagnosis", diagnosis["sentence"], width)
+        yield from say("diagnosis", diagnosis["sentence"], width)
         for advice in diagnosis.get("advice", ()):
-            yield from _say("", advice, width)
+            yield from say("", advice, width)
     for note in (*verdict["notes"], *verdict["warnings"]):
-        yield from _say("note", note, width)
+        yield from say("note", note, width)
     if verdict["surer"]:
-        yield from _say("surer", verdict["surer"], width)
+        yield from say("surer", verdict["surer"], width)
     if verdict["look"] > 1:
-        yield from _say("look", f"number {verdict['look']}: it spends alpha {verdict['alpha']:g}", width)
+        yield from say("look", f"number {verdict['look']}: it spends alpha {verdict['alpha']:g}", width)
 
 
 def list_files(folder: Path, page: Path | None, width: int) -> Iterator[str]:
     """Yield where the results lie."""
     if page is not None:
-        yield from _say("page", f"{page}   (verdict.json, trials.csv, fresh.csv beside it)", width)
+        yield from say("page", f"{page}   (verdict.json, trials.csv, fresh.csv beside it)", width)
     else:
-        yield from _say("files", f"{folder}   (verdict.json, trials.csv, fresh.csv)", width)
+        yield from say("files", f"{folder}   (verdict.json, trials.csv, fresh.csv)", width)
 
 
 def _list_heads(metric: Metric) -> list[str]:
@@ -177,12 +178,12 @@ def list_budget(plan: Mapping[str, Any], width: int) -> Iterator[str]:
         ]
     )
     fresh = (len(plan["arms"]) + 2) * plan["sizes"]["replicates"]
-    yield from _say("disk", f"about {fresh * 0.2 + 5:.0f} MB ({fresh} fresh runs with a folder each)", width)
-    yield from _say("dry run", "nothing was trained but this pilot, and nothing was written", width)
+    yield from say("disk", f"about {fresh * 0.2 + 5:.0f} MB ({fresh} fresh runs with a folder each)", width)
+    yield from say("dry run", "nothing was trained but this pilot, and nothing was written", width)
 
 
-def _say(label: str, text: str, width: int) -> list[str]:
-    """Return a text with its label, wrapped beside it."""
+def say(label: str, text: str, width: int) -> list[str]:
+    """Return a text with its label as lines, wrapped beside it."""
     indent = " " * LABEL
     lines = textwrap.wrap(text, max(20, width - LABEL), break_long_words=False, break_on_hyphens=False) or [""]
     return [f"{label:<{LABEL}}{lines[0]}".rstrip(), *(indent + line for line in lines[1:])]

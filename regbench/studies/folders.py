@@ -11,6 +11,9 @@ from regbench.runs.saved_config import FILE, read_config
 from regbench.sweeps.manifest import PlannedRun, describe, read_planned
 from regbench.sweeps.run_status import RunStatus, StatusReader
 
+STUDY = "study.json"
+"""The plan of a study, which is written first."""
+
 
 def read_statuses(folders: Sequence[str], warn: Callable[[str], None]) -> list[RunStatus]:
     """Return the runs of all folders as they are, each once.
@@ -31,6 +34,14 @@ def read_statuses(folders: Sequence[str], warn: Callable[[str], None]) -> list[R
         for status in reader.statuses:
             found.setdefault(status.run.run_id, status)
     return list(found.values())
+
+
+def is_study(name: str) -> bool:
+    """Tell whether a folder holds a study."""
+    try:
+        return bool(name) and (Path(name) / STUDY).is_file()
+    except (OSError, ValueError):  # may not be searched; too long; a zero byte
+        return False
 
 
 def _list_runs(name: str, warn: Callable[[str], None]) -> tuple[Path, list[PlannedRun]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from regbench.errors import escape
 from regbench.evidence.verdict import ArmVerdict, Rules, Verdict, judge
 from regbench.evidence.words import Word
 from regbench.formatting import count_noun, join_words
@@ -68,7 +69,7 @@ def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
     names = [arm.name for arm in plan.arms]
     lost = find_lost(evidence.fresh, names)
     kept = [part for part in evidence.outputs if part.replicate not in lost]
-    given = {name: _read_scores(evidence.fresh, name, f"test_{plan.metric}") for name in [*names, AS_TYPED]}
+    given = {name: read_scores(evidence.fresh, name, f"test_{plan.metric}") for name in [*names, AS_TYPED]}
     scores = score_study(plan.metric, evidence.task, [*names, AS_TYPED], kept, given)
     family = scores.take(names)
     metric = METRICS[plan.metric]
@@ -91,7 +92,8 @@ def find_lost(fresh: pd.DataFrame, names: Sequence[str]) -> set[int]:
     return set(failed["replicate"].astype(int))
 
 
-def _read_scores(fresh: pd.DataFrame, name: str, column: str) -> dict[int, float]:
+def read_scores(fresh: pd.DataFrame, name: str, column: str) -> dict[int, float]:
+    """Return a column of an arm's fresh runs by replicate; empty where the table lacks it."""
     own = fresh[fresh["arm"] == name]
     if column not in own:
         return {}
@@ -143,14 +145,31 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
 
 
 def _describe_arm(judged: Judged, arm: ArmVerdict, warnings: Sequence[str], each: float) -> dict[str, Any]:
-    sign, cost = judged.sign, judged.costs[arm.name]
+    own = judged.evidence.trials[judged.evidence.trials["arm"] == arm.name]
+    return {
+        **describe_result(arm, judged.sign, each),
+        "optimism": _measure_optimism(judged, arm.name),
+        "diverged": [int((own["status"] == RunState.DIVERGED.value).sum()), len(own)],
+        "warnings": list(warnings),
+        "cost": judged.costs[arm.name].to_json(),
+        "recommended": judged.recommended[arm.name].to_json(),
+    }
+
+
+def describe_result(arm: ArmVerdict, sign: float, each: float) -> dict[str, Any]:
+    """Return what the statistics say of an arm, as verdict.json has it.
+
+    Args:
+        arm: the verdict on it.
+        sign: -1 where smaller figures are better, else 1.
+        each: seconds of a further replicate.
+    """
     ends = {"": arm.interval, "_all": arm.together}
     intervals = {
         f"{end}{kind}": value
         for kind, interval in ends.items()
         for end, value in zip(("low", "high"), sorted((sign * interval.low, sign * interval.high)), strict=True)
     }
-    own = judged.evidence.trials[judged.evidence.trials["arm"] == arm.name]
     return {
         "name": arm.name,
         "word": None if arm.word is None else str(arm.word),
@@ -171,11 +190,6 @@ def _describe_arm(judged: Judged, arm: ArmVerdict, warnings: Sequence[str], each
         "chance_worse": arm.chances.worse,
         "relative_error_change": arm.relative_error_change,
         "standardised": arm.standardised,
-        "optimism": _measure_optimism(judged, arm.name),
-        "diverged": [int((own["status"] == RunState.DIVERGED.value).sum()), len(own)],
-        "warnings": list(warnings),
-        "cost": cost.to_json(),
-        "recommended": judged.recommended[arm.name].to_json(),
     }
 
 
@@ -216,21 +230,30 @@ def _describe_typed(judged: Judged) -> dict[str, object] | None:
 
 def choose_arm(judged: Judged) -> str:
     """Return the arm to use: the leader where an arm is better, else the baseline."""
-    better = any(arm.word is Word.BETTER for arm in judged.verdict.arms)
-    return judged.verdict.leader if better else judged.verdict.baseline
+    return name_choice(judged.verdict)
+
+
+def name_choice(verdict: Verdict) -> str:
+    """Return the arm that a verdict says to use."""
+    better = any(arm.word is Word.BETTER for arm in verdict.arms)
+    return verdict.leader if better else verdict.baseline
+
+
+def list_losses(dropped: Sequence[int], constant: Mapping[str, Sequence[int]]) -> Iterator[str]:
+    """Yield a sentence for the replicates that were left out, and for each arm with runs that diverged."""
+    if dropped:
+        yield (
+            f"{count_noun(len(dropped), 'replicate')} left out for all arms, because a fresh run failed there: "
+            f"{join_words([str(number) for number in dropped])}"
+        )
+    for name, numbers in constant.items():
+        if numbers:
+            yield f"{escape(name)}: {count_noun(len(numbers), 'fresh run')} diverged and count as a constant guess"
 
 
 def _list_notes(judged: Judged) -> Sequence[str]:
     plan, scores = judged.plan, judged.scores
-    notes = []
-    if judged.dropped:
-        notes.append(
-            f"{count_noun(len(judged.dropped), 'replicate')} left out for all arms, because a fresh run failed there: "
-            f"{join_words([str(number) for number in judged.dropped])}"
-        )
-    for name, numbers in scores.constant.items():
-        if numbers:
-            notes.append(f"{name}: {count_noun(len(numbers), 'fresh run')} diverged and count as a constant guess")
+    notes = list(list_losses(judged.dropped, scores.constant))
     typed = scores.compare(AS_TYPED, plan.baseline)
     if typed.mean > plan.settings.rope / 2 and typed.interval().low > 0:
         shown = f"{100 * typed.mean:.1f} points" if not judged.metric.unit else f"{typed.mean:.3g}"

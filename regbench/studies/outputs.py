@@ -39,8 +39,9 @@ class ReplicateOutputs:
     """Test rows of one replicate in the order of `rows`, their numbers in the source.
 
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
-    finite. `target` and `weight` are those of the rows. `constant` `[C]` is what the constant predictor says.
-    `noise` is the figure of each arm at the noises of `studies.noise`, `references` are rows of references.csv.
+    finite. `target` and `weight` are those of the rows, as the data have them. `constant` `[C]` is what the constant
+    predictor says. `noise` is the figure of each arm at the noises of `studies.noise`, `references` are rows of
+    references.csv.
     """
 
     replicate: int
@@ -49,7 +50,7 @@ class ReplicateOutputs:
     target: NDArray[Any]
     weight: Floats
     constant: Floats
-    noise: Mapping[str, Sequence[float]]
+    noise: Mapping[str, Sequence[float]] = field(default_factory=dict)
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
 
 
@@ -81,14 +82,13 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
             disturbed = measure_noise(networks, split, task.metric, task.seed)
             noise |= {} if disturbed is None else {arm: disturbed}
     test = split.test
-    count = len(test.y)
-    weights = np.ones(count) if test.weights is None else np.asarray(test.weights, dtype=np.float64)
+    weights = np.ones(len(test.y)) if test.weights is None else np.asarray(test.weights, dtype=np.float64)
     return ReplicateOutputs(
         replicate=task.replicate,
         rows=rows,
         outputs=outputs,
         target=_own_units(np.asarray(test.y), split),
-        weight=weights * (count / weights.sum()),
+        weight=weights,
         constant=_predict_constant(split),
         noise=noise,
         references=_measure_references(task, split),

@@ -53,13 +53,21 @@ def recall_parts(tested: Predicted) -> Floats:
 
 
 def auc_parts(tested: Predicted) -> Floats:
-    """Area under the ROC curve of two classes by placements (DeLong et al. 1988): A + n/n_c (placement - A).
+    """Area under the ROC curve by placements (DeLong et al. 1988): A + n/n_c (placement - A).
 
-    A positive row's placement is the share of negative rows that score lower, ties counting one half. Weights are
-    ignored. Its mean is A, and its variance over n that of A. NaN where a class has no rows.
+    A positive row's placement is the share of negative rows that score lower, ties counting one half. Of more than two
+    classes it is the mean over the classes, each against all others. Weights are ignored. Its mean is A, and its
+    variance over n that of A. NaN where a class has no rows.
     """
-    scores = tested.outputs[:, 1] - tested.outputs[:, 0]
-    positive = tested.target == 1
+    classes = tested.outputs.shape[1]
+    if classes == 2:
+        return _place(tested.outputs[:, 1] - tested.outputs[:, 0], tested.target == 1)
+    shares = np.exp(_log_probabilities(tested))
+    found: Floats = np.mean([_place(shares[:, c], tested.target == c) for c in range(classes)], axis=0)
+    return found
+
+
+def _place(scores: Floats, positive: NDArray[np.bool_]) -> Floats:
     high, low = scores[positive], scores[~positive]
     if not len(high) or not len(low):
         return np.full(len(scores), np.nan)

@@ -110,12 +110,13 @@ def describe_range(metric: Metric, leader: ArmVerdict, arms: int) -> str:
     return f"{span} for this arm alone; that it is better holds {accounted}" if own else f"{span} {accounted}"
 
 
-def describe_surer(verdict: Verdict, seconds: float) -> str | None:
+def describe_surer(verdict: Verdict, seconds: float, command: str = "the same command") -> str | None:
     """Return what would decide the undecided arm that is nearest to it; None where there is none.
 
     Args:
         verdict: what the statistics say.
         seconds: of a further replicate.
+        command: the one that takes `--more`.
     """
     undecided = [arm for arm in verdict.arms if arm.word is Word.UNDECIDED and arm.needs is not None]
     by_replicates = [arm for arm in undecided if arm.needs is not None and arm.needs.replicates is not None]
@@ -124,7 +125,7 @@ def describe_surer(verdict: Verdict, seconds: float) -> str | None:
         assert nearest.needs is not None
         count = nearest.needs.replicates or 0
         return (
-            f"the same command with --more {count}: about 80 % chance to decide {escape(nearest.name)}, "
+            f"{command} with --more {count}: about 80 % chance to decide {escape(nearest.name)}, "
             f"{format_seconds(count * seconds)}"
         )
     rows = [(arm.needs.rows, arm.name) for arm in undecided if arm.needs is not None and arm.needs.rows is not None]

@@ -75,18 +75,29 @@ def score_study(
         if any(not np.isfinite(own).all() for arm in values for own in arm):
             values = None  # a class without test rows, say
     if values is None:
-        sign = 1.0 if METRICS[metric].higher_is_better else -1.0
-        matrix = np.array([[sign * given[name].get(number, np.nan) for number in numbers] for name in names])
-        return Scores(tuple(names), numbers, matrix, None, constant)
+        return score_figures(metric, names, numbers, given, constant)
     matrix = np.array([[float(own.mean()) for own in arm] for arm in values])
     return Scores(tuple(names), numbers, matrix, _spread_rows(values, replicates), constant)
+
+
+def score_figures(
+    metric: str,
+    names: Sequence[str],
+    numbers: tuple[int, ...],
+    given: Mapping[str, Mapping[int, float]],
+    constant: Mapping[str, tuple[int, ...]],
+) -> Scores:
+    """Return scores that the runs measured themselves, by arm and replicate; NaN where one has none."""
+    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
+    matrix = np.array([[sign * given[name].get(number, np.nan) for number in numbers] for name in names])
+    return Scores(tuple(names), numbers, matrix, None, constant)
 
 
 def _test(part: ReplicateOutputs, name: str, spread: Floats) -> Predicted:
     outputs = part.outputs[name]
     if outputs is None:
         outputs = np.tile(part.constant, (len(part.rows), 1))
-    return Predicted(outputs, part.target, part.weight, spread)
+    return Predicted(outputs, part.target, part.weight * (len(part.weight) / part.weight.sum()), spread)
 
 
 def stack_outputs(parts: Sequence[ReplicateOutputs], name: str) -> Floats:

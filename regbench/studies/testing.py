@@ -67,7 +67,7 @@ def predict_all(
 
 
 def write_rows(folder: StudyFolder, parts: Sequence[ReplicateOutputs]) -> None:
-    """Write the outputs of each arm, and the truth by row number."""
+    """Write the outputs of each arm, the truth by row number, and what each constant predictor says."""
     for arm in parts[0].outputs:
         outputs = [_fill(part, arm) for part in parts]
         if len({own.shape for own in outputs}) > 1:
@@ -95,7 +95,13 @@ def _gather_truth(parts: Sequence[ReplicateOutputs]) -> Mapping[str, NDArray[Any
     targets = np.concatenate([part.target for part in parts])
     weights = np.concatenate([part.weight for part in parts])
     numbers, first = np.unique(rows, return_index=True)
-    return {"rows": numbers, "target": targets[first], "weight": weights[first]}
+    return {
+        "rows": numbers,
+        "target": targets[first],
+        "weight": weights[first],
+        "replicate": np.array([part.replicate for part in parts]),
+        "constant": np.stack([part.constant for part in parts]),
+    }
 
 
 def write_references(folder: StudyFolder, parts: Sequence[ReplicateOutputs]) -> pd.DataFrame | None:

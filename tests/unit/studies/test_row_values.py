@@ -50,17 +50,23 @@ def test_the_area_is_scikit_learns_with_ties_too() -> None:
         assert score("auc", rows) == pytest.approx(expected, rel=1e-12)
 
 
+def test_the_area_of_several_classes_is_the_mean_over_each_against_all_others() -> None:
+    tested = draw(4)
+    expected = reference.roc_auc_score(tested.target, probabilities(tested), multi_class="ovr")
+    assert score("auc", tested) == pytest.approx(expected, rel=1e-12)
+
+
 def test_an_area_without_one_of_the_classes_is_not_a_number() -> None:
     tested = Predicted(np.zeros((5, 2)), np.zeros(5, dtype=np.int64), np.ones(5), np.ones(1))
     assert np.isnan(score("auc", tested))
 
 
-@pytest.mark.parametrize("metric", ["auc", "balanced_accuracy"])
-def test_the_variance_of_rows_is_that_of_the_figure(metric: str) -> None:
+@pytest.mark.parametrize(("metric", "classes"), [("auc", 2), ("auc", 3), ("balanced_accuracy", 2)])
+def test_the_variance_of_rows_is_that_of_the_figure(metric: str, classes: int) -> None:
     """Over 400 tables of one law, the variance of the figure is the mean of (variance of rows) / n, within 15 %."""
     compute = find_values(metric, "classification")
     assert compute is not None
-    found = [compute(draw(2, seed)) for seed in range(400)]
+    found = [compute(draw(classes, seed)) for seed in range(400)]
     between = np.var([values.mean() for values in found], ddof=1)
     within = np.mean([values.var(ddof=1) / ROWS for values in found])
     assert within == pytest.approx(between, rel=0.15)
