@@ -168,7 +168,7 @@ def tidy_axes(axes: Axes, grid: str = "y") -> None:
 
 
 def scale_log(axes: Axes, side: str, narrow: bool = False) -> None:
-    """Make an axis (x or y) logarithmic, with a few ticks in plain numbers; `narrow` ones span less than two decades."""
+    """Make an axis (x or y) logarithmic, with a few ticks in plain numbers; `narrow`: less than two decades."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     getattr(axes, f"set_{side}scale")("log")
