@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.evidence import coverage, false_alarms, growing
+from benchmarks.evidence import coverage, false_alarms, looks, needs
 from benchmarks.evidence.figures import Figure, print_figures
 
 
@@ -31,8 +31,8 @@ class Part:
 PARTS = {
     "coverage": Part("Do intervals hold the truth?", "tables a task and cut", 180, coverage.measure),
     "false-alarms": Part("Are nulls called different?", "studies a task", 400, false_alarms.measure),
-    "looks": Part("Does looking again find what is not there?", "studies a task", 500, growing.measure_looks),
-    "needs": Part("Does the N named decide?", "comparisons a task", 300, growing.measure_needs),
+    "looks": Part("Does looking again find what is not there?", "studies a task", 500, looks.measure),
+    "needs": Part("Does the N named decide?", "comparisons a task", 300, needs.measure),
 }
 
 

@@ -1,4 +1,4 @@
-"""Simulator of studies that grow: whether looking again finds what is not there, and whether N decides."""
+"""Simulator of studies that grow: whether looking at them again and again finds what is not there."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from benchmarks.evidence.figures import Figure, summarise
 from benchmarks.evidence.readouts import Studied, run_study
 from benchmarks.evidence.tables import FOLDS, Table, Task, draw_cuts, draw_table
 from regbench.evidence.verdict import Rules, Verdict
-from regbench.evidence.words import Word
 
 TRIALS, BLOCK = 4, 50
 """Trials of an arm in a replicate, and the replicates computed at once."""
 LOOKS = (10, 20, 40, 80)
 NULLS = ("none", "null 1", "null 2", "null 3", "null 4")
-ARMS = ("none", "null", "small", "large")
-ROWS, MOST = 1000, 400
-"""Rows of the tables of undecided comparisons, and the largest N that is tried."""
 
 
 def grow(table: Table, replicates: int, widths: tuple[int, ...], rng: np.random.Generator) -> Studied:
@@ -43,7 +39,7 @@ def calls_without_spending(verdict: Verdict) -> bool:
     return any(arm.p_adjusted <= verdict.rules.alpha and not arm.interval.holds(0.0) for arm in verdict.arms)
 
 
-def measure_looks(studies: int, seed: int) -> Iterator[Figure]:
+def measure(studies: int, seed: int) -> Iterator[Figure]:
     """Yield how often a study of nulls, judged at 10, 20, 40 and 80 replicates, ever calls one different."""
     for place, task in enumerate(Task):
         values: dict[str, list[float]] = defaultdict(list)
@@ -57,37 +53,8 @@ def measure_looks(studies: int, seed: int) -> Iterator[Figure]:
                     arms.judge(names, Rules(folds=FOLDS, look=look), replicates)
                     for look, replicates in enumerate(LOOKS, start=1)
                 ]
-                what = f"{task}, {len(names) - 1} nulls: ever called different"
+                what = f"{task}, nulls {len(names) - 1}: ever called different"
                 values[what].append(any(map(calls, verdicts)))
                 values[f"{what}, had each look all of alpha"].append(any(map(calls_without_spending, verdicts)))
         for what, found in values.items():
             yield summarise(what, found, high=None if "had" in what else 0.05)
-
-
-def measure_needs(comparisons: int, seed: int) -> Iterator[Figure]:
-    """Yield, of undecided comparisons extended by the N named, the share then decided."""
-    for place, task in enumerate(Task):
-        decided: list[float] = []
-        named: list[float] = []
-        rows_named: list[float] = []
-        number = 0
-        while len(decided) < comparisons:
-            rng = np.random.default_rng([seed, place, number])
-            number += 1
-            table = draw_table(task, rng, rows=ROWS, fresh=1)
-            widths = (WIDTHS[task][0], *WIDTHS[task])
-            study = grow(table, LOOKS[0], widths, rng)
-            undecided = [arm for arm in study.judge(ARMS, Rules(folds=FOLDS)).arms if arm.needs is not None]
-            needs = {arm.name: arm.needs.replicates or MOST + 1 for arm in undecided if arm.needs}
-            rows_named += [arm.needs.replicates is None for arm in undecided if arm.needs]
-            named += [need <= MOST for need in needs.values()]
-            within = {name: need for name, need in needs.items() if need <= MOST}
-            if not within:
-                continue
-            study = study.extend(grow(table, max(within.values()), widths, rng))
-            for name, need in within.items():
-                verdict = study.judge(ARMS, Rules(folds=FOLDS, look=2), LOOKS[0] + need)
-                decided.append(verdict.arm(name).word is not Word.UNDECIDED)
-        yield summarise(f"{task}: undecided comparisons decided by the N named", decided, 0.70, 0.95)
-        yield summarise(f"{task}: undecided comparisons with an N of at most {MOST}", named)
-        yield summarise(f"{task}: undecided comparisons that only rows decide", rows_named)
