@@ -15,7 +15,9 @@ from regbench.display.warning import print_warning
 from regbench.errors import escape
 from regbench.formatting import format_clock
 
-BAR = 20
+BAR, NARROW_BAR = 20, 8
+"""Characters of the bar of a stage; the narrow one where the line would not fit."""
+
 FRAME_SECONDS = 0.25
 SECONDS_BETWEEN_LINES = 10.0
 LINES_A_STAGE = 10
@@ -41,8 +43,8 @@ class StudyDisplay:
     def __init__(self, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet, self._clock = quiet or sys.stdout is None, clock
         self._live = not self._quiet and sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-        self._stage, self._began, self._first, self._due = "", 0.0, 0, 0.0
-        self._tenth = 0
+        self._stage, self._total, self._done, self._tenth = "", 0, 0, 0
+        self._began, self._first, self._due = 0.0, 0, 0.0
         self._open = self._ended = False
 
     def begin(self, plan: Mapping[str, Any]) -> None:
@@ -84,13 +86,12 @@ class StudyDisplay:
         if self._quiet or not total:
             return
         now = self._clock()
-        if stage != self._stage:
+        if (stage, total) != (self._stage, self._total) or done < self._done:  # a search may have several parts
             self.close()
-            self._stage, self._began, self._first = stage, now, done
-            # A stage that an earlier command has ended says nothing in a log.
-            self._due, self._ended = now + (0.0 if self._live else SECONDS_BETWEEN_LINES), done == total
+            self._stage, self._total, self._began, self._first = stage, total, now, done
+            self._due, self._ended = now + (0.0 if self._live else SECONDS_BETWEEN_LINES), False
             self._tenth = LINES_A_STAGE * done // total
-        tenth = LINES_A_STAGE * done // total
+        self._done, tenth = done, LINES_A_STAGE * done // total
         waits = now < self._due or (not self._live and tenth == self._tenth)
         if self._ended or (done < total and waits):
             return
@@ -106,12 +107,13 @@ class StudyDisplay:
             self.close()
 
     def _draw(self, stage: str, done: int, total: int, text: str, now: float) -> str:
-        filled = BAR * done // total
         gained = done - self._first
         left = (now - self._began) * (total - done) / gained if gained and done < total else None
         more = "" if left is None else f"   {format_clock(left)} left"
-        bar = "#" * filled + "." * (BAR - filled)
-        return f"{stage:<{LABEL}}[{bar}] {100 * done // total:3d} %   {text.rstrip()}{more}"
+        told = f" {100 * done // total:3d} %   {text.rstrip()}{more}"
+        wide = BAR if LABEL + BAR + 2 + len(told) < find_width() else NARROW_BAR
+        filled = wide * done // total
+        return f"{stage:<{LABEL}}[{'#' * filled}{'.' * (wide - filled)}]{told}"
 
 
 def print_plan(plan: Mapping[str, Any]) -> None:

@@ -214,11 +214,21 @@ def test_a_log_has_a_line_for_each_stage_and_at_most_ten_before(capsys: pytest.C
     assert [line.partition("]")[2].split()[0] for line in lines] == [str(share) for share in range(10, 101, 10)]
 
 
-def test_a_stage_that_was_complete_before_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_finalists_are_a_further_part_of_the_search(capsys: pytest.CaptureFixture[str]) -> None:
+    display = StudyDisplay()
+    for total in (8, 6, 6):
+        display.search(0, total, "l2")
+        display.search(total, total, "l2")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("%")[1].split()[0] for line in lines] == ["8", "6", "6"]
+
+
+def test_a_stage_that_was_complete_before_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     display = StudyDisplay()
     display.search(1440, 1440, "")
+    display.search(1440, 1440, "")
     display.confirm(0, 0)
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr().out == "search     [####################] 100 %   1,440 of 1,440 trials\n"
 
 
 def test_a_terminal_has_a_line_that_changes_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,12 +248,20 @@ def test_a_terminal_has_a_line_that_changes_and_the_time_left(monkeypatch: pytes
 
 
 def test_a_line_that_changes_is_never_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Terminal()
-    monkeypatch.setattr(sys, "stdout", stream)
+    """At 80 columns all of it is there, with a shorter bar; at 40 it is cut."""
+    clock = Clock()
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "40")
-    StudyDisplay().search(1, 1440, "an arm with quite a long name")
-    assert len(stream.getvalue().split("\r\x1b[K")[-1]) == 39
+    drawn = {}
+    for width in (80, 40):
+        monkeypatch.setattr(sys, "stdout", Terminal())
+        monkeypatch.setenv("COLUMNS", str(width))
+        display = StudyDisplay(clock=clock)
+        display.search(0, 1440, "")
+        clock.now += 26.5
+        display.search(878, 1440, "label_smoothing")
+        drawn[width] = sys.stdout.getvalue().split("\r\x1b[K")[-1]  # type: ignore[attr-defined]
+    assert drawn[80] == "search     [####....]  60 %   878 of 1,440 trials   label_smoothing   0:17 left"
+    assert drawn[40] == drawn[80][:39]
 
 
 def test_words_are_coloured_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
