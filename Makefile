@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run sweep test test-all reproduce lint format bench clean
+.PHONY: help install run sweep study test test-all reproduce lint format bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ run: $(READY) ## train one network with an L2 penalty
 
 sweep: $(READY) ## a small sweep: three regularizers, two seeds, five epochs
 	$(BIN)/regbench run -m regularizer=none,l2,dropout seed=0,1 schedule.epochs=5 name=ci_sweep
+
+study: $(READY) ## a small study, for CI: three arms, five replicates
+	$(BIN)/regbench bench study=ci dataset=iris schedule.epochs=20 name=ci_study
 
 test: $(READY)-dev ## the test suite; where a matrix of cases grows, a fixed sample of it
 	$(BIN)/python -m pytest -n 2

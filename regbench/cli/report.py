@@ -37,6 +37,8 @@ def report(words: Sequence[str]) -> int:
     parser.add_argument("-o", dest="out")
     parser.add_argument("--open", action="store_true")
     given = parser.parse_intermixed_args(words)
+    if not given.folder:
+        raise ConfigError("'' is not a folder; name that of a study, a sweep or a run")
     out = None if given.out is None else check_output(given.out)
 
     from regbench.report.write import write_page

@@ -17,9 +17,6 @@ from regbench.metrics import METRICS
 JUDGING = ("metric", "rope", "alpha", "reference")
 """Settings that may change without making it another study: they judge anew what was trained."""
 
-HOW = ("keep",)
-"""Settings that decide what is kept, and nothing else."""
-
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 REPLICATES, TRIALS = 20, 8
 """Taken for the one that is not given where the other is."""
@@ -89,9 +86,7 @@ class StudySettings:
     rope: float = number(0.01, low=0.0, open_low=True)
     alpha: float = number(0.05, low=0.0, high=0.5, open_low=True)
     interactions: tuple[str, ...] = declare((), Names())
-    cocktail: bool = flag(False)
     reference: bool = flag(True)
-    keep: str = choice("fresh", "figures")
     seed: int = integer(0, low=0, high=2**31 - 1)
 
     @property

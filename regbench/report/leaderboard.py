@@ -34,8 +34,9 @@ def make_leaderboard(study: StudyData) -> Leaderboard:
         rows=tuple(_make_row(arm, study) for arm in order),
         scale=tuple(_list_scale(study)),
         caption=(
-            f"Mean test {measure.name.replace('_', ' ')} of fresh runs over {int(read_number(study.verdict, 'replicates'))} "
-            "replicates. Validation figures are no part of it. A click on a column's name sorts by it."
+            f"Mean test {measure.name.replace('_', ' ')} of fresh runs over "
+            f"{int(read_number(study.verdict, 'replicates'))} replicates. Validation figures are no part of it. A "
+            "click on a column's name sorts by it."
         ),
     )
 

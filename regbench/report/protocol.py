@@ -21,23 +21,24 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
     sentences = [
         f"{count_noun(len(study.contenders), 'arm')} were compared with {base} on {judged} paired replicates"
         f"{'' if judged == replicates else f' of {replicates} planned'}.",
-        f"Each replicate cut the data anew ({read_text(cut, 'text') or read_text(cut, 'method')}): {parts[0]:,} rows to train "
-        f"on, {parts[1]:,} to validate with and {parts[2]:,} to test on.",
-        f"In each, every arm, {base} too, searched {trials} settings, the learning rate always among them: points of one "
-        "scrambled Sobol sequence, with rates, seeds and cuts the same for all arms.",
+        f"Each replicate cut the data anew ({read_text(cut, 'text') or read_text(cut, 'method')}): {parts[0]:,} "
+        f"rows to train on, {parts[1]:,} to validate with and {parts[2]:,} to test on.",
+        f"In each, every arm, {base} too, searched {trials} settings, the learning rate always among them: points "
+        "of one scrambled Sobol sequence, with rates, seeds and cuts the same for all arms.",
         _describe_choice(study),
         "The winner was trained afresh with a new seed and a new training and validation cut, and scored once on the "
         "replicate's test rows, which no part of the search had in memory.",
         f"Judged is {measure.name.replace('_', ' ')}"
         f"{_because(read_text(study.plan, 'metric', 'why'))}, by the difference from {base} in each replicate.",
         "Intervals are t intervals of the mean difference with a term for test rows that several replicates share.",
-        f"Words account for all {len(study.contenders)} arms by step-down max-t over sign flips (Westfall and Young) at "
-        f"{write_number(spent)}: look {_whole(look)} at a study spends {write_number(alpha)}/2^{_whole(look)}.",
+        f"Words account for all {len(study.contenders)} arms by step-down max-t over sign flips (Westfall and "
+        f"Young) at {write_number(spent)}: look {_whole(look)} at a study spends "
+        f"{write_number(alpha)}/2^{_whole(look)}.",
         f"No practical difference means that the 90 % interval lies within {measure.difference(-rope)} and "
         f"{measure.difference(rope)} ({measure.points}).",
         "Runs that diverged are scored by the best epoch they had or as a constant prediction, and never left out.",
-        "The setting recommended is the tried point with the best mean of a Gaussian process over all of an arm's trials; "
-        "it was tuned with more trials than the technique that was judged, so it is not worse in expectation.",
+        "The setting recommended is the tried point with the best mean of a Gaussian process over all of an arm's "
+        "trials; it was tuned with more trials than the technique that was judged, so it is not worse in expectation.",
         _describe_time(study),
     ]
     return tuple(sentence for sentence in sentences if sentence)

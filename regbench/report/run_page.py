@@ -87,7 +87,7 @@ def _say(result: Mapping[str, object]) -> str:
         if read_mapping(result, "best", part)
     ]
     status = read_text(result, "status").replace("_", " ")
-    return f"{measure.label} at the best epoch: {', '.join(told)}. {status}: {read_text(result, 'stopping', 'reason')}."
+    return f"{measure.words} at the best epoch: {', '.join(told)}. {status}: {read_text(result, 'stopping', 'reason')}."
 
 
 def _describe_run(config: RunConfig, result: Mapping[str, object], facts: Mapping[str, object]) -> Card:

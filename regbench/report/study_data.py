@@ -71,7 +71,7 @@ class StudyData:
         base = read_mapping(self.verdict, "baseline")
         judged = [read_mapping({"a": a}, "a") for a in read_list(self.verdict, "arms")]
         judged.sort(key=lambda facts: (-_or_least(read_number(facts, "difference")), str(facts.get("name"))))
-        arms = [(str(base.get("name")), BASELINE, base)]
+        arms: list[tuple[str, str | None, Mapping[str, object]]] = [(str(base.get("name")), BASELINE, base)]
         arms += [(str(facts.get("name")), read_text(facts, "word") or None, facts) for facts in judged]
         return tuple(
             ArmFacts(number, name, word, facts, read_mapping(plans, name))
@@ -139,13 +139,19 @@ class StudyData:
         """Return the curves `[4, E]` of one trial: training loss and metric, validation loss and metric."""
         return self._curves(arm).get((replicate, trial))
 
+    @cached_property
+    def _generations(self) -> Mapping[str, list[Path]]:
+        """The files of curves by arm."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted((self.folder / "generations").glob("*.npz")):
+            found.setdefault(_arm_of(path), []).append(path)
+        return found
+
     def _curves(self, arm: str) -> dict[tuple[int, int], NDArray[np.float32]]:
         import numpy as np
 
         found: dict[tuple[int, int], NDArray[np.float32]] = {}
-        for path in sorted((self.folder / "generations").glob("*.npz")):
-            if _arm_of(path) != arm:
-                continue
+        for path in self._generations.get(arm, []):
             try:
                 with np.load(path, allow_pickle=False) as stored:
                     index = zip(stored["replicate"], stored["trial"], stored["repeat"], stored["curves"], strict=True)

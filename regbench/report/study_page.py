@@ -111,6 +111,8 @@ def _describe_gaps(study: StudyData) -> str:
     if study.verdict.get("complete") is not False:
         return ""
     judged, planned = read_number(study.verdict, "replicates"), read_number(study.plan, "sizes", "replicates")
+    if judged >= planned:
+        return "Incomplete: some runs failed or are left. Give the study's command again to go on from there."
     return (
         f"Incomplete: {write_number(judged)} of {write_number(planned)} replicates are judged here. Give the study's "
         "command again to go on from there."
@@ -120,7 +122,8 @@ def _describe_gaps(study: StudyData) -> str:
 def _cite(study: StudyData, mark: str) -> str:
     version = read_text(study.plan, "versions", "regbench")
     looked = write_number(read_number(study.verdict, "replicates"))
-    return f"regbench {version}, study {read_text(study.plan, 'name')} ({mark[:12]}), {looked} replicates: {study.measure.name}"
+    name = read_text(study.plan, "name")
+    return f"regbench {version}, study {name} ({mark[:12]}), {looked} replicates: {study.measure.name}"
 
 
 def _texts(study: StudyData, *keys: str) -> tuple[str, ...]:
@@ -184,8 +187,13 @@ def _diagnosis_card(study: StudyData) -> tuple[Card, ...]:
 def _describe_arm(arm: ArmFacts, study: StudyData) -> ArmDetails:
     measure, recommended = study.measure, read_mapping(arm.facts, "recommended")
     overrides = [str(word) for word in read_list(recommended, "overrides")]
-    values = [(short_key(str(key)), write_number(read_number({"v": v}, "v"), 4) if not isinstance(v, str) else escape(v))
-              for key, v in read_mapping(recommended, "values").items()]  # fmt: skip
+    values = [
+        (
+            short_key(str(key)),
+            escape(value) if isinstance(value, str) else write_number(read_number({"v": value}, "v"), 4),
+        )
+        for key, value in read_mapping(recommended, "values").items()
+    ]
     edges = [short_key(str(key)) for key in read_list(recommended, "at_edge")]
     facts = [
         (f"recommended {key}", f"{text}{', at the edge of its range' if key in edges else ''}") for key, text in values

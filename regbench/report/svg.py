@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from regbench.report.palette import GRID, INK, MUTED, PAPER, name_colours
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 POINTS = 72
 """Units of an SVG drawing in one inch of matplotlib's."""
 FONT = 11.0
-STYLE: dict[str, object] = {
+STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
@@ -64,7 +64,8 @@ def render(key: str, title: str, sentence: str, size: tuple[float, float], paint
     from matplotlib.figure import Figure
 
     content = BytesIO()
-    with rc_context({**STYLE, "svg.hashsalt": key}):
+    settings: Any = {**STYLE, "svg.hashsalt": key}
+    with rc_context(settings):
         figure = Figure(figsize=(size[0] / POINTS, size[1] / POINTS), dpi=POINTS)
         paint(figure)
         figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
@@ -85,7 +86,7 @@ def clean(source: bytes, key: str, title: str, sentence: str) -> str:
     for name in UNUSED:
         root.attrib.pop(name, None)
     width = root.attrib.get("viewBox", "0 0 0 0").split()[2]
-    root.attrib.update({"role": "img", "aria-labelledby": f"{key}-t {key}-d", "style": f"max-width:{width}px"})
+    root.attrib.update({"role": "img", "aria-labelledby": f"{key}-t {key}-d", "style": f"--w:{width}px"})
     for place, (tag, mark, text) in enumerate((("title", "t", title), ("desc", "d", sentence))):
         told = ElementTree.Element(tag, {"id": f"{key}-{mark}"})
         told.text = text
@@ -161,5 +162,17 @@ def tidy_axes(axes: Axes, grid: str = "y") -> None:
         axes.spines[side].set_visible(side in shown)
     axes.tick_params(length=0, pad=4, labelsize=FONT - 1)
     axes.set_axisbelow(True)
-    if grid != "none":
-        axes.grid(True, axis=grid, which="major")
+    for side in ("x", "y"):
+        if grid in (side, "both"):
+            getattr(axes, f"{side}axis").grid(True, which="major")
+
+
+def scale_log(axes: Axes, side: str) -> None:
+    """Make an axis (x or y) logarithmic, with a few ticks in plain numbers."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    getattr(axes, f"set_{side}scale")("log")
+    axis = getattr(axes, f"{side}axis")
+    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, place: f"{value:g}")

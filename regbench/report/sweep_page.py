@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from regbench.errors import ConfigError, escape
-from regbench.formatting import count_noun
+from regbench.formatting import count_noun, describe_idle
 from regbench.metrics import METRICS
 from regbench.report.figures.loss_panels import LossCurves, best_epoch_of, draw_losses, read_metrics
 from regbench.report.figures.response import Response, draw_panels
 from regbench.report.figures.weights import SPARSE, draw_weights, read_weights
 from regbench.report.page import Card, Cell, Leaderboard, Page, Row
 from regbench.report.papers import list_references
-from regbench.report.picture import Picture
-from regbench.report.wording import Measure
+from regbench.report.picture import Picture, Swatch
+from regbench.report.wording import Measure, read_list
+from regbench.store.run_files import read_run
 from regbench.sweeps.averaging import Score
-from regbench.sweeps.labels import label_groups, list_overrides, telling_keys
+from regbench.sweeps.labels import label_groups, telling_keys
 from regbench.sweeps.ranking import SeedGroup, best, is_data, rank
 from regbench.sweeps.run_status import RunStatus
 
+PLACES = ("runs=", "name=", "quiet=", "resume=", "sweep")
+"""Overrides that say nothing of what is trained."""
 MOST = 12
 """Groups of which loss curves and weights are drawn: the best ones."""
 
@@ -46,18 +51,23 @@ def make_sweep_page(folder: Path, statuses: Sequence[RunStatus], warn: Callable[
     ended = sum(run.state.ended for run in statuses)
     first = next(iter(best(groups)), None)
     place = next((n for n, group in enumerate(groups) if group is first), None)
-    overrides = list_overrides(first, groups) if first else []
     members = sorted({name for group in groups for name in str(group.values.get("regularizer")).split("+")})
     return Page(
         title=f"The sweep {escape(folder.resolve().name)}",
         mark=f"regbench sweep, {count_noun(len(statuses), 'run')}",
         kind="ranking",
         headline=_say(labels, groups, place, measure),
-        command=escape(" ".join(["regbench run", *overrides])) if overrides else "",
+        command=_find_command(folder, first),
+        warnings=tuple(
+            f"{escape(label)}: {name} is {describe_idle(escape(reason))}"
+            for group, label in zip(groups, labels, strict=True)
+            for name, reason in group.idle.items()
+        ),
         banner="" if ended == len(statuses) else f"Incomplete: {ended} of {len(statuses)} runs have ended.",
         notes=(
-            "Groups are ordered by validation figures, each of them the best epoch of its run, so that the first is too "
-            "good to be true; regbench compare judges their differences on test rows, and a study tunes them alike.",
+            "Groups are ordered by validation figures, each of them the best epoch of its run, so that the first "
+            "is too good to be true; regbench compare judges their differences on test rows, and a study tunes "
+            "them alike.",
         ),
         cards=(_describe_sweep(groups, statuses),),
         leaderboard=_make_table(groups, labels, measure),
@@ -75,7 +85,18 @@ def _find_measure(groups: Sequence[SeedGroup]) -> Measure:
 def _say(labels: Sequence[str], groups: Sequence[SeedGroup], place: int | None, measure: Measure) -> str:
     if place is None:
         return "No group has a validation figure, so none is called best."
-    return f"Best by validation: {labels[place]}, {measure.label} {_write(groups[place].validation, measure)}."
+    return f"Best by validation: {labels[place]}, {measure.words} {_write(groups[place].validation, measure)}."
+
+
+def _find_command(folder: Path, first: SeedGroup | None) -> str:
+    """Return the command that trains a run of the best group again; empty where none is best."""
+    run = _median_run(first) if first else None
+    if run is None:
+        return ""
+    facts = read_run(folder / run.run.run_id / "run.json") or {}
+    words = [str(word) for word in read_list(facts, "overrides")]
+    kept = [word for word in words if not word.startswith(PLACES)]
+    return escape(" ".join(["regbench run", *map(shlex.quote, kept)])) if words else ""
 
 
 def _write(score: Score | None, measure: Measure) -> str:
@@ -132,9 +153,13 @@ def _make_table(groups: Sequence[SeedGroup], labels: Sequence[str], measure: Mea
 def _draw(folder: Path, groups: Sequence[SeedGroup], labels: Sequence[str], measure: Measure) -> Iterator[Picture]:
     responses = list(_list_responses(groups, measure))
     if responses:
-        yield draw_panels(
-            responses, f"validation {measure.label}", measure.factor, "not at all; the line joins their means"
+        drawn = draw_panels(responses, f"validation {measure.label}", measure.factor)
+        caption = (
+            f"Validation {measure.label} of every run against each number that was swept; the line joins the "
+            "means. Where it is best at a border (marked in red), the sweep should reach further."
         )
+        legend = (Swatch("muted", "dot", "a run"), Swatch("blue", "line", "mean"), Swatch("ink", "dash", "best mean"))
+        yield replace(drawn, caption=caption, legend=legend)
     shown = list(enumerate(zip(groups, labels, strict=True)))[:MOST]
     curves: list[LossCurves] = []
     weights = []

@@ -32,17 +32,20 @@ class Measure:
         return 100.0 if self.percent else 1.0
 
     @property
+    def words(self) -> str:
+        """Name of the metric, in words."""
+        return self.name.replace("_", " ").replace("r2", "R²")
+
+    @property
     def label(self) -> str:
-        """Name of the metric, in words, with its unit."""
-        words = self.name.replace("_", " ").replace("r2", "R²")
+        """Name of the metric with its unit."""
         unit = "%" if self.percent else self.unit
-        return f"{words} ({unit})" if unit else words
+        return f"{self.words} ({unit})" if unit else self.words
 
     @property
     def points(self) -> str:
         """What differences are counted in."""
-        words = self.name.replace("_", " ").replace("r2", "R²")
-        return f"points of {words}" if self.percent else words
+        return f"points of {self.words}" if self.percent else self.words
 
     def value(self, number: float | None) -> str:
         """Write a figure: `84.4 %`, `0.7312`, `-` where there is none."""

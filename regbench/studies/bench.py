@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from regbench.config.sweep_settings import build_settings
-from regbench.errors import ConfigError, RegbenchError
+from regbench.errors import ConfigError
 from regbench.signals import StopSignal, stop_requests
 from regbench.studies.choices import Choice, choose_all, read_choices, write_choices
 from regbench.studies.final import list_final_words
 from regbench.studies.findings import describe_findings
-from regbench.studies.fresh import FreshRun, list_fresh, train_fresh
+from regbench.studies.fresh import FreshRun, discard_runs, list_fresh, train_fresh
 from regbench.studies.fresh_table import tabulate_fresh
 from regbench.studies.judging import Evidence, describe_verdict, judge_study
 from regbench.studies.observer import StudyObserver
@@ -208,12 +207,7 @@ def _end(stages: Stages, verdict: Mapping[str, Any] | None, failed: int) -> Stud
 
 def _discard(folder: StudyFolder) -> None:
     """Remove a study with its fresh runs."""
-    from regbench.store.run_folder import RunFolder
-
     table = folder.read_table(FRESH)
-    names = [] if table is None else list(dict.fromkeys(table["run"]))
+    names = [] if table is None else list(dict.fromkeys(map(str, table["run"])))
     folder.discard()
-    for name in names:
-        if (folder.path / str(name)).is_dir():
-            with suppress(RegbenchError), RunFolder.claim(folder.path / str(name)) as claimed:
-                claimed.discard()
+    discard_runs(folder.path / name for name in names)

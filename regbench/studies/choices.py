@@ -9,15 +9,7 @@ from typing import Any
 import pandas as pd
 
 from regbench.studies.plan import StudyPlan, TrialRun
-from regbench.studies.search import (
-    FIRST,
-    Part,
-    higher_is_better,
-    list_further_parts,
-    list_parts,
-    read_part,
-    select_by,
-)
+from regbench.studies.search import higher_is_better, list_all_parts, read_part, select_by
 from regbench.studies.study_folder import CHOICES, StudyFolder
 from regbench.studies.winners import choose
 
@@ -39,10 +31,9 @@ def choose_all(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
     """Return the winner of every arm in every replicate, by validation rows alone."""
     tables: dict[str, list[pd.DataFrame]] = {}
     runs: dict[tuple[str, int, int], TrialRun] = {}
-    for part in [*list_parts(plan), *list_further_parts(plan, folder)]:
-        if part.trials:
-            tables.setdefault(part.arm.name, []).append(read_part(folder, part))
-        runs |= _index(part)
+    for part in list_all_parts(plan, folder):
+        tables.setdefault(part.arm.name, []).append(read_part(folder, part))
+        runs |= {(part.arm.name, run.replicate, run.trial): run for run in part.trials if run.repeat == 0}
     found = []
     for arm in plan.arms:
         table = pd.concat(tables[arm.name], ignore_index=True)
@@ -51,12 +42,6 @@ def choose_all(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
             run = runs[arm.name, int(str(replicate)), trial]
             found.append(Choice(arm.name, run.replicate, trial, run.seed, dict(run.values)))
     return found
-
-
-def _index(part: Part) -> dict[tuple[str, int, int], TrialRun]:
-    if part.mark != FIRST:
-        return {}
-    return {(part.arm.name, trial.replicate, trial.trial): trial for trial in part.trials}
 
 
 def write_choices(folder: StudyFolder, choices: Sequence[Choice]) -> None:

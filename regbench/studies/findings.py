@@ -14,6 +14,7 @@ from regbench.metrics import METRICS
 from regbench.studies.describing_rows import calibrate, decompose
 from regbench.studies.expected_best import summarise_best
 from regbench.studies.judging import Judged
+from regbench.studies.noise import SIGMAS
 from regbench.studies.study_diagnosis import diagnose_study
 from regbench.studies.study_scores import stack_outputs
 from regbench.studies.variants import read_value
@@ -25,6 +26,7 @@ def describe_findings(judged: Judged, references: pd.DataFrame | None) -> dict[s
         "references": _describe_references(judged, references),
         "diagnosis": _diagnose(judged, references),
         "expected_best": dict(_list_expected(judged)),
+        "noise": _describe_noise(judged),
         **_describe_rows(judged),
     }
 
@@ -64,6 +66,19 @@ def _list_expected(judged: Judged) -> list[tuple[str, dict[str, object]]]:
         best = summarise_best(values, seconds, METRICS[plan.metric].higher_is_better)
         if best is not None:
             found.append((arm.name, asdict(best)))
+    return found
+
+
+def _describe_noise(judged: Judged) -> dict[str, dict[str, object]]:
+    """Return the mean figure of each arm at each noise, and the area under it over that without noise."""
+    found: dict[str, dict[str, object]] = {}
+    for arm in judged.plan.arms:
+        curves = [part.noise[arm.name] for part in judged.evidence.outputs if arm.name in part.noise]
+        if not curves:
+            continue
+        mean = np.array(curves).mean(0)
+        area = float(np.trapezoid(mean, SIGMAS) / (SIGMAS[-1] * mean[0])) if mean[0] else None
+        found[arm.name] = {"sigma": list(SIGMAS), "mean": mean, "area": area}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,16 +14,17 @@ from regbench.statuses import RunState
 from regbench.studies.arms import AS_TYPED, UNSTOPPED
 from regbench.studies.choices import Choice
 from regbench.studies.cuts import FRESH
-from regbench.studies.plan import StudyPlan
+from regbench.studies.plan import Pilot, StudyPlan
 from regbench.studies.variants import draw_seed, vary
 from regbench.sweeps.backends import Backend
+from regbench.sweeps.cohorts import read_cohort
 from regbench.sweeps.execute import train_plans
 from regbench.sweeps.manifest import register
 from regbench.sweeps.observer import SweepProgress
 from regbench.sweeps.origins import check_reusable
 from regbench.sweeps.plan.assign import StackPlan
 from regbench.sweeps.plan.cohort_size import Cut
-from regbench.sweeps.plan.stacking import find_stacks, gather_stack
+from regbench.sweeps.plan.stacking import Stack, find_stacks, label_stack
 from regbench.sweeps.tracker import SweepTracker
 
 NO_STOP = {"name": "none"}
@@ -96,36 +97,76 @@ def train_fresh(
     Raises:
         ConfigError: what is there of some was made from other data or by other code.
     """
-    configs = list({run.config.run_id(): run.config for run in runs}.values())
+    cohorts = list_cohorts(plan, runs)
+    configs = [config for cohort in cohorts for config in cohort.runs]
     tracker = SweepTracker(configs)
     progress = _Progress(*tell, len(configs))
     check_reusable(tracker.statuses, tracker.configs, progress.warn)
     register(tracker.folder, tracker.planned)
-    left = tracker.left()
-    if left and not stop.requested():
-        train_plans(tracker, _plan_stacks(plan, runs, left), backend, stop, progress)
+    ended = {status.run.run_id for status in tracker.statuses if status.state.ended}
+    torn = [cohort for cohort in cohorts if _restart_torn(cohort.runs, ended)]
+    if torn:
+        tracker = SweepTracker(configs)
+    left = {config.run_id() for config in tracker.left()}
+    plans = [_plan_stack(cohort, left) for cohort in cohorts if not left.isdisjoint(c.run_id() for c in cohort.runs)]
+    if plans and not stop.requested():
+        train_plans(tracker, plans, backend, stop, progress)
         tracker.look_now()
     failed = {s.run.run_id: s.error or "failed" for s in tracker.statuses if s.state is RunState.FAILED}
     return failed | tracker.errors
 
 
-def _plan_stacks(plan: StudyPlan, runs: Sequence[FreshRun], left: Sequence[RunConfig]) -> list[StackPlan]:
-    """Return the stacks of the runs that are left, with the cohorts that the pilot chose."""
-    pilots = {run.config.run_id(): plan.find_pilot(run.arm) for run in runs}
-    plans = []
-    for places in find_stacks(left):
-        stack = gather_stack(left, places)
-        pilot = pilots[stack.runs[0].run_id()]
-        size = min(len(places), max(1, pilot.cohort))
-        plans.append(StackPlan(stack, Cut(size, "as the study's pilot chose"), pilot.run_seconds, pilot.memory))
-    return plans
+@dataclass(frozen=True)
+class Cohort:
+    """Fresh runs that are trained side by side, and what the pilot showed of them."""
+
+    runs: tuple[RunConfig, ...]
+    pilot: Pilot
 
 
-def discard_fresh(runs: Sequence[FreshRun]) -> None:
-    """Remove what the fresh runs have left."""
+def list_cohorts(plan: StudyPlan, runs: Sequence[FreshRun]) -> list[Cohort]:
+    """Return the cohorts of the fresh runs: those of one look that can be stacked, as many as the pilot chose.
+
+    Two arms may have one run: it is trained once.
+    """
+    cohorts: list[Cohort] = []
+    known: set[str] = set()
+    for first, last in zip((0, *plan.looks), plan.looks, strict=False):
+        own = {run.config.run_id(): run for run in runs if first <= run.replicate < last}
+        fresh = [run for run_id, run in own.items() if run_id not in known]
+        known |= set(own)
+        for places in find_stacks([run.config for run in fresh]):
+            pilot = plan.find_pilot(fresh[places[0]].arm)
+            for at in range(0, len(places), pilot.cohort):
+                members = tuple(fresh[place].config for place in places[at : at + pilot.cohort])
+                cohorts.append(Cohort(members, pilot))
+    return cohorts
+
+
+def _restart_torn(cohort: Sequence[RunConfig], ended: set[str]) -> bool:
+    """Remove what a killed command left of a cohort of which some runs had ended and others had not committed.
+
+    Products are rounded by the number of runs in them: what is left would end otherwise than with its mates.
+    """
+    done = [config for config in cohort if config.run_id() in ended]
+    left = [config for config in cohort if config.run_id() not in ended]
+    if not done or all(read_cohort(config) is not None for config in left):
+        return False
+    discard_runs([config.folder() for config in cohort])
+    return True
+
+
+def _plan_stack(cohort: Cohort, left: set[str]) -> StackPlan:
+    runs = tuple(config for config in cohort.runs if config.run_id() in left)
+    stack, pilot = Stack(label_stack(runs[0]), runs), cohort.pilot
+    return StackPlan(stack, Cut(len(runs), "as the study's pilot chose"), pilot.run_seconds, pilot.memory)
+
+
+def discard_runs(folders: Iterable[Path]) -> None:
+    """Remove runs, but for those that another process has."""
     from regbench.store.run_folder import RunFolder
 
-    for folder in {run.config.folder() for run in runs}:
-        if folder.exists():
+    for folder in folders:
+        if folder.is_dir():
             with suppress(RegbenchError), RunFolder.claim(folder) as claimed:
                 claimed.discard()

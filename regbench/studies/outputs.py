@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from regbench.config.run_config import RunConfig
 from regbench.evidence.arrays import Floats
 from regbench.runs.threads import torch_threads
+from regbench.studies.noise import measure_noise
 from regbench.tasks import Task
+
+if TYPE_CHECKING:
+    from regbench.training.networks import Networks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +40,8 @@ class ReplicateOutputs:
 
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
     finite. `target` and `weight` are those of the rows, as the data have them. `constant` `[C]` is what the constant
-    predictor says.
-    `references` are rows of references.csv.
+    predictor says. `noise` is the figure of each arm at the noises of `studies.noise`, `references` are rows of
+    references.csv.
     """
 
     replicate: int
@@ -46,6 +50,7 @@ class ReplicateOutputs:
     target: NDArray[Any]
     weight: Floats
     constant: Floats
+    noise: Mapping[str, Sequence[float]]
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
 
 
@@ -68,7 +73,14 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     raw = dataset.read()
     split = prepare(dataset, raw, build_records(first).input_type)
     rows = np.asarray(list_parts(dataset, raw).test, dtype=np.int64)
-    outputs = {arm: _predict(config, split) for arm, config in task.configs.items()}
+    outputs: dict[str, Floats | None] = {}
+    noise: dict[str, Sequence[float]] = {}
+    for arm, config in task.configs.items():
+        networks = _restore(config)
+        outputs[arm] = None if networks is None else _predict(networks, split)
+        if networks is not None and outputs[arm] is not None:
+            disturbed = measure_noise(networks, split, task.metric, task.seed)
+            noise |= {} if disturbed is None else {arm: disturbed}
     test = split.test
     weights = np.ones(len(test.y)) if test.weights is None else np.asarray(test.weights, dtype=np.float64)
     return ReplicateOutputs(
@@ -78,31 +90,34 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
         target=_own_units(np.asarray(test.y), split),
         weight=weights,
         constant=_predict_constant(split),
+        noise=noise,
         references=_measure_references(task, split),
     )
 
 
-def _predict(config: RunConfig, split: Any) -> Floats | None:
-    """Return what a fresh run says about the test rows; None where it failed or has nothing finite to say."""
-    import torch
-
+def _restore(config: RunConfig) -> Networks | None:
+    """Return the networks that a fresh run trained; None where it failed."""
     from regbench.runs.load_model import restore_model
     from regbench.statuses import RunState
     from regbench.store.run_files import read_result
-    from regbench.training.evaluation import predict
 
     result = read_result(config.folder() / "result.json") or {}
     if result.get("status") == RunState.FAILED.value:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a run diverged is said of the arm, not of each prediction
-        model = restore_model(config.folder(), config, result)
-    networks = model.networks()
+        return restore_model(config.folder(), config, result).networks()
+
+
+def _predict(networks: Networks, split: Any) -> Floats | None:
+    """Return what a fresh run says about the test rows; None where it has nothing finite to say."""
+    import torch
+
+    from regbench.training.evaluation import predict
+
     x = torch.from_numpy(np.ascontiguousarray(split.test.x)).to(networks.flat)
     found = predict(networks, x)[0].to(torch.float64).numpy()
-    if not np.isfinite(found).all():
-        return None
-    return _own_units(found, split)
+    return _own_units(found, split) if np.isfinite(found).all() else None
 
 
 def _own_units(values: NDArray[Any], split: Any) -> NDArray[Any]:

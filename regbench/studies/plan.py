@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from regbench.config.run_config import RunConfig
 from regbench.config.study_settings import StudySettings
 from regbench.studies.cuts import SEARCH, CutRule
-from regbench.studies.points import draw_points, settle
-from regbench.studies.spaces import MOST, Space
-from regbench.studies.variants import draw_seed
+from regbench.studies.spaces import Space
 
 START_SECONDS = 12.0
 """Everything besides training: start, pilot, predictions, verdict and page."""
@@ -129,30 +127,6 @@ class StudyPlan:
     def runs(self) -> int:
         """Return how many runs there are, those that are not judged included."""
         return len(self.arms) * self.sizes.runs + 2 * self.replicates
-
-
-def list_trials(plan: StudyPlan, arm: ArmPlan, replicates: Sequence[int]) -> list[TrialRun]:
-    """Return the trials of an arm in some replicates: the points of one sequence, which all arms share.
-
-    Coordinate 0, seeds and cuts are the same for all arms, so that arms are compared on equal terms.
-    """
-    found = []
-    for replicate in replicates:
-        start = replicate * plan.trials
-        points = draw_points(plan.settings.seed, MOST, start, plan.trials)
-        for trial, shares in enumerate(points):
-            values = settle(arm.space, shares)
-            seed = draw_seed(plan.settings.seed, "trial", replicate, trial, 0)
-            found.append(TrialRun(replicate, trial, 0, seed, tuple(values.items())))
-    return found
-
-
-def repeat_trial(plan: StudyPlan, trial: TrialRun) -> list[TrialRun]:
-    """Return the two further runs of a finalist, each with its own seed and cut."""
-    seeds = [draw_seed(plan.settings.seed, "trial", trial.replicate, trial.trial, repeat) for repeat in (1, 2)]
-    return [
-        TrialRun(trial.replicate, trial.trial, repeat, seed, trial.values) for repeat, seed in enumerate(seeds, start=1)
-    ]
 
 
 def estimate_seconds(pilots: Sequence[Pilot], sizes: Sizes, workers: int) -> float:

@@ -13,6 +13,7 @@ from regbench.config.study_settings import StudySettings
 from regbench.errors import ConfigError, escape
 from regbench.studies.arms import ArmChoice, list_arms
 from regbench.studies.spaces import Space, check_search, list_keys, read_space
+from regbench.studies.tpe import check_tpe
 
 DEFAULT_NAME = "default"
 
@@ -49,6 +50,8 @@ def make_request(loader: CheckedLoader, primary: str, words: Sequence[str]) -> S
     """
     settings, typed = compose_study(loader, primary, words)
     base = _name_study(typed)
+    if settings.sampler == "tpe":
+        check_tpe()
     _, _, others = split_words(words)
     known = list_regularizers()
     choices = list_arms(settings, base.regularizers, known)
@@ -81,13 +84,13 @@ def list_regularizers() -> list[str]:
 
 def describe_identity(request: StudyRequest, checksum: str) -> dict[str, Any]:
     """Return all that decides what a study trains: a folder that holds another one is not gone on with."""
-    from regbench.config.study_settings import HOW, JUDGING
+    from regbench.config.study_settings import JUDGING
 
     settings = request.settings
     kept = {
         name: _plain(getattr(settings, name))
         for name in settings.__dataclass_fields__
-        if name not in (*JUDGING, *HOW, "arms", "replicates", "trials", "finalists", "budget", "search", "interactions")
+        if name not in (*JUDGING, "arms", "replicates", "trials", "finalists", "budget", "search", "interactions")
     }
     base = request.base.identity()
     return {

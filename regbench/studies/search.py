@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pandas as pd
 
 from regbench.errors import RegbenchError, escape
 from regbench.metrics import LOSS, METRICS
-from regbench.studies.plan import ArmPlan, StudyPlan, TrialRun, list_trials, repeat_trial
+from regbench.studies.plan import ArmPlan, StudyPlan, TrialRun
+from regbench.studies.proposals import Tried, count_generations, list_trials, repeat_trial
 from regbench.studies.study_folder import GENERATIONS, StudyFolder
 from regbench.studies.trials import TrialReport, TrialTask, name_columns, train_trials
 from regbench.studies.variants import shorten_key
@@ -26,7 +28,7 @@ PIECES_PER_WORKER = 2
 """Parts for each worker, where there are few arms: enough to even out."""
 
 FIRST, AGAIN = "", "f"
-"""Marks of the parts of the trials, and of the further runs of finalists."""
+"""Marks of the parts of the first generation, and of the further runs of finalists."""
 
 
 @dataclass(frozen=True)
@@ -62,39 +64,74 @@ class PartReport:
     error: str | None = None
 
 
-def list_parts(plan: StudyPlan) -> list[Part]:
-    """Return the parts of all arms, in the order of the arms; no part holds trials of two looks."""
-    return [part for arm in plan.arms for part in _cut_arm(plan, arm)]
+@dataclass(frozen=True)
+class Chunk:
+    """Replicates of an arm whose trials are committed together, stage by stage."""
+
+    arm: ArmPlan
+    number: int
+    replicates: tuple[int, ...]
 
 
-def _cut_arm(plan: StudyPlan, arm: ArmPlan) -> list[Part]:
-    parts: list[Part] = []
+def count_stages(plan: StudyPlan) -> int:
+    """Return how many stages the search has: generations of trials, then the further runs of finalists."""
+    return count_generations(plan) + (1 if plan.finalists else 0)
+
+
+def list_parts(plan: StudyPlan, folder: StudyFolder, stage: int) -> list[Part]:
+    """Return the parts of a stage in the order of the arms; what earlier stages committed decides its trials."""
+    make = repeat_best if stage == count_generations(plan) else partial(propose_trials, generation=stage)
+    return [make(plan, folder, chunk) for chunk in list_chunks(plan)]
+
+
+def list_all_parts(plan: StudyPlan, folder: StudyFolder) -> list[Part]:
+    """Return the parts of all stages, of which all but the last are committed."""
+    return [part for stage in range(count_stages(plan)) for part in list_parts(plan, folder, stage) if part.trials]
+
+
+def list_chunks(plan: StudyPlan) -> list[Chunk]:
+    """Return how the replicates of each arm are cut; no chunk holds replicates of two looks."""
+    return [chunk for arm in plan.arms for chunk in _cut_arm(plan, arm)]
+
+
+def _cut_arm(plan: StudyPlan, arm: ArmPlan) -> list[Chunk]:
+    chunks: list[Chunk] = []
     for first, last in zip((0, *plan.looks), plan.looks, strict=False):
         replicates = range(first, last)
         seconds = arm.pilot.run_seconds * len(replicates) * plan.trials
         few = math.ceil(plan.workers * PIECES_PER_WORKER / len(plan.arms)) if len(plan.arms) < plan.workers else 1
         count = min(len(replicates), max(few, math.ceil(seconds / PART_SECONDS)))
         for chosen in np.array_split(np.array(replicates), count):
-            trials = list_trials(plan, arm, chosen.tolist())
-            parts.append(Part(arm, len(parts), FIRST, tuple(trials)))
-    return parts
+            chunks.append(Chunk(arm, len(chunks), tuple(chosen.tolist())))
+    return chunks
 
 
-def list_further_parts(plan: StudyPlan, folder: StudyFolder) -> list[Part]:
-    """Return the parts with the further runs of finalists, which the committed trials decide."""
-    if not plan.finalists:
-        return []
-    return [_repeat_best(plan, folder, part) for part in list_parts(plan)]
+def propose_trials(plan: StudyPlan, folder: StudyFolder, chunk: Chunk, generation: int) -> Part:
+    """Return the trials of a generation: points of the sequence, or what TPE makes of the generations before."""
+    mark = FIRST if generation == 0 else f"g{generation}"
+    before = [propose_trials(plan, folder, chunk, earlier) for earlier in range(generation)]
+    tables = [read_part(folder, part) for part in before]
+    known = {(run.replicate, run.trial): run for part in before for run in part.trials}
+    trials: list[TrialRun] = []
+    for replicate in chunk.replicates:
+        own = [table[table["replicate"] == replicate] for table in tables]
+        runs = [known[replicate, int(trial)] for table in own for trial in table["trial"]]
+        values = [float(value) for table in own for value in table[f"val_{select_by(plan)}"]]
+        trials += list_trials(plan, chunk.arm, replicate, Tried(runs, values, higher_is_better(plan)))
+    return Part(chunk.arm, chunk.number, mark, tuple(trials))
 
 
-def _repeat_best(plan: StudyPlan, folder: StudyFolder, part: Part) -> Part:
-    table = read_part(folder, part)
+def repeat_best(plan: StudyPlan, folder: StudyFolder, chunk: Chunk) -> Part:
+    """Return the further runs of the finalists, which the trials decide."""
+    parts = [propose_trials(plan, folder, chunk, generation) for generation in range(count_generations(plan))]
+    table = pd.concat([read_part(folder, part) for part in parts], ignore_index=True)
+    known = {(run.replicate, run.trial): run for part in parts for run in part.trials}
     chosen: list[TrialRun] = []
-    for replicate, own in table.groupby("replicate"):
+    for replicate in chunk.replicates:
+        own = table[table["replicate"] == replicate]
         best = list_finalists(own, select_by(plan), higher_is_better(plan), plan.finalists)
-        trials = {trial.trial: trial for trial in part.trials if trial.replicate == replicate}
-        chosen += [run for number in best for run in repeat_trial(plan, trials[number])]
-    return Part(part.arm, part.number, AGAIN, tuple(chosen))
+        chosen += [run for number in best for run in repeat_trial(plan, known[replicate, number])]
+    return Part(chunk.arm, chunk.number, AGAIN, tuple(chosen))
 
 
 def select_by(plan: StudyPlan) -> str:
@@ -204,11 +241,10 @@ def collect_trials(
         chosen: returns the trial that was chosen of an arm in a replicate.
     """
     tables = []
-    for part in [*list_parts(plan), *list_further_parts(plan, folder)]:
-        if part.trials:
-            table = read_part(folder, part)
-            table.insert(0, "arm", part.arm.name)
-            tables.append(table)
+    for part in list_all_parts(plan, folder):
+        table = read_part(folder, part)
+        table.insert(0, "arm", part.arm.name)
+        tables.append(table)
     keys = list(dict.fromkeys(shorten_key(key) for arm in plan.arms for key in list_keys(arm)))
     head = ["arm", "replicate", "trial", "repeat", "seed"]
     columns = [*head, *keys, "status", "epochs", "best_epoch", *name_columns(plan.metric), "steps", "seconds"]

@@ -13,7 +13,7 @@ from regbench.signals import StopSignal
 from regbench.store import durable
 from regbench.studies.observer import StudyObserver
 from regbench.studies.plan import StudyPlan
-from regbench.studies.search import Part, is_committed, list_further_parts, list_parts, make_tasks, train_part
+from regbench.studies.search import Part, count_stages, is_committed, list_parts, make_tasks, train_part
 from regbench.studies.study_folder import StudyFolder
 from regbench.sweeps.backends import Backend
 from regbench.sweeps.workers.dispatch import work_on
@@ -23,13 +23,15 @@ ATTEMPTS = 3
 
 
 def search(plan: StudyPlan, folder: StudyFolder, backend: Backend, stop: StopSignal, observer: StudyObserver) -> bool:
-    """Train all trials that are not committed, then the further runs of finalists; False where a signal came first.
+    """Train all trials that are not committed, stage by stage; False where a signal came first.
 
     Raises:
         RegbenchError: an arm cannot be trained, or workers were lost again and again.
     """
-    stages = (list_parts, lambda plan: list_further_parts(plan, folder))
-    return all(_train_parts(stage(plan), (plan, folder), backend, stop, observer) for stage in stages)
+    stages = range(count_stages(plan))
+    return all(
+        _train_parts(list_parts(plan, folder, stage), (plan, folder), backend, stop, observer) for stage in stages
+    )
 
 
 def _train_parts(

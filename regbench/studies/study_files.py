@@ -127,6 +127,7 @@ def _join(outputs: Mapping[str, Arrays], truth: Arrays) -> list[ReplicateOutputs
                 target=truth["target"][numbers],
                 weight=truth["weight"][numbers],
                 constant=truth["constant"][place],
+                noise={},
             )
         )
     return parts

@@ -137,6 +137,7 @@ def test_the_same_command_does_nothing_again(study: Path, capsys: pytest.Capture
     assert "verdict" in capsys.readouterr().out
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize(
     "lost",
     [
@@ -181,6 +182,7 @@ def test_fresh_begins_anew(study: Path) -> None:
     assert stays.exists()
 
 
+@pytest.mark.matrix(cases=5)
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -273,3 +275,34 @@ def test_the_final_model_is_trained_on_all_rows_and_predicts(study: Path) -> Non
     result = json.loads((folder / "result.json").read_text())
     assert result["rows"] == {"train": 150, "val": 0, "test": 0}
     assert load_model(folder)(np.zeros((3, 4))).shape == (3, 3)
+
+
+@pytest.mark.parametrize("sampler", ["sobol", "tpe"])
+def test_finalists_are_run_twice_more_and_the_best_mean_is_chosen(
+    sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TPE proposes its second generation anew from what is stored, so that it goes on to the same bytes."""
+    if sampler == "tpe":
+        pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    sizes = ["study.replicates=2", "study.trials=32", "study.finalists=2", f"study.sampler={sampler}", "study.folds=2"]
+    words = ["dataset=iris", "study.arms=[l2]", *sizes, *QUICK, "schedule.epochs=2", "name=s"]
+    words.remove("schedule.epochs=4")
+    assert main(["bench", *words]) == 0
+    study = tmp_path / "runs" / "s"
+    trials = read(study, "trials.csv")
+    assert trials.groupby("repeat").size().to_dict() == {0: 2 * 2 * 32, 1: 2 * 2 * 2, 2: 2 * 2 * 2}
+    for _, own in trials.groupby(["arm", "replicate"]):
+        means = own[own["trial"].isin(own.loc[own["repeat"] == 1, "trial"])].groupby("trial")[
+            ["val_accuracy", "val_loss"]
+        ]
+        best = means.mean().sort_values(["val_accuracy", "val_loss"], ascending=[False, True]).index[0]
+        assert set(own.loc[own["chosen"] == 1, "trial"]) == {best}
+    before = contents(study)
+    for name in (
+        *TABLES[:5],
+        *(f"generations/l2-0{mark}.csv" for mark in ("f", *(["g1"] if sampler == "tpe" else []))),
+    ):
+        (study / name).unlink()
+    assert main(["bench", *words]) == 0
+    assert contents(study) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def draw_augmented(study: StudyData) -> Picture | None:
                 f"Rows under {augmented.name}",
                 f"{len(augmented.before)} rows before and after {augmented.name}.",
                 SIZE,
-                lambda f, a=augmented: _paint(f, a),  # type: ignore[misc]
+                partial(_paint, augmented=augmented),
             ),
             augmented.arm,
             augmented.name,
@@ -66,8 +67,8 @@ def draw_augmented(study: StudyData) -> Picture | None:
         key="f14",
         title="What the network sees",
         caption=(
-            "The same training rows as they are and as a technique shows them to the network, at the settings of a typical "
-            "run. If a person could no longer tell the class, neither can the network: weaken it."
+            "The same training rows as they are and as a technique shows them to the network, at the settings of a "
+            "typical run. If a person could no longer tell the class, neither can the network: weaken it."
         ),
         panels=tuple(panels),
         legend=(Swatch("muted", "line", "as it is"), Swatch("blue", "line", "as the network sees it")),
@@ -159,7 +160,6 @@ def _paint(figure: Figure, augmented: Augmented) -> None:
         axes.plot(*augmented.before.T, "o", color=MUTED, ms=5)
         axes.plot(*augmented.after.T, "D", color=BLUE, ms=5)
         return
-    count = len(augmented.before)
     for place, (before, after) in enumerate(zip(augmented.before, augmented.after, strict=True)):
         width = (SIZE[0] - 12) / SHOWN
         left = 6 + place * width
@@ -168,7 +168,6 @@ def _paint(figure: Figure, augmented: Augmented) -> None:
             axes = add_axes(figure, left, top, SIZE[0] - left - width + 6, SIZE[1] - top - 74)
             axes.set_axis_off()
             _paint_row(axes, row, before, below == 1)
-    assert count <= SHOWN
 
 
 def _paint_row(axes: Axes, row: Floats, before: Floats, changed: bool) -> None:

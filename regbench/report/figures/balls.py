@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,16 +32,16 @@ def draw_balls(members: Iterable[str]) -> Picture | None:
     for place, (power, title, formula) in enumerate(BALLS):
         best = touch(power)
         sentence = f"The loss is least within the ball at w1 = {best[0]:.2f}, w2 = {best[1]:.2f}."
-        paint = lambda figure, p=power, b=best, name=f"{title}: {formula}": _paint(figure, p, b, name)  # noqa: E731
+        paint = partial(_paint, power=power, best=best, title=f"{title}: {formula}")
         panels.append(Panel(render(f"f12{place}", title, sentence, (SIDE, SIDE), paint)))
         rows.append((title, *(write_number(round(float(weight), 4) + 0.0) for weight in best)))
     return Picture(
         key="f12",
         title="Why L1 gives zeros",
         caption=(
-            "A drawing, not these data: contours of a quadratic loss of two weights, its minimum (cross), and all weights "
-            "that a penalty of a given size allows. The least loss within the L1 ball lies at a corner, where one weight is "
-            "exactly 0; the L2 ball has no corners, and both weights only shrink."
+            "A drawing, not these data: contours of a quadratic loss of two weights, its minimum (cross), and all "
+            "weights that a penalty of a given size allows. The least loss within the L1 ball lies at a corner, "
+            "where one weight is exactly 0; the L2 ball has no corners, and both weights only shrink."
         ),
         panels=tuple(panels),
         table=DataTable(("ball", "w1", "w2"), tuple(rows)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +45,8 @@ class Boundary:
 
 
 def draw_study_boundaries(study: StudyData) -> Picture | None:
-    """Return the boundary of the median run of each arm; None unless the data have two inputs and networks are there."""
+    """Return the boundary of the median run of each arm; None unless the data have two inputs and networks are "
+    "there."""
     if read_list(study.plan, "data", "input_shape") != [2] or study.plan.get("data") is None:
         return None
     folders = [(study.median_folder(arm.name), arm) for arm in study.arms]
@@ -79,15 +81,16 @@ def draw_boundaries(found: Sequence[Boundary]) -> Picture:
     panels = []
     for place, boundary in enumerate(found):
         sentence = f"Regions of {len(boundary.names)} classes over the two inputs, and {len(boundary.points)} rows."
-        svg = render(f"f11n{place}", f"Boundary of {boundary.name}", sentence, SIZE, lambda f, b=boundary: _paint(f, b))  # type: ignore[misc]
+        svg = render(f"f11n{place}", f"Boundary of {boundary.name}", sentence, SIZE, partial(_paint, boundary=boundary))
         panels.append(Panel(svg, boundary.arm, boundary.name))
     return Picture(
         key="f11",
         title="Decision boundaries",
         caption=(
-            "The class that a typical run predicts at each place, the stronger the colour the surer, with rows of the data "
-            "(all parts; a shape a class). A boundary that winds around single rows has learned their noise; one that "
-            "is smooth and still parts the classes generalises. Pale regions: the network does not know."
+            "The class that a typical run predicts at each place, the stronger the colour the surer, with rows of "
+            "the data (all parts; a shape a class). A boundary that winds around single rows has learned their "
+            "noise; one that is smooth and still parts the classes generalises. Pale regions: the network does not "
+            "know."
         ),
         panels=tuple(panels),
         wide=len(found) > 2,

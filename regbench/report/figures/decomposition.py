@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regbench.report.palette import BLUE, INK, RED
 from regbench.report.picture import DataTable, Panel, Picture, Swatch
@@ -35,7 +35,7 @@ def draw_decomposition(study: StudyData) -> Picture | None:
             axes.barh(place, bias * factor, 0.62, color=BLUE, gid=gid)
             axes.barh(place, variance * factor, 0.62, left=bias * factor, color=RED, gid=gid, hatch="////", lw=0)
             across = axes.get_yaxis_transform()
-            name = {"va": "center", "fontsize": FONT, "color": INK, "gid": gid, "transform": across}
+            name: dict[str, Any] = {"va": "center", "fontsize": FONT, "color": INK, "gid": gid, "transform": across}
             axes.text(-0.02, place, shorten(arm.shown, 22), ha="right", **name)
             axes.text(1.02, place, write_number(error * factor), ha="left", **name)
         axes.set_ylim(len(found) - 0.4, -0.6)

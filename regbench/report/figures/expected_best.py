@@ -22,9 +22,9 @@ Curve = tuple[ArmFacts, list[float], list[float]]
 
 
 def draw_expected_best(study: StudyData) -> Picture | None:
-    """Return the curves of all arms; None where the verdict has none."""
+    """Return the curves of all arms; None where the verdict has none, or there was one trial only."""
     curves = [curve for arm in study.arms if (curve := _read(study, arm))]
-    if not curves:
+    if not curves or max(k[-1] for _, k, _ in curves) < 2:
         return None
     height = max(LEAST, 70 + LABEL * min(len(curves), NAMED))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,10 +46,11 @@ def draw_forest(study: StudyData) -> Picture:
         key="f1",
         title="Difference from the baseline",
         caption=(
-            f"Each mark is an arm's mean difference from {study.baseline.shown} over {_count(study)} paired replicates; "
-            "right of 0 is better. Thick: its 95 % interval. Thin: the interval that holds for all arms at once, by "
-            f"which words are given. Shaded: no practical difference ({measure.difference(-rope / measure.factor)} to "
-            f"{measure.difference(rope / measure.factor)}). An arm whose thin line clears 0 stands out from chance."
+            f"Each mark is an arm's mean difference from {study.baseline.shown} over {_count(study)} paired "
+            "replicates; right of 0 is better. Thick: its 95 % interval. Thin: the interval that holds for all "
+            "arms at once, by which words are given. Shaded: no practical difference "
+            f"({measure.difference(-rope / measure.factor)} to {measure.difference(rope / measure.factor)}). An "
+            "arm whose thin line clears 0 stands out from chance."
         ),
         panels=(Panel(svg),),
         table=DataTable(COLUMNS, tuple(_row(arm, study) for arm in arms)),
@@ -65,7 +66,7 @@ def _paint_arm(axes: Axes, place: int, arm: ArmFacts, study: StudyData) -> None:
     axes.plot([all_low, all_high], [place, place], color=colour, lw=1.0, gid=gid, marker="|", ms=6)
     axes.plot([low, high], [place, place], color=colour, lw=4.0, alpha=0.75, gid=gid, solid_capstyle="butt")
     axes.plot([middle], [place], marker, color=colour, mfc=filling, ms=7, mew=1.5, gid=gid)
-    beside = {"va": "center", "fontsize": FONT, "transform": axes.get_yaxis_transform(), "gid": gid}
+    beside: dict[str, Any] = {"va": "center", "fontsize": FONT, "transform": axes.get_yaxis_transform(), "gid": gid}
     axes.text(-0.02, place, shorten(arm.shown, 22), ha="right", color=INK, **beside)
     axes.text(1.02, place, _say(arm, study), ha="left", color=colour if arm.word == "better" else MUTED, **beside)
 

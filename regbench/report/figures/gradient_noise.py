@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from regbench.report.labels import spread
 from regbench.report.palette import BLUE, INK, MUTED
@@ -53,8 +54,8 @@ def draw_gradient_noise(study: StudyData) -> Picture | None:
         unit = top / (axes.get_position().height * float(figure.get_size_inches()[1]) * POINTS)
         ends = [float(deviation(eta, power, t[-1:])[0]) for _, eta, power, _ in curves]
         for (text, _, _, strong), place in zip(curves, spread(ends, 13 * unit, 0, top), strict=True):
-            style = {"color": INK if strong else MUTED, "weight": "bold" if strong else "normal"}
-            where = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": FONT - 1}
+            style: dict[str, Any] = {"color": INK if strong else MUTED, "weight": "bold" if strong else "normal"}
+            where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": FONT - 1}
             axes.text(1.02, place, text, **style, **where)
 
     svg = render("f13", "Annealed gradient noise", f"{len(curves)} curves over {last:,} updates.", SIZE, paint)
@@ -66,17 +67,16 @@ def draw_gradient_noise(study: StudyData) -> Picture | None:
         key="f13",
         title="Annealed gradient noise",
         caption=(
-            "Noise N(0, σ²) is added to every component of the gradient, σ² = η/(1 + t)^γ after t updates. Bold: the setting "
-            "recommended here; the others are the published ones. Gradients smaller than a curve are mostly noise."
+            "Noise N(0, σ²) is added to every component of the gradient, σ² = η/(1 + t)^γ after t updates. Bold: "
+            "the setting recommended here; the others are the published ones. Gradients smaller than a curve are "
+            "mostly noise."
         ),
         panels=(Panel(svg),),
         table=DataTable(("setting", "σ at the start", "half-way", "at the end"), rows),
     )
 
 
-def deviation(
-    eta: float, gamma: float, t: np.ndarray[tuple[int], np.dtype[np.float64]]
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def deviation(eta: float, gamma: float, t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return σ_t = √(η/(1 + t)^γ)."""
-    found: np.ndarray[tuple[int], np.dtype[np.float64]] = np.sqrt(eta / (1.0 + t) ** gamma)
+    found: NDArray[np.float64] = np.sqrt(eta / (1.0 + t) ** gamma)
     return found

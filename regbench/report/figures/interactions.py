@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,9 +64,9 @@ def draw_interactions(study: StudyData) -> Picture | None:
         key="f15",
         title="Do techniques add up?",
         caption=(
-            f"What two techniques bring together beyond the sum of what each brings, in {measure.points}: x_ab - x_a - x_b "
-            "+ x_0, paired by replicate. Below 0 (vermilion) they do the same job twice, above 0 (blue) one needs the "
-            "other. The words hold for all pairs at once; an undecided cell is no news."
+            f"What two techniques bring together beyond the sum of what each brings, in {measure.points}: x_ab - "
+            "x_a - x_b + x_0, paired by replicate. Below 0 (vermilion) they do the same job twice, above 0 (blue) "
+            "one needs the other. The words hold for all pairs at once; an undecided cell is no news."
         ),
         panels=(Panel(svg),),
         table=DataTable(("pair", "interaction", "95 % interval", "word"), rows),
@@ -136,7 +136,7 @@ def _paint(figure: Figure, study: StudyData, names: list[str], pairs: list[Pair]
             colour = BLUE if pair.mean > 0 else RED
             axes.add_patch(Rectangle((x, y), 1, 1, fc=colour, alpha=0.4 * abs(pair.mean) / most, lw=0))
             axes.add_patch(Rectangle((x, y), 1, 1, fill=False, ec=GRID))
-            middle = {"ha": "center", "va": "center"}
+            middle: dict[str, Any] = {"ha": "center", "va": "center"}
             axes.text(x + 0.5, y + 0.38, study.measure.difference(pair.mean), fontsize=FONT + 1, color=INK, **middle)
             word = pair.word.replace("no practical difference", "adds up")
             axes.text(x + 0.5, y + 0.66, word, fontsize=FONT - 1, color=INK, **middle)

@@ -6,14 +6,15 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regbench.plots.loss_curves import thin_out
 from regbench.report.palette import BLUE, INK, MUTED, RED
 from regbench.report.picture import DataTable, Panel, Picture, Swatch
 from regbench.report.study_data import ArmFacts, StudyData
-from regbench.report.svg import FONT, add_axes, render, tidy_axes
+from regbench.report.svg import FONT, add_axes, render, scale_log, tidy_axes
 from regbench.report.wording import read_number, shorten, write_number
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def draw_losses(found: Sequence[LossCurves], which: str) -> Picture:
     for place, curves in enumerate(found):
         lowest = min((loss for _, loss in curves.val if math.isfinite(loss)), default=math.nan)
         sentence = f"Losses over {curves.epochs} epochs; lowest validation loss {write_number(lowest)}."
-        svg = render(f"f6n{place}", f"Loss of {curves.name}", sentence, size, lambda f, c=curves: _paint(f, c, size))  # type: ignore[misc]
+        svg = render(f"f6n{place}", f"Loss of {curves.name}", sentence, size, partial(_paint, curves=curves, size=size))
         panels.append(Panel(svg, curves.arm, curves.name))
     rows = tuple(
         (c.name, str(c.epochs), str(c.best_epoch or "-"), _at(c.train, c.best_epoch), _at(c.val, c.best_epoch))
@@ -64,9 +65,9 @@ def draw_losses(found: Sequence[LossCurves], which: str) -> Picture:
         key="f6",
         title="Loss curves",
         caption=(
-            f"Data loss, without penalties, in evaluation mode: {which}. The dotted line is the best epoch, whose weights "
-            "are kept. A dashed line that turns up while the solid one falls on is overfitting; two lines that end high "
-            "and close together are underfitting."
+            f"Data loss, without penalties, in evaluation mode: {which}. The dotted line is the best epoch, whose "
+            "weights are kept. A dashed line that turns up while the solid one falls on is overfitting; two lines "
+            "that end high and close together are underfitting."
         ),
         panels=tuple(panels),
         table=DataTable(("run of", "epochs", "best epoch", "training loss there", "validation loss there"), rows),
@@ -136,11 +137,10 @@ def _paint(figure: Figure, curves: LossCurves, size: tuple[float, float]) -> Non
         axes.axvline(curves.best_epoch, color=INK, lw=1.0, ls=(0, (1.5, 2)))
     losses = [loss for _, loss in (*curves.train, *curves.val) if math.isfinite(loss)]
     if losses and min(losses) > 0 and max(losses) / min(losses) > 50:
-        axes.set_yscale("log")
-        axes.set_yticks([], minor=True)
+        scale_log(axes, "y")
     axes.set_xlim(1, max(curves.epochs, 2))
     axes.tick_params(labelsize=FONT - 2)
-    axes.xaxis.set_major_locator(_epoch_ticks())
+    axes.locator_params(axis="x", nbins=5, integer=True)
     if small:
         told = f"best epoch {curves.best_epoch} of {curves.epochs}" if curves.best_epoch else ""
         figure.text(4 / size[0], 1 - 14 / size[1], shorten(curves.name, 22), fontsize=FONT, weight="bold")
@@ -150,13 +150,7 @@ def _paint(figure: Figure, curves: LossCurves, size: tuple[float, float]) -> Non
         axes.set_ylabel("loss")
 
 
-def _epoch_ticks() -> object:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(5, integer=True)
-
-
-def _paint_line(axes: Axes, line: Line, colour: str, dash: object) -> None:
+def _paint_line(axes: Axes, line: Line, colour: str, dash: Any) -> None:
     points = [(epoch, loss) for epoch, loss in thin_out(line, MOST_POINTS) if abs(loss) < 1e30]
     if points:
         axes.plot(*zip(*points, strict=True), color=colour, ls=dash, marker="." if len(points) == 1 else None)

@@ -38,9 +38,9 @@ def draw_pareto(study: StudyData) -> Picture | None:
         key="f3",
         title="What it brings against what it costs",
         caption=(
-            "Up is better, left is cheaper; costs are multiples of the baseline's, on a logarithmic axis. The line joins "
-            "the front: arms to which no cheaper one comes close. A point below and to the right of the line costs more "
-            "without being told apart."
+            "Up is better, left is cheaper; costs are multiples of the baseline's, on a logarithmic axis. The line "
+            "joins the front: arms to which no cheaper one comes close. A point below and to the right of the line "
+            "costs more without being told apart."
         ),
         panels=tuple(panels),
         table=DataTable(("arm", "difference", "training, x", "prediction, x", "on the front of"), rows),
@@ -52,7 +52,7 @@ def _draw_kind(study: StudyData, kind: str, words: str) -> Panel | None:
     arms = [arm for arm in study.arms if math.isfinite(_gain(arm)) and _cost(arm, kind) > 0]
     if len(arms) < 2:
         return None
-    front = [name for name in read_list(study.verdict, "front", kind)]
+    front = read_list(study.verdict, "front", kind)
 
     def paint(figure: Figure) -> None:
         axes = add_axes(figure, 56, 14, 16, 44)
@@ -82,8 +82,9 @@ def _scale_costs(axes: Axes, costs: list[float]) -> None:
     low, high = min(costs), max(costs)
     spare = max((high / low) ** 0.08, 1.12)
     axes.set_xlim(low / spare, high * spare)
-    wide = high / low > 20
-    marks = [m * 10.0**p for p in range(-3, 6) for m in ((1,) if wide else (1, 1.5, 2, 3, 5, 7))]
+    fine = (1, 1.1, 1.2, 1.4, 1.7, 2, 5, 6, 7, 8, 9)
+    steps = (1,) if high / low > 20 else (1, 1.5, 2, 3, 5, 7) if high / low > 2.2 else fine
+    marks = [m * 10.0**p for p in range(-3, 6) for m in steps]
     shown = [mark for mark in marks if low / spare <= mark <= high * spare]
     axes.set_xticks(shown, [f"{mark:g}" for mark in shown])
     axes.set_xticks([], minor=True)
@@ -109,7 +110,9 @@ def _name_points(axes: Axes, arms: list[ArmFacts], kind: str, factor: float) -> 
         anchor = "center" if box.x < spot[0] < box.x + box.width else ("right" if right else "left")
         if anchor == "center":
             start = back.transform((centre, box.y + box.height / 2))
-        axes.text(*start, name, ha=anchor, va="center", fontsize=FONT - 1, color=INK, gid=f"arm-{arm.number}")
+        axes.text(
+            start[0], start[1], name, ha=anchor, va="center", fontsize=FONT - 1, color=INK, gid=f"arm-{arm.number}"
+        )
 
 
 def _gain(arm: ArmFacts) -> float:

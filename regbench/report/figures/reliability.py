@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regbench.report.palette import BAND, BLUE, INK, MUTED
 from regbench.report.picture import DataTable, Panel, Picture
@@ -12,7 +12,6 @@ from regbench.report.svg import FONT, add_axes, render, tidy_axes
 from regbench.report.wording import read_list, read_mapping, read_number, read_text, shorten, write_number
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SIDE, WIDTH, ROW = 360.0, 460.0, 20.0
@@ -43,10 +42,10 @@ def draw_reliability(study: StudyData) -> Picture | None:
         key="f8",
         title="Do probabilities mean what they say?",
         caption=(
-            f"Left: of the predictions made with a confidence, the share that was right; {shown} are drawn bold. Below the "
-            "diagonal a network is overconfident, above it underconfident. Right: the expected calibration error of each "
-            "arm (dot), and up to where it would lie for a calibrated model of the same confidences in 95 % of cases "
-            "(shaded): only dots beyond the shade say anything."
+            f"Left: of the predictions made with a confidence, the share that was right; {shown} are drawn bold. "
+            "Below the diagonal a network is overconfident, above it underconfident. Right: the expected "
+            "calibration error of each arm (dot), and up to where it would lie for a calibrated model of the same "
+            "confidences in 95 % of cases (shaded): only dots beyond the shade say anything."
         ),
         panels=(Panel(diagram), Panel(errors)),
         table=DataTable(("arm", "Brier", "calibration error", "limit", "word"), tuple(_row(study, a) for a in arms)),
@@ -61,7 +60,7 @@ def _paint_diagram(figure: Figure, study: StudyData, arms: list[ArmFacts]) -> No
     for arm in sorted(arms, key=lambda arm: _rank(study, arm)):
         confidence, accuracy = _read_bins(study, arm)
         colour, dash, width, gid = _style(study, arm)
-        marker = {"marker": "o", "ms": 4.0} if width > 1 else {}
+        marker: dict[str, Any] = {"marker": "o", "ms": 4.0} if width > 1 else {}
         axes.plot(confidence, accuracy, color=colour, ls=dash, lw=width, gid=gid, **marker)
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
@@ -79,17 +78,13 @@ def _paint_errors(figure: Figure, study: StudyData, arms: list[ArmFacts]) -> Non
         beyond = error > limit
         axes.barh(place, limit, 0.7, color=BAND, gid=gid)
         axes.plot([error], [place], "o", color=BLUE if beyond else MUTED, mfc=BLUE if beyond else "none", ms=6, gid=gid)
-        text = {"va": "center", "fontsize": FONT, "transform": axes.get_yaxis_transform(), "gid": gid}
+        text: dict[str, Any] = {"va": "center", "fontsize": FONT, "transform": axes.get_yaxis_transform(), "gid": gid}
         axes.text(-0.02, place, shorten(arm.shown, 22), ha="right", **text)
     axes.set_ylim(len(arms) - 0.4, -0.6)
     axes.set_yticks([])
     axes.set_xlim(left=0)
     axes.margins(x=0.08)
     axes.set_xlabel("expected calibration error")
-    _rest(axes)
-
-
-def _rest(axes: Axes) -> None:
     axes.locator_params(axis="x", nbins=5)
 
 
@@ -104,7 +99,7 @@ def _rank(study: StudyData, arm: ArmFacts) -> int:
     return 2 if arm is study.leader else 1 if arm.is_baseline else 0
 
 
-def _style(study: StudyData, arm: ArmFacts) -> tuple[str, object, float, str]:
+def _style(study: StudyData, arm: ArmFacts) -> tuple[str, Any, float, str]:
     if arm is study.leader:
         return BLUE, "-", 2.2, f"arm-{arm.number}"
     if arm.is_baseline:

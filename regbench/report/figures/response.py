@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from regbench.report.palette import BLUE, INK, MUTED, RED
 from regbench.report.picture import DataTable, Panel, Picture, Swatch
 from regbench.report.study_data import ArmFacts, StudyData
-from regbench.report.svg import FONT, add_axes, render, tidy_axes
+from regbench.report.svg import FONT, add_axes, render, scale_log, tidy_axes
 from regbench.report.wording import read_list, read_mapping, read_number, read_numbers, short_key, shorten, write_number
 
 if TYPE_CHECKING:
@@ -44,17 +45,28 @@ def draw_responses(study: StudyData) -> Picture | None:
     if not found:
         return None
     select = "val_loss" if _selects_loss(study) else f"validation {study.measure.label}"
-    return draw_panels(found, select, study.measure.factor if not _selects_loss(study) else 1.0, "by replicate")
+    caption = (
+        f"{select} against each setting that was searched, all other settings as recommended. Dots are trials, each "
+        "replicate moved to the common mean. A flat curve: the strength hardly matters. A curve that is best at a "
+        "border (marked in red): the range should be wider there."
+    )
+    drawn = draw_panels(found, select, 1.0 if _selects_loss(study) else study.measure.factor)
+    legend = (
+        Swatch("muted", "dot", "a trial"),
+        Swatch("blue", "line", "fitted curve with its band"),
+        Swatch("ink", "dash", "recommended"),
+    )
+    return replace(drawn, caption=caption, legend=legend)
 
 
-def draw_panels(found: Sequence[Response], label: str, factor: float, centred: str) -> Picture:
-    """Return the figure of some responses; `label` is what they are measured by."""
+def draw_panels(found: Sequence[Response], label: str, factor: float) -> Picture:
+    """Return the figure of some responses, still without a caption; `label` is what they are measured by."""
     panels = []
     for place, response in enumerate(found):
         key = f"f5n{place}"
         title = f"{response.name}: {short_key(response.key)}"
         sentence = f"{label} against {response.key}; recommended {write_number(response.recommended)}."
-        svg = render(key, title, sentence, SIZE, lambda figure, r=response: _paint(figure, r, factor))  # type: ignore[misc]
+        svg = render(key, title, sentence, SIZE, partial(_paint, response=response, factor=factor))
         panels.append(Panel(svg, response.arm, response.name))
     rows = tuple(
         (r.name, short_key(r.key), write_number(r.recommended), _write_range(r), "at the edge" if r.at_edge else "-")
@@ -63,19 +75,10 @@ def draw_panels(found: Sequence[Response], label: str, factor: float, centred: s
     return Picture(
         key="f5",
         title="How strong, and how fast",
-        caption=(
-            f"{label} against each setting that was searched; the highest point of the curve is what the trials say is "
-            f"best, all other settings as recommended. Dots are trials, centred {centred}. A flat curve: the strength "
-            "hardly matters. A curve that rises to a border (marked in red): the range should be wider there."
-        ),
+        caption="",
         panels=tuple(panels),
-        table=DataTable(("arm", "setting", "recommended", "range", "note"), rows),
-        legend=(
-            Swatch("muted", "dot", "a trial"),
-            Swatch("blue", "line", "fitted curve with its band"),
-            Swatch("ink", "dash", "recommended"),
-        ),
-        wide=True,
+        table=DataTable(("arm", "setting", "best", "range", "note"), rows),
+        wide=len(found) > 2,
     )
 
 
@@ -135,28 +138,21 @@ def _paint(figure: Figure, response: Response, factor: float) -> None:
         axes.fill_between(x, low * factor, high * factor, color=BLUE, alpha=0.18, lw=0)
         axes.plot(x, mean * factor, color=BLUE, marker="o" if len(x) < 2 else None)
     if response.log:
-        axes.set_xscale("log")
-        axes.set_xticks([], minor=True)
+        scale_log(axes, "x")
+    else:
+        axes.locator_params(axis="x", nbins=4)
     if response.ends and all(np.isfinite(response.ends)):
         axes.set_xlim(*response.ends)
     axes.set_ylim(*_limits(response, factor))
     if np.isfinite(response.recommended):
         colour = RED if response.at_edge else INK
         axes.axvline(response.recommended, color=colour, lw=1.2, ls=(0, (4, 3)), clip_on=False)
-    axes.xaxis.set_major_locator(_choose_ticks(response.log))
-    axes.xaxis.set_major_formatter(lambda value, place: f"{value:g}")
     axes.tick_params(labelsize=FONT - 2)
     figure.text(4 / SIZE[0], 1 - 14 / SIZE[1], shorten(response.name, 32), fontsize=FONT, weight="bold")
     note = "  at the edge" if response.at_edge else ""
     told = f"{short_key(response.key)} = {write_number(response.recommended)}{note}"
     colour = RED if response.at_edge else MUTED
     figure.text(4 / SIZE[0], 1 - 29 / SIZE[1], told, fontsize=FONT - 1, color=colour)
-
-
-def _choose_ticks(log: bool) -> object:
-    from matplotlib.ticker import LogLocator, MaxNLocator
-
-    return LogLocator(numticks=6) if log else MaxNLocator(4)
 
 
 def _paint_dots(axes: Axes, x: Points, y: Points) -> None:

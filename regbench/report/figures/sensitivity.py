@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from regbench.report.labels import spread
 from regbench.report.palette import BLUE, INK, MUTED
 from regbench.report.picture import DataTable, Panel, Picture
 from regbench.report.study_data import ArmFacts, StudyData
-from regbench.report.svg import FONT, POINTS, add_axes, render, tidy_axes
+from regbench.report.svg import FONT, POINTS, add_axes, render, scale_log, tidy_axes
 from regbench.report.wording import read_mapping, read_numbers, shorten
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def draw_sensitivity(study: StudyData) -> Picture | None:
         curves = [curve for arm in study.arms if (curve := _read(own, arm, x))]
         if curves:
             sentence = f"{title} of {len(curves)} arms."
-            paint = lambda figure, c=curves, text=label, log=kind == "learning": _paint(figure, study, c, text, log)  # noqa: E731
+            paint = partial(_paint, study=study, curves=curves, label=label, log=kind == "learning")
             panels.append(Panel(render(f"f9{kind[0]}", title, sentence, SIZE, paint)))
             rows += [
                 (title, arm.shown, f"{at:g}", study.measure.value(y))
@@ -45,9 +46,9 @@ def draw_sensitivity(study: StudyData) -> Picture | None:
         key="f9",
         title="Fewer rows, noisier inputs",
         caption=(
-            "Test figures of the same networks as training rows grow fewer, and as noise is added to the inputs that they "
-            "were not trained on. A learning curve that still rises says that more rows help more than any technique; a "
-            "line that falls slowly belongs to a network that bears noise."
+            "Test figures of the same networks as training rows grow fewer, and as noise is added to the inputs "
+            "that they were not trained on. A learning curve that still rises says that more rows help more than "
+            "any technique; a line that falls slowly belongs to a network that bears noise."
         ),
         panels=tuple(panels),
         table=DataTable(("figure", "arm", "at", study.measure.label), tuple(rows)),
@@ -72,17 +73,16 @@ def _paint(figure: Figure, study: StudyData, curves: list[Curve], label: str, lo
         gid = f"arm-{arm.number}" if strong else f"arm-{arm.number}-quiet"
         axes.plot(x, [v * factor for v in y], color=colour, ls=dash, lw=2.0 if strong else 1.0, marker=".", gid=gid)
     if log:
-        axes.set_xscale("log")
+        scale_log(axes, "x")
         marks = sorted({at for _, x, _ in curves for at in x})
         axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
-        axes.set_xticks([], minor=True)
     axes.set_xlabel(label)
     axes.set_ylabel(f"test {study.measure.label}")
     low, high = axes.get_ylim()
     unit = (high - low) / (axes.get_position().height * float(figure.get_size_inches()[1]) * POINTS)
     ends = [y[-1] * factor for _, _, y in curves]
     for (arm, _, _), place in zip(curves, spread(ends, 12 * unit, low, high), strict=True):
-        text = {"va": "center", "fontsize": FONT - 1, "transform": axes.get_yaxis_transform()}
+        text: dict[str, Any] = {"va": "center", "fontsize": FONT - 1, "transform": axes.get_yaxis_transform()}
         colour = INK if arm.is_baseline or arm is study.leader else MUTED
         axes.text(1.02, place, shorten(arm.shown, 22), color=colour, gid=f"arm-{arm.number}", **text)
     axes.set_ylim(low, high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from regbench.errors import RegbenchError
 from regbench.report.palette import BLUE, MUTED
 from regbench.report.picture import DataTable, Panel, Picture
 from regbench.report.study_data import StudyData
-from regbench.report.svg import FONT, add_axes, render, tidy_axes
+from regbench.report.svg import FONT, add_axes, render, scale_log, tidy_axes
 from regbench.report.wording import shorten, write_number
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def draw_weights(found: Sequence[Weights]) -> Picture:
     for place, weights in enumerate(found):
         sentence = f"{len(weights.values):,} weights, {100 * weights.zeros:.1f} % exactly zero."
         svg = render(
-            f"f10n{place}", f"Weights of {weights.name}", sentence, SIZE, lambda f, w=weights: _paint(f, w, reach)
-        )  # type: ignore[misc]
+            f"f10n{place}", f"Weights of {weights.name}", sentence, SIZE, partial(_paint, weights=weights, reach=reach)
+        )
         panels.append(Panel(svg, weights.arm, weights.name))
     rows = tuple(
         (
@@ -100,9 +101,9 @@ def draw_weights(found: Sequence[Weights]) -> Picture:
         key="f10",
         title="Weights",
         caption=(
-            "How many weights (logarithmic) have which value, at the best epoch; biases and norms are left out. L1 and its "
-            "relatives set weights to exactly zero, a spike in the middle; L2 and weight decay only draw all of them "
-            "closer together."
+            "How many weights (logarithmic) have which value, at the best epoch; biases and norms are left out. L1 "
+            "and its relatives set weights to exactly zero, a spike in the middle; L2 and weight decay only draw "
+            "all of them closer together. The outermost bars hold all that lies beyond."
         ),
         panels=tuple(panels),
         table=DataTable(("network of", "weights", "exactly zero", "norm", "deviation"), rows),
@@ -116,9 +117,8 @@ def _paint(figure: Figure, weights: Weights, reach: float) -> None:
     edges = np.linspace(-reach, reach, BINS + 1)
     counts, _ = np.histogram(np.clip(weights.values, -reach, reach), edges)
     axes.stairs(np.maximum(counts, 0.5), edges, fill=True, color=BLUE, baseline=0.5)
-    axes.set_yscale("log")
+    scale_log(axes, "y")
     axes.set_ylim(0.5, max(counts.max() * 1.6, 2))
-    axes.set_yticks([], minor=True)
     axes.set_xlim(-reach, reach)
     axes.locator_params(axis="x", nbins=5)
     axes.tick_params(labelsize=FONT - 2)
