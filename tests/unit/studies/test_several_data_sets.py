@@ -59,7 +59,7 @@ def test_means_of_the_same_shares_tie_in_whatever_order_they_are_summed() -> Non
     scores = {"none": shares, "l2": shares[::-1], "ema": [share - 0.01 for share in shares]}
     assert sum(shares) != sum(shares[::-1])
     several = compare_data_sets([make(0, scores), make(1, scores)], None)
-    assert several.names == ("l2", "none", "ema")
+    assert several.names == ("none", "l2", "ema")
     assert several.ranks.tolist() == [1.5, 1.5, 3.0]
 
 
@@ -96,3 +96,5 @@ def test_nothing_to_compare_is_refused() -> None:
 def test_a_data_set_is_called_by_the_first_name_that_tells_all_apart() -> None:
     assert label_contests([["a", "x", "1"], ["b", "x", "2"]]) == ["a", "b"]
     assert label_contests([["a", "x", "1"], ["a", "x", "2"]]) == ["1", "2"]
+    assert label_contests([["a", "x", "1"], ["a", "y", "2"], ["c", "z", "3"]]) == ["x", "y", "c"]
+    assert label_contests([["a", "x", "1"], ["a", "c", "2"], ["c", "z", "3"]]) == ["1", "2", "3"], "c would be two"
