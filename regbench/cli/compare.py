@@ -79,9 +79,7 @@ def compare(words: Sequence[str]) -> int:
         print(*([""] if place else []), *list_comparison(comparison), sep="\n")
     if len(compared) > 1:
         print("", *_summarise_sweeps(compared, given.rope), sep="\n")
-    got: list[Mapping[str, Word | None]] = [
-        {**dict.fromkeys([arm.name for arm in one.field.arms]), **_find_words(one.verdict)} for one in compared
-    ]
+    got = [{**dict.fromkeys(arm.name for arm in one.field.arms), **_find_words(one.verdict)} for one in compared]
     return _report_unmet(required, got)
 
 
@@ -133,7 +131,7 @@ def compare_studies(
     return _report_unmet(required, [_find_words(one.verdict) for one in judged])
 
 
-def _find_words(verdict: Verdict | None) -> Mapping[str, Word | None]:
+def _find_words(verdict: Verdict | None) -> dict[str, Word | None]:
     return {arm.name: arm.word for arm in verdict.arms} if verdict is not None else {}
 
 

@@ -110,8 +110,14 @@ def _read_sweep(comparison: Comparison) -> Contest:
 
 
 def label_contests(names: Sequence[Sequence[str]]) -> list[str]:
-    """Return a name for each data set that no other has: of each one's candidates the first that does it."""
-    for column in zip(*names, strict=True):
-        if len(set(column)) == len(column):
-            return [escape(name) for name in column]
-    return [escape(own[-1]) for own in names]
+    """Return a name for each data set that no other has: the first of its candidates that no other data set has.
+
+    Args:
+        names: candidates of each, equally many; the last are all different.
+    """
+    columns = list(zip(*names, strict=True))
+    labels = [
+        next((name for place, name in enumerate(own) if columns[place].count(name) == 1), own[-1]) for own in names
+    ]
+    chosen = labels if len(set(labels)) == len(labels) else [own[-1] for own in names]
+    return [escape(name) for name in chosen]

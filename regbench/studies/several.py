@@ -83,7 +83,7 @@ class Normalised:
 
 @dataclass(frozen=True)
 class Several:
-    """Arms that all data sets have, the best mean rank first; `figures` `[D, A]` are means in each figure's own unit.
+    """Arms that all data sets have, the best mean rank first, of equal ones the baseline; `figures` `[D, A]` are means in each figure's own unit.
 
     `tests` are None with fewer than five data sets; then only the table is shown.
     """
@@ -116,7 +116,8 @@ def compare_data_sets(contests: Sequence[Contest], rope: float | None) -> Severa
             + "; ".join(f"{contest.data} has {join_words([*map(escape, contest.names)])}" for contest in contests)
         )
     scores = _settle(np.stack([contest.take(common).mean(axis=1) for contest in contests]))
-    order = sorted(range(len(common)), key=lambda place: (mean_ranks(scores)[place], common[place]))
+    reached = mean_ranks(scores)
+    order = sorted(range(len(common)), key=lambda arm: (reached[arm], common[arm] != baseline, common[arm]))
     names, scores = tuple(common[place] for place in order), scores[:, order]
     enough = len(contests) >= FEWEST_SETS
     return Several(

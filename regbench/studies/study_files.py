@@ -25,6 +25,10 @@ SCHEMA = 1
 MADE = ("split", "train_size", "label_noise", "imbalance", "standardize", "standardize_target")
 """Settings of a data set that cut, thin or scale its rows: with others of these it is the same data set."""
 
+IN_PLAN = ("identity", "name", "data", "metric", "baseline", "arms", "sizes", "looks", "cut", "estimate", "pilot")
+IN_VERDICT = ("complete", "look", "alpha", "metric", "rope", "baseline", "arms", "references", "diagnosis", "notes")
+IN_FRESH = ("arm", "replicate", "status")
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
@@ -86,6 +90,9 @@ def read_study(name: str) -> StoredStudy:
         raise ConfigError(f"{shown} holds a study of another version of regbench")
     if verdict is None or fresh is None:
         raise ConfigError(f"{shown} holds a study that is not judged yet; give its command again, which resumes it")
+    for file, known, needed in ((PLAN, plan, IN_PLAN), (VERDICT, verdict, IN_VERDICT), (FRESH, fresh, IN_FRESH)):
+        if lacking := [key for key in needed if key not in known]:
+            raise ConfigError(f"{shown}/{file} is damaged: it lacks {lacking[0]}")
     return StoredStudy(folder, plan, verdict, fresh)
 
 
@@ -127,6 +134,7 @@ def _join(outputs: Mapping[str, Arrays], truth: Arrays) -> list[ReplicateOutputs
                 target=truth["target"][numbers],
                 weight=truth["weight"][numbers],
                 constant=truth["constant"][place],
+                noise={},
             )
         )
     return parts

@@ -309,3 +309,31 @@ def test_finalists_are_run_twice_more_and_the_best_mean_is_chosen(
         (study / name).unlink()
     assert main(["bench", *words]) == 0
     assert contents(study) == before
+
+
+def test_compare_says_the_same_of_the_files(study: Path) -> None:
+    """Outputs lie in single precision in rows/, and figures in verdict.json with six digits."""
+    from regbench.studies.judging_again import Asked, judge_again
+    from regbench.studies.study_files import read_study
+
+    stored = json.loads((study / "verdict.json").read_text())
+    again = judge_again(read_study(str(study)), Asked()).content
+    assert [arm["name"] for arm in again["arms"]] == [arm["name"] for arm in stored["arms"]]
+    for arm, before in zip(again["arms"], stored["arms"], strict=True):
+        for key in ("mean", "difference", "low", "high", "low_all", "high_all", "p_adjusted", "q_row", "wins"):
+            assert arm[key] == pytest.approx(before[key], rel=1e-4, abs=1e-9), (arm["name"], key)
+        assert (arm["word"], arm["needs"] is None) == (before["word"], before["needs"] is None)
+        assert arm["cost"]["train_ratio"] == pytest.approx(before["cost"]["train_ratio"], rel=1e-4)
+    for key in ("headline", "how", "notes"):
+        assert again[key] == stored[key]
+
+
+def test_compare_measures_on_the_rows_what_the_runs_measured(study: Path) -> None:
+    from regbench.studies.judging_again import Asked, judge_again
+    from regbench.studies.study_files import read_study
+
+    again = judge_again(read_study(str(study)), Asked(metric="brier")).content
+    fresh = read(study, "fresh.csv")
+    means = fresh.groupby("arm")["test_brier"].mean()
+    for arm in [again["baseline"], *again["arms"]]:
+        assert arm["mean"] == pytest.approx(means[arm["name"]], rel=1e-4)
