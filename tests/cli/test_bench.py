@@ -137,7 +137,7 @@ def test_the_same_command_does_nothing_again(study: Path, capsys: pytest.Capture
     assert "verdict" in capsys.readouterr().out
 
 
-@pytest.mark.matrix(cases=2)
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize(
     "lost",
     [
@@ -185,7 +185,7 @@ def test_fresh_begins_anew(study: Path) -> None:
     assert stays.exists()
 
 
-@pytest.mark.matrix(cases=5)
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -280,6 +280,7 @@ def test_the_final_model_is_trained_on_all_rows_and_predicts(study: Path) -> Non
     assert load_model(folder)(np.zeros((3, 4))).shape == (3, 3)
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("sampler", ["sobol", "tpe"])
 def test_finalists_are_run_twice_more_and_the_best_mean_is_chosen(
     sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
