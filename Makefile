@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run sweep study test test-all reproduce lint format bench clean
+.PHONY: help install run sweep study test test-all reproduce evidence lint format bench clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-all: $(READY)-dev ## the test suite with every case of every matrix
 
 reproduce: $(READY)-dev ## compare with published figures (long)
 	$(BIN)/python -m pytest -m reproduce
+
+evidence: $(READY)-dev ## what simulated studies say of the statistics (20 minutes); PARTS=looks, REGBENCH_EVIDENCE=N
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.evidence $(PARTS)
 
 lint: $(READY)-dev ## style and types
 	$(BIN)/ruff check

@@ -131,7 +131,7 @@ def study(
         display = StudyDisplay()
         result = run_study(request, display, more)
         if result.verdict is not None:
-            display.end(result.plan, result.verdict, None)
+            display.end(result.plan, result.verdict, None, result.folder)
     else:
         result = run_study(request, SilentStudy(), more)
     if result.signal is not None:

@@ -36,6 +36,33 @@ def format_seconds(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def spell_seconds(seconds: float) -> str:
+    """Write a duration in words, for a sentence.
+
+    >>> [spell_seconds(v) for v in (0.42, 50.2, 100.0, 120.0, 7387.0)]
+    ['1 s', '50 s', '1 min 40 s', '2 min', '2 h 3 min']
+    """
+    whole = max(1, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    if not minutes:
+        return f"{rest} s"
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(whole / 60), 60)
+    return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def format_clock(seconds: float) -> str:
+    """Write a duration as a clock does, so that a line that changes in place keeps its width.
+
+    >>> [format_clock(v) for v in (17.4, 187.0, 7387.0)]
+    ['0:17', '3:07', '2:03:07']
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
 def count_noun(count: int, noun: str) -> str:
     """Write a count with its noun.
 

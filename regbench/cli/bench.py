@@ -110,7 +110,8 @@ def _make(request: StudyRequest, given: Namespace) -> int:
     result = run_study(request, display, given.more)
     page = _write_page(result, display.note)
     if result.verdict is not None:
-        display.end(result.plan, result.verdict, page)
+        display.end(result.plan, result.verdict, page, result.folder)
+    display.close()
     if given.final and result.verdict is not None:
         from regbench.cli.run import run
 

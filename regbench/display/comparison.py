@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from regbench.errors import escape
@@ -10,7 +9,7 @@ from regbench.evidence.intervals import Interval
 from regbench.evidence.verdict import ArmVerdict, Headline, Verdict
 from regbench.evidence.words import Word
 from regbench.studies.comparison import Comparison
-from regbench.studies.sentences import describe_headline, show_change, show_figure
+from regbench.studies.sentences import describe_headline, describe_how, show_change, show_figure
 
 MOST_ARMS = 12
 BAR = 6
@@ -32,7 +31,7 @@ def list_comparison(comparison: Comparison) -> Iterator[str]:
         yield f"verdict    {describe_verdict(comparison, verdict)}"
         if verdict.headline is Headline.SOME_BETTER:
             (leader,) = (arm for arm in comparison.field.arms if arm.name == verdict.leader)
-            yield f"how        {' '.join(shlex.quote(escape(word)) for word in leader.overrides)}"
+            yield f"how        {describe_how(leader.overrides)}"
     for note in comparison.notes:
         yield f"note       {note}"
 

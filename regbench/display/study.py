@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from regbench.display.study_table import list_budget, list_files, list_plan, list_verdict
+from regbench.display.study_table import LABEL, list_budget, list_files, list_plan, list_verdict
 from regbench.display.warning import print_warning
 from regbench.errors import escape
-from regbench.formatting import format_seconds
+from regbench.formatting import format_clock
 
-BAR = 24
-SECONDS_BETWEEN_LINES = 10.0
+BAR, NARROW_BAR = 20, 8
+"""Characters of the bar of a stage; the narrow one where the line would not fit."""
+
 FRAME_SECONDS = 0.25
+SECONDS_BETWEEN_LINES = 10.0
+LINES_A_STAGE = 10
 WIDEST = 120
-LABEL = 11
+
+STYLES = {
+    r"^verdict(?= )": "bold",
+    r"^(?:warning|incomplete)(?= )": "yellow",
+    r"(?<=  )better(?=  |$)": "green",
+    r"(?<=  )worse(?=  |$)": "red",
+    r"(?<=  )undecided(?=  )": "yellow",
+}
+"""What is coloured on a terminal, as regular expressions; words of the table stand between two spaces or more."""
 
 
 class StudyDisplay:
     """Shows a study; quiet, it shows the sentence of the verdict alone.
 
-    Progress is one line that changes in place on a terminal, and a line every ten seconds elsewhere.
+    Progress is a line that changes in place on a terminal. Elsewhere it is a line at the end of each stage, and before
+    that one every tenth of it, if ten seconds have passed.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._live = not quiet and sys.stdout.isatty()
-        self._stage, self._began, self._first, self._due = "", 0.0, 0, 0.0
+    def __init__(self, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+        self._quiet, self._clock = quiet or sys.stdout is None, clock
+        self._live = not self._quiet and sys.stdout.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+        self._stage, self._total, self._done, self._tenth = "", 0, 0, 0
+        self._began, self._first, self._due = 0.0, 0, 0.0
         self._open = self._ended = False
 
     def begin(self, plan: Mapping[str, Any]) -> None:
         """Print data, network, arms and plan."""
         if not self._quiet:
-            _print(list_plan(plan, find_width()))
+            print_lines(list_plan(plan, find_width()))
 
     def search(self, done: int, total: int, arm: str) -> None:
         """Show how many trials are done."""
@@ -48,32 +62,41 @@ class StudyDisplay:
 
     def note(self, text: str) -> None:
         """Print a sentence that a person has to know."""
-        self._close()
+        self.close()
         print_warning(text)
 
-    def end(self, plan: Mapping[str, Any], verdict: Mapping[str, Any], page: Path | None) -> None:
-        """Print the verdict."""
-        self._close()
+    def end(
+        self, plan: Mapping[str, Any], verdict: Mapping[str, Any], page: Path | None, folder: Path | None = None
+    ) -> None:
+        """Print the verdict, and where the results lie."""
+        self.close()
         if self._quiet:
             print(verdict["headline"])
             return
         width = find_width()
-        print()
-        _print(list_verdict(plan, verdict, width))
-        _print(list_files(Path("runs") / str(plan["name"]), page, width))
+        print_lines(["", *list_verdict(plan, verdict, width), *list_files(folder, page, width)])
+
+    def close(self) -> None:
+        """End the line that changes in place, so that others may print."""
+        if self._open:
+            print(flush=True)
+            self._open = False
 
     def _show(self, stage: str, done: int, total: int, text: str) -> None:
         if self._quiet or not total:
             return
-        now = time.monotonic()
-        if stage != self._stage:
-            self._close()
-            self._stage, self._began, self._first = stage, now, done
-            self._due, self._ended = now + (0.0 if self._live else SECONDS_BETWEEN_LINES), done == total
-        if self._ended or (done < total and now < self._due):
+        now = self._clock()
+        if (stage, total) != (self._stage, self._total) or done < self._done:  # a search may have several parts
+            self.close()
+            self._stage, self._total, self._began, self._first = stage, total, now, done
+            self._due, self._ended = now + (0.0 if self._live else SECONDS_BETWEEN_LINES), False
+            self._tenth = LINES_A_STAGE * done // total
+        self._done, tenth = done, LINES_A_STAGE * done // total
+        waits = now < self._due or (not self._live and tenth == self._tenth)
+        if self._ended or (done < total and waits):
             return
+        self._tenth, self._ended = tenth, done == total
         line = self._draw(stage, done, total, text, now)
-        self._ended = done == total
         if not self._live:
             print(line, flush=True)
             self._due = now + SECONDS_BETWEEN_LINES
@@ -81,36 +104,40 @@ class StudyDisplay:
         print(f"\r\x1b[K{line[: find_width() - 1]}", end="", flush=True)
         self._open, self._due = True, now + FRAME_SECONDS
         if self._ended:
-            self._close()
+            self.close()
 
     def _draw(self, stage: str, done: int, total: int, text: str, now: float) -> str:
-        filled = BAR * done // total
         gained = done - self._first
         left = (now - self._began) * (total - done) / gained if gained and done < total else None
-        more = "" if left is None else f"   {format_seconds(left)} left"
-        return (
-            f"{stage:<{LABEL}}[{'#' * filled}{'.' * (BAR - filled)}] {100 * done // total:3d} %   {text.rstrip()}{more}"
-        )
-
-    def _close(self) -> None:
-        """End the line that changes in place."""
-        if self._open:
-            print(flush=True)
-            self._open = False
+        more = "" if left is None else f"   {format_clock(left)} left"
+        told = f" {100 * done // total:3d} %   {text.rstrip()}{more}"
+        wide = BAR if LABEL + BAR + 2 + len(told) < find_width() else NARROW_BAR
+        filled = wide * done // total
+        return f"{stage:<{LABEL}}[{'#' * filled}{'.' * (wide - filled)}]{told}"
 
 
 def print_plan(plan: Mapping[str, Any]) -> None:
     """Print what a dry run says."""
     width = find_width()
-    _print(list_plan(plan, width))
-    _print(list_budget(plan, width))
+    print_lines([*list_plan(plan, width), *list_budget(plan, width)])
 
 
 def find_width() -> int:
-    """Return the width of the terminal, and 120 where there is none."""
+    """Return the width of the terminal, at most 120; 120 where there is none."""
     return min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
 
 
-def _print(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, on a terminal in colours; a line is never broken, so that commands and paths can be copied."""
+    if not sys.stdout.isatty():
+        print(*lines, sep="\n", flush=True)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
     for line in lines:
-        print(line)
+        text = Text(line)
+        for pattern, style in STYLES.items():
+            text.highlight_regex(pattern, style)
+        console.print(text, soft_wrap=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from regbench.errors import escape
 from regbench.report.page import Cell, Leaderboard, Row
 from regbench.report.study_data import ArmFacts, StudyData
 from regbench.report.wording import read_list, read_mapping, read_number, write_number
@@ -63,7 +64,7 @@ def _make_row(arm: ArmFacts, study: StudyData) -> Row:
             Cell(_say(arm), arm.word or "", KINDS.get(arm.word or "", "none")),
         ]
         chance = arm.number_of("chance_better")
-        notes = ", ".join(str(note) for note in read_list(arm.facts, "warnings"))
+        notes = ", ".join(escape(str(note)).replace("regularizer.", "") for note in read_list(arm.facts, "warnings"))
         last = [
             _wins(arm, study),
             Cell("-" if math.isnan(chance) else f"{100 * chance:.0f} %", _sortable(chance)),
@@ -109,7 +110,8 @@ def _list_scale(study: StudyData) -> list[tuple[str, str]]:
     for name, facts in sorted(read_mapping(study.verdict, "references").items()):
         mean = read_number(facts, "mean")
         if math.isfinite(mean):
-            found.append((f"scikit-learn's {name}", measure.value(mean)))
+            told = {"linear": "linear model"}.get(name, name)
+            found.append((f"scikit-learn's {told}", measure.value(mean)))
     return found
 
 

@@ -71,6 +71,8 @@ class Page:
     kind: str = "verdict"
     badge: str = ""
     command: str = ""
+    final: str = ""
+    """The command that trains on all rows."""
     citation: str = ""
     banner: str = ""
     """What is incomplete."""

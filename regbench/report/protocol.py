@@ -14,9 +14,8 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
     sizes, cut, data = (read_mapping(study.plan, part) for part in ("sizes", "cut", "data"))
     replicates, trials = (_whole(read_number(sizes, part)) for part in ("replicates", "trials"))
     judged = _whole(read_number(study.verdict, "replicates"))
-    rope, alpha, look = (read_number(study.verdict, name) for name in ("rope", "alpha", "look"))
+    rope, spent = (read_number(study.verdict, name) for name in ("rope", "alpha"))
     measure, base = study.measure, study.baseline.shown
-    spent = alpha / 2**look if math.isfinite(alpha) and look >= 1 else math.nan
     parts = [_whole(read_number(data, part)) for part in ("train", "val", "test")]
     sentences = [
         f"{count_noun(len(study.contenders), 'arm')} were compared with {base} on {judged} paired replicates"
@@ -32,8 +31,7 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
         f"{_because(read_text(study.plan, 'metric', 'why'))}, by the difference from {base} in each replicate.",
         "Intervals are t intervals of the mean difference with a term for test rows that several replicates share.",
         f"Words account for all {len(study.contenders)} arms by step-down max-t over sign flips (Westfall and "
-        f"Young) at {write_number(spent)}: look {_whole(look)} at a study spends "
-        f"{write_number(alpha)}/2^{_whole(look)}.",
+        f"Young) at {write_number(spent)}, what look {study.look} spends of {write_number(spent * 2**study.look)}.",
         f"No practical difference means that the 90 % interval lies within {measure.difference(-rope)} and "
         f"{measure.difference(rope)} ({measure.points}).",
         "Runs that diverged are scored by the best epoch they had or as a constant prediction, and never left out.",
@@ -45,8 +43,7 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
 
 
 def _describe_choice(study: StudyData) -> str:
-    select = read_text(study.plan, "settings", "select")
-    by = "validation loss" if select == "val_loss" else f"validation {study.measure.name.replace('_', ' ')}"
+    by = "validation loss" if study.selects_loss else f"validation {study.measure.name.replace('_', ' ')}"
     finalists = _whole(read_number(study.plan, "sizes", "finalists"))
     again = f", the best {finalists} run twice more on further cuts" if finalists else ""
     return f"The best by {by} won{again}; validation figures of winners are too good to be true and reported nowhere."

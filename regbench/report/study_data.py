@@ -98,6 +98,23 @@ class StudyData:
         """The best arm as the verdict has it."""
         return self.by_name.get(str(self.verdict.get("leader")))
 
+    def setting(self, name: str) -> object:
+        """Return a setting `study.NAME` as the plan records it; None where it does not."""
+        identity = read_mapping(self.plan, "identity", "study")
+        places = (read_mapping(self.plan, "settings"), self.plan, identity)
+        return next((place[name] for place in places if name in place), None)
+
+    @property
+    def selects_loss(self) -> bool:
+        """Whether trials were chosen by the validation loss, not by the judged metric."""
+        return self.setting("select") == "val_loss"
+
+    @property
+    def look(self) -> int:
+        """Number of times that the study has been judged with ever more replicates, this one included."""
+        look = read_number(self.verdict, "look")
+        return int(look) if look >= 1 else 1
+
     @cached_property
     def measure(self) -> Measure:
         """The judged metric."""

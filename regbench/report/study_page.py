@@ -57,6 +57,7 @@ def make_study_page(folder: Path) -> Page:
         mark=f"regbench study {read_text(study.plan, 'name')}, {mark[:12]}",
         headline=read_text(study.verdict, "headline"),
         command=make_command(study, read_text(study.verdict, "how")),
+        final=_write_final(study),
         citation=_cite(study, mark),
         banner=_describe_gaps(study),
         diagnosis=read_text(study.verdict, "diagnosis", "sentence"),
@@ -102,9 +103,15 @@ def make_command(study: StudyData, how: str) -> str:
         return ""
     typed = [str(word) for word in read_list(study.plan, "command")]
     kept = [word for word in typed if "=" in word and not word.lstrip("+~").startswith(("study", "name=", "resume="))]
-    taken = {word.partition("=")[0] for word in how.split()}
+    taken = {word.partition("=")[0] for word in shlex.split(how)}
     own = [shlex.quote(word) for word in kept if word.partition("=")[0].lstrip("+") not in taken]
     return escape(" ".join(["regbench run", *own, how]))
+
+
+def _write_final(study: StudyData) -> str:
+    """Return the command that trains the recommended network on all rows; empty where the verdict has none."""
+    words = [str(word) for word in read_list(study.verdict, "final")]
+    return escape(" ".join(["regbench run", *map(shlex.quote, words)])) if words else ""
 
 
 def _describe_gaps(study: StudyData) -> str:

@@ -167,12 +167,12 @@ def tidy_axes(axes: Axes, grid: str = "y") -> None:
             getattr(axes, f"{side}axis").grid(True, which="major")
 
 
-def scale_log(axes: Axes, side: str) -> None:
-    """Make an axis (x or y) logarithmic, with a few ticks in plain numbers."""
+def scale_log(axes: Axes, side: str, narrow: bool = False) -> None:
+    """Make an axis (x or y) logarithmic, with a few ticks in plain numbers; `narrow`: less than two decades."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     getattr(axes, f"set_{side}scale")("log")
     axis = getattr(axes, f"{side}axis")
-    axis.set_major_locator(LogLocator(numticks=6))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if narrow else (1,), numticks=6))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(lambda value, place: f"{value:g}")

@@ -116,7 +116,7 @@ def _describe_sweep(groups: Sequence[SeedGroup], statuses: Sequence[RunStatus]) 
         ("network", escape(str(values.get("model.name", "")))),
         ("groups", str(len(groups))),
         ("runs", ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())),
-        ("swept", escape(", ".join(groups[0].keys)) or "seeds only"),
+        ("swept", escape(", ".join(telling_keys(groups))) or "seeds only"),
     ]
     return Card("the sweep", tuple((name, text) for name, text in facts if text))
 

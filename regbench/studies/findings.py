@@ -18,6 +18,7 @@ from regbench.studies.noise import SIGMAS
 from regbench.studies.study_diagnosis import diagnose_study
 from regbench.studies.study_scores import stack_outputs
 from regbench.studies.variants import read_value
+from regbench.studies.winners import GOOD
 
 
 def describe_findings(judged: Judged, references: pd.DataFrame | None) -> dict[str, Any]:
@@ -61,7 +62,8 @@ def _list_expected(judged: Judged) -> list[tuple[str, dict[str, object]]]:
     trials = judged.evidence.trials
     for arm in plan.arms:
         own = trials[(trials["arm"] == arm.name) & (trials["repeat"] == 0)]
-        values = own.pivot(index="replicate", columns="trial", values=f"val_{plan.metric}").to_numpy(float)
+        known = own.assign(figure=own[f"val_{plan.metric}"].where(own["status"].isin(GOOD)))
+        values = known.pivot(index="replicate", columns="trial", values="figure").to_numpy(float)
         seconds = float(own["steps"].mean()) * arm.pilot.step_seconds * (1.0 + arm.pilot.evaluation)
         best = summarise_best(values, seconds, METRICS[plan.metric].higher_is_better)
         if best is not None:

@@ -25,6 +25,7 @@ from regbench.sweeps.origins import check_reusable
 from regbench.sweeps.plan.assign import StackPlan
 from regbench.sweeps.plan.cohort_size import Cut
 from regbench.sweeps.plan.stacking import Stack, find_stacks, label_stack
+from regbench.sweeps.run_status import RunStatus
 from regbench.sweeps.tracker import SweepTracker
 
 NO_STOP = {"name": "none"}
@@ -74,8 +75,11 @@ class _Progress:
 
     def update(self, progress: SweepProgress) -> None:
         """Tell how many have ended."""
-        ended = sum(status.state.ended for status in progress.statuses)
-        self._tell(min(ended, self._total), self._total)
+        self.count(progress.statuses)
+
+    def count(self, statuses: Sequence[RunStatus]) -> None:
+        """Tell how many of the runs have ended."""
+        self._tell(min(sum(status.state.ended for status in statuses), self._total), self._total)
 
     def end(self) -> None:
         """Do nothing."""
@@ -112,6 +116,7 @@ def train_fresh(
     if plans and not stop.requested():
         train_plans(tracker, plans, backend, stop, progress)
         tracker.look_now()
+        progress.count(tracker.statuses)  # the last runs ended after the last update
     failed = {s.run.run_id: s.error or "failed" for s in tracker.statuses if s.state is RunState.FAILED}
     return failed | tracker.errors
 

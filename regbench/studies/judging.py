@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +19,13 @@ from regbench.studies.costs import Cost, find_front, measure_costs
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.plan import StudyPlan, estimate_seconds
 from regbench.studies.recommended import Recommended, recommend_all
-from regbench.studies.sentences import describe_headline, describe_surer
+from regbench.studies.sentences import (
+    describe_few_rows,
+    describe_headline,
+    describe_how,
+    describe_lost_tuning,
+    describe_surer,
+)
 from regbench.studies.study_scores import Scores, score_study
 from regbench.studies.warnings import FEW_ROWS, list_arm_warnings
 
@@ -135,8 +140,8 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
         "not_told_apart": list(verdict.not_told_apart),
         "front": {"train": find_front(family, ratios), "inference": find_front(family, inference)},
         "kind": str(verdict.headline),
-        "headline": describe_headline(verdict, judged.metric, ratios, "see surer"),
-        "how": " ".join(shlex.quote(word) for word in how),
+        "headline": describe_headline(verdict, judged.metric, ratios),
+        "how": describe_how(how),
         "recommended": list(how),
         "surer": describe_surer(verdict, each),
         "notes": list(_list_notes(judged)),
@@ -256,14 +261,10 @@ def _list_notes(judged: Judged) -> Sequence[str]:
     notes = list(list_losses(judged.dropped, scores.constant))
     typed = scores.compare(AS_TYPED, plan.baseline)
     if typed.mean > plan.settings.rope / 2 and typed.interval().low > 0:
-        shown = f"{100 * typed.mean:.1f} points" if not judged.metric.unit else f"{typed.mean:.3g}"
-        notes.append(
-            f"{count_noun(plan.trials, 'trial')} lost {shown} against the settings as typed: "
-            f"study.trials={2 * plan.trials} may raise every arm"
-        )
+        notes.append(describe_lost_tuning(plan.trials, typed.mean, judged.metric))
     rows = min(len(part.rows) for part in judged.evidence.outputs)
     if rows < FEW_ROWS:
-        notes.append(f"few rows: a replicate tests {rows}, so one row is {100 / rows:.1f} points of accuracy")
+        notes.append(describe_few_rows(rows, judged.metric))
     if plan.rule.fixed:
         notes.append("the validation rows are the same in every replicate, so the intervals lack the noise of that cut")
     return notes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +17,7 @@ from regbench.studies.comparison import ROPE
 from regbench.studies.judging import describe_result, find_lost, list_losses, name_choice, read_scores
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.row_values import find_values
-from regbench.studies.sentences import describe_headline, describe_surer
+from regbench.studies.sentences import describe_headline, describe_how, describe_surer
 from regbench.studies.study_files import StoredStudy, read_outputs
 from regbench.studies.study_scores import Scores, score_figures, score_study
 from regbench.tasks import Task
@@ -170,8 +169,8 @@ def _describe(study: StoredStudy, metric: Metric, scored: Scores, verdict: Verdi
         ],
         "as_typed": _describe_typed(scored, sign),
         "references": stored["references"] if metric.name == stored["metric"] else {},
-        "headline": describe_headline(verdict, metric, costs, "see surer"),
-        "how": " ".join(shlex.quote(word) for word in records[chosen]["recommended"]["overrides"]),
+        "headline": describe_headline(verdict, metric, costs),
+        "how": describe_how(records[chosen]["recommended"]["overrides"]),
         "surer": describe_surer(verdict, each, "the study's own command"),
         "diagnosis": stored["diagnosis"] if as_before else None,
         "warnings": warnings[verdict.baseline],

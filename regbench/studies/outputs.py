@@ -50,7 +50,7 @@ class ReplicateOutputs:
     target: NDArray[Any]
     weight: Floats
     constant: Floats
-    noise: Mapping[str, Sequence[float]]
+    noise: Mapping[str, Sequence[float]] = field(default_factory=dict)
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
 
 

@@ -15,6 +15,7 @@ from regbench.studies.points import encode_settings, place
 from regbench.studies.recommend import recommend
 from regbench.studies.search import higher_is_better, select_by
 from regbench.studies.variants import shorten_key
+from regbench.studies.winners import GOOD
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def recommend_arm(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame) -> Recomm
     space = arm.space
     settings = [_read_settings(arm, row) for _, row in own.iterrows()]
     values = own[f"val_{select_by(plan)}"].to_numpy(float) * (1.0 if higher_is_better(plan) else -1.0)
+    values = np.where(own["status"].isin(GOOD), values, np.nan)  # one that diverged may have had a good epoch before
     points = encode_settings(space, settings)
     found = recommend(points, values, own["replicate"].to_numpy(np.int64), len(space.coordinates))
     chosen = settings[found.place]

@@ -159,7 +159,10 @@ def test_what_an_interruption_left_undone_is_done_to_the_same_bytes(study: Path,
 def test_more_replicates_are_a_further_look(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = read(study, "trials.csv")
     assert main(["bench", *WORDS, "--more", "3"]) == 0
-    assert "number 2: it spends alpha 0.0125" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "number 2: it spends alpha 0.0125" in told
+    for stage in ("search ", "confirm"):
+        assert f"{stage}    [####################] 100 % " in told
     after = read(study, "trials.csv")
     pd.testing.assert_frame_equal(after[after["replicate"] < 10].reset_index(drop=True), before)
     verdict = json.loads((study / "verdict.json").read_text())

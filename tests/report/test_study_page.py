@@ -129,6 +129,8 @@ def test_headline_command_and_what_is_incomplete(small: Path, small_page: str) -
     assert headline.text == verdict["headline"]
     command = next(e for e in page.all("code") if e.attributes.get("id") == "command")
     assert command.text == f"regbench run dataset=digits dataset.train_size=150 {verdict['how']}"
+    final = next(e for e in page.all("code") if e.attributes.get("id") == "final")
+    assert final.text.startswith("regbench run dataset=digits 'regularizer=[dropout]' schedule/stop=none")
     assert "Incomplete" in next(e for e in page.all("p") if e.attributes.get("class") == "banner").text
 
 

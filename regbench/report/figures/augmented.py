@@ -63,15 +63,20 @@ def draw_augmented(study: StudyData) -> Picture | None:
         )
         for place, augmented in enumerate(found)
     ]
+    shape = found[0].before.shape[1:]
+    pictures = len(shape) == 3
+    above, below = ("", "") if shape == (2,) else (" (above)", " (below)")
     return Picture(
         key="f14",
         title="What the network sees",
         caption=(
-            "The same training rows as they are and as a technique shows them to the network, at the settings of a "
-            "typical run. If a person could no longer tell the class, neither can the network: weaken it."
+            f"The same training rows as they are{above} and as a technique shows them to the network{below}, at the "
+            "settings of a typical run. If a person could no longer tell the class, neither can the network: weaken it."
         ),
         panels=tuple(panels),
-        legend=(Swatch("muted", "line", "as it is"), Swatch("blue", "line", "as the network sees it")),
+        legend=()
+        if pictures
+        else (Swatch("muted", "line", "as it is"), Swatch("blue", "line", "as the network sees it")),
         wide=True,
     )
 

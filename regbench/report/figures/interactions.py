@@ -41,7 +41,7 @@ class Pair:
 
 def draw_interactions(study: StudyData) -> Picture | None:
     """Return the matrix of interactions; None where the plan asks for none or pairs are missing."""
-    names = [str(name) for name in read_list(study.plan, "settings", "interactions")]
+    names = [str(name) for name in read_list({"names": study.setting("interactions")}, "names")]
     pairs = measure_interactions(study, names)
     if not pairs:
         return None
@@ -85,11 +85,10 @@ def measure_interactions(study: StudyData, names: list[str]) -> list[Pair]:
     matrix = np.array([values for _, _, values in found])
     if not len(found) or matrix.shape[1] < 2:
         return []
-    look = read_number(study.verdict, "look")
     rules = Rules(
         rope=read_number(study.verdict, "rope"),
-        alpha=read_number(study.verdict, "alpha"),
-        look=int(look) if look >= 1 else 1,
+        alpha=read_number(study.verdict, "alpha") * 2**study.look,  # the verdict names what this look spends
+        look=study.look,
     )
     differences = [measure_difference(values) for values in matrix]
     adjusted, limits = account_for_all(matrix, differences, rules)

@@ -14,14 +14,27 @@ from regbench.report.palette import BLUE, INK, MUTED, RED
 from regbench.report.picture import DataTable, Panel, Picture, Swatch
 from regbench.report.study_data import ArmFacts, StudyData
 from regbench.report.svg import FONT, add_axes, render, scale_log, tidy_axes
-from regbench.report.wording import read_list, read_mapping, read_number, read_numbers, short_key, shorten, write_number
+from regbench.report.wording import (
+    read_list,
+    read_mapping,
+    read_number,
+    read_numbers,
+    read_text,
+    short_key,
+    shorten,
+    write_number,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 SIZE = (250.0, 178.0)
 Points = NDArray[np.float64]
+NOTHING: tuple[Points, Points] = (np.empty(0), np.empty(0))
+FEWEST_NEAR = 8
+"""Trials nearest to the recommended setting whose mean is the zero of all dots."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +57,14 @@ def draw_responses(study: StudyData) -> Picture | None:
     found = [response for arm in study.arms for response in _list_responses(study, arm)]
     if not found:
         return None
-    select = "val_loss" if _selects_loss(study) else f"validation {study.measure.label}"
+    unit = "less validation loss" if study.selects_loss else f"validation {study.measure.points}"
     caption = (
-        f"{select} against each setting that was searched, all other settings as recommended. Dots are trials, each "
-        "replicate moved to the common mean. A flat curve: the strength hardly matters. A curve that is best at a "
-        "border (marked in red): the range should be wider there."
+        f"What each setting that was searched brings over the recommended one, in {unit} (up is better), all others as "
+        "recommended. Dots are trials, each less its replicate's mean; most lie below the curve, because their other "
+        "settings were worse. A flat curve: the strength hardly matters. Best at a border (marked in red): the range "
+        "should be wider there."
     )
-    drawn = draw_panels(found, select, 1.0 if _selects_loss(study) else study.measure.factor)
+    drawn = draw_panels(found, unit, 1.0 if study.selects_loss else study.measure.factor)
     legend = (
         Swatch("muted", "dot", "a trial"),
         Swatch("blue", "line", "fitted curve with its band"),
@@ -86,11 +100,15 @@ def _list_responses(study: StudyData, arm: ArmFacts) -> Iterator[Response]:
     recommended = read_mapping(arm.facts, "recommended")
     values, curves = read_mapping(recommended, "values"), read_mapping(recommended, "curves")
     edges = [str(key) for key in read_list(recommended, "at_edge")]
+    trials = _read_trials(study, arm)
     for coordinate in read_list(arm.plan, "space"):
-        key = str(read_mapping({"c": coordinate}, "c").get("key"))
+        key = read_text(coordinate, "key")
         curve = _read_curve(read_mapping(curves, key))
-        tried = _read_trials(study, arm, key, curve)
-        if len(tried[0]) or curve is not None:
+        known = trials[trials[short_key(key)].notna()] if short_key(key) in trials else trials.iloc[:0]
+        tried = (
+            (known[short_key(key)].to_numpy(np.float64), known["gain"].to_numpy(np.float64)) if len(known) else NOTHING
+        )
+        if len(known) or curve is not None:
             yield Response(
                 arm=arm.number,
                 name=arm.shown,
@@ -109,24 +127,36 @@ def _read_curve(curve: object) -> tuple[Points, Points, Points, Points] | None:
     return (x, mean, low, high) if len(x) and len(x) == len(mean) == len(low) == len(high) else None
 
 
-def _read_trials(
-    study: StudyData, arm: ArmFacts, key: str, curve: tuple[Points, Points, Points, Points] | None
-) -> tuple[Points, Points]:
-    """Return the tried values of a setting and their validation figures, each replicate moved to the common mean."""
-    own, short = study.trials_of(arm.name), short_key(key)
-    column = "val_loss" if _selects_loss(study) else f"val_{study.measure.name}"
-    if short not in own or column not in own:
-        return np.empty(0), np.empty(0)
-    own = own[np.isfinite(own[column].astype(float)) & own[short].notna()]
+def _read_trials(study: StudyData, arm: ArmFacts) -> DataFrame:
+    """Return an arm's trials that came to a figure, with a column `gain` over the recommended setting.
+
+    Larger is better. Each figure is less its replicate's mean, and all of them less the mean of the trials nearest to
+    the recommended setting, so that dots and curves have the same zero.
+    """
+    own, sign = study.trials_of(arm.name), -1.0 if study.selects_loss or not study.measure.higher_is_better else 1.0
+    column = "val_loss" if study.selects_loss else f"val_{study.measure.name}"
+    if column not in own:
+        return own.iloc[:0]
     y = own[column].astype(float)
-    centred = (y - y.groupby(own["replicate"]).transform("mean")).to_numpy(dtype=np.float64)
-    # Curves are in the figure's unit, or around 0 where whoever fitted them left the replicates' means out.
-    absolute = curve is None or abs(float(np.nanmean(curve[1]))) > abs(float(np.nanmean(curve[1])) - float(y.mean()))
-    return own[short].to_numpy(dtype=np.float64), centred + (float(y.mean()) if absolute and len(y) else 0.0)
+    own, y = own[np.isfinite(y)], y[np.isfinite(y)]
+    centred = sign * (y - y.groupby(own["replicate"]).transform("mean"))
+    nearest = np.argsort(_measure_distance(arm, own), kind="stable")[: max(FEWEST_NEAR, len(own) // 20)]
+    return own.assign(gain=centred - (centred.iloc[nearest].mean() if len(own) else 0.0))
 
 
-def _selects_loss(study: StudyData) -> bool:
-    return read_mapping(study.plan, "settings").get("select") == "val_loss"
+def _measure_distance(arm: ArmFacts, trials: DataFrame) -> Points:
+    """Return how far each trial's settings lie from those recommended, each in shares of its range."""
+    squares = np.zeros(len(trials))
+    values = read_mapping(arm.facts, "recommended", "values")
+    for coordinate in read_list(arm.plan, "space"):
+        key, low, high = read_text(coordinate, "key"), read_number(coordinate, "low"), read_number(coordinate, "high")
+        chosen = read_number(values, key)
+        if short_key(key) in trials and np.isfinite(chosen) and high > low:
+            tried = trials[short_key(key)].to_numpy(dtype=np.float64)
+            scale = np.log if read_mapping({"c": coordinate}, "c").get("log") else np.asarray
+            apart = (scale(tried) - scale(chosen)) / (scale(high) - scale(low))
+            squares += np.nan_to_num(apart, nan=1.0) ** 2
+    return squares
 
 
 def _paint(figure: Figure, response: Response, factor: float) -> None:
@@ -138,7 +168,7 @@ def _paint(figure: Figure, response: Response, factor: float) -> None:
         axes.fill_between(x, low * factor, high * factor, color=BLUE, alpha=0.18, lw=0)
         axes.plot(x, mean * factor, color=BLUE, marker="o" if len(x) < 2 else None)
     if response.log:
-        scale_log(axes, "x")
+        scale_log(axes, "x", narrow=bool(response.ends and 0 < response.ends[1] < 100 * response.ends[0]))
     else:
         axes.locator_params(axis="x", nbins=4)
     if response.ends and all(np.isfinite(response.ends)):
@@ -171,14 +201,15 @@ def _paint_dots(axes: Axes, x: Points, y: Points) -> None:
 
 
 def _limits(response: Response, factor: float) -> tuple[float, float]:
-    """Return the limits of the axis: the curve, and all but the worst of the trials."""
+    """Return the limits of the axis: all but the worst of the trials, and the best of the curve."""
     y = response.tried[1] * factor
-    ends = [*np.percentile(y, [8, 99.5])] if len(y) else []
+    ends = [*np.percentile(y, [12, 99.5])] if len(y) else []
     if response.curve is not None:
-        ends += [np.nanmin(response.curve[1]) * factor, np.nanmax(response.curve[3]) * factor]
-    low, high = float(np.min(ends)), float(np.max(ends))
-    margin = 0.06 * (high - low) or max(abs(high), 1.0) * 0.01
-    return low - margin, high + margin
+        _, mean, _, high = (values[np.isfinite(values)] * factor for values in response.curve)
+        ends += [mean.max(), np.percentile(high, 60)] if len(ends) else [mean.min(), mean.max()]
+    low, high_end = float(np.min(ends)), float(np.max(ends))
+    margin = 0.08 * (high_end - low) or max(abs(high_end), 1.0) * 0.01
+    return low - margin, high_end + margin
 
 
 def _write_range(response: Response) -> str:
