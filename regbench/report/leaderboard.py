@@ -86,10 +86,9 @@ def _say(arm: ArmFacts) -> str:
 
 
 def _wins(arm: ArmFacts, study: StudyData) -> Cell:
-    wins, ties = arm.number_of("wins"), arm.number_of("ties")
-    if math.isnan(wins):
+    won = arm.number_of("wins")  # with ties as half
+    if math.isnan(won):
         return Cell("-")
-    won = wins + (0.0 if math.isnan(ties) else ties / 2)
     return Cell(f"{won:g}/{int(read_number(study.verdict, 'replicates'))}", won)
 
 

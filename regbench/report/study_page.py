@@ -29,6 +29,7 @@ from regbench.report.picture import Picture
 from regbench.report.protocol import describe_protocol
 from regbench.report.study_data import ArmFacts, StudyData, read_study
 from regbench.report.wording import read_list, read_mapping, read_number, read_text, short_key, write_number
+from regbench.studies.sentences import list_warnings
 
 FILES = (
     ("study.json", "the plan, written before anything was trained"),
@@ -62,7 +63,7 @@ def make_study_page(folder: Path) -> Page:
         banner=_describe_gaps(study),
         diagnosis=read_text(study.verdict, "diagnosis", "sentence"),
         advice=_texts(study, "diagnosis", "advice"),
-        warnings=_texts(study, "warnings"),
+        warnings=_list_warnings(study),
         notes=_list_notes(study),
         cards=(_data_card(study), _plan_card(study), *_diagnosis_card(study)),
         leaderboard=make_leaderboard(study),
@@ -135,6 +136,13 @@ def _cite(study: StudyData, mark: str) -> str:
 
 def _texts(study: StudyData, *keys: str) -> tuple[str, ...]:
     return tuple(escape(str(line)) for line in read_list(study.verdict, *keys))
+
+
+def _list_warnings(study: StudyData) -> tuple[str, ...]:
+    """Return a sentence for each kind of warning, as the terminal has it."""
+    own = {study.baseline.name: _texts(study, "warnings")}
+    own |= {arm.name: tuple(map(str, read_list(arm.facts, "warnings"))) for arm in study.contenders}
+    return tuple(list_warnings(own))
 
 
 def _list_notes(study: StudyData) -> tuple[str, ...]:

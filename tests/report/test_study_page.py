@@ -155,6 +155,13 @@ def test_a_metric_that_is_no_share_is_written_in_its_unit(tmp_path: Path) -> Non
     assert re.fullmatch(r"0\.\d{4}", mean)
 
 
+def test_wins_are_those_of_the_verdict_in_which_ties_count_half_already(tmp_path: Path) -> None:
+    study = read_study(write_study(tmp_path, MadeUp(arms=3, trials=2, epochs=3)))
+    shown = {row.cells[0].text: [cell.text for cell in row.cells] for row in make_leaderboard(study).rows}
+    for arm in study.contenders:
+        assert f"{arm.number_of('wins'):g}/20" in shown[arm.shown]
+
+
 def test_a_bare_verdict_is_enough(tmp_path: Path) -> None:
     folder = write_study(tmp_path, MadeUp(arms=3, trials=2, epochs=3, replicates=5))
     verdict = json.loads((folder / "verdict.json").read_text())
