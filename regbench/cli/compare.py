@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from regbench.cli.words import Words
 from regbench.display.comparison import list_comparison
 from regbench.display.several import list_several
-from regbench.display.study import find_width
+from regbench.display.study import find_width, print_lines
 from regbench.display.warning import print_warning
 from regbench.errors import ConfigError, escape, suggest
 from regbench.evidence.verdict import Verdict
@@ -78,8 +78,10 @@ def compare(words: Sequence[str]) -> int:
     for place, comparison in enumerate(compared):
         print(*([""] if place else []), *list_comparison(comparison), sep="\n")
     if len(compared) > 1:
-        print("", *_summarise_sweeps(compared, given.rope), sep="\n")
-    got = [{**dict.fromkeys(arm.name for arm in one.field.arms), **_find_words(one.verdict)} for one in compared]
+        print_lines(["", *_summarise_sweeps(compared, given.rope)])
+    got: list[Mapping[str, Word | None]] = [
+        {**dict.fromkeys([arm.name for arm in one.field.arms]), **_find_words(one.verdict)} for one in compared
+    ]
     return _report_unmet(required, got)
 
 
@@ -127,11 +129,11 @@ def compare_studies(
         labels = label_contests([study.labels for study in studies])
         contests = [contest_of_study(one, label) for one, label in zip(judged, labels, strict=True)]
         lines = list_several(compare_data_sets(contests, asked[1]), find_width())
-    print(*lines, sep="\n")
+    print_lines(lines)
     return _report_unmet(required, [_find_words(one.verdict) for one in judged])
 
 
-def _find_words(verdict: Verdict | None) -> dict[str, Word | None]:
+def _find_words(verdict: Verdict | None) -> Mapping[str, Word | None]:
     return {arm.name: arm.word for arm in verdict.arms} if verdict is not None else {}
 
 

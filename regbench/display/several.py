@@ -28,7 +28,7 @@ def list_several(several: Several, width: int) -> Iterator[str]:
         yield ""
         yield from _draw_ranks(several, tests)
         yield ""
-        yield from _align([_list_heads(several, tests), *_list_arms(several, tests)])
+        yield from _list_tests(several, tests, width)
         yield ""
         yield from say("verdict", describe_several(several, tests), width)
         if tests.pairs is not None and (pairs := _list_pairs(several.names, tests.pairs)):
@@ -98,6 +98,19 @@ def _draw_ranks(several: Several, tests: Tests) -> Iterator[str]:
 
 def _place(rank: float, arms: int) -> int:
     return round((rank - 1) / (arms - 1) * (TRACK - 1))
+
+
+def _list_tests(several: Several, tests: Tests, width: int) -> Iterator[str]:
+    """Yield what is said of each arm: one table where it fits, else the scores on one scale below the rest."""
+    rows = [_list_heads(several, tests), *_list_arms(several, tests)]
+    lines = list(_align(rows))
+    if several.normalised is None or max(map(len, lines)) <= width:
+        yield from lines
+        return
+    first = len(rows[0]) - 1 - len(TAUS)
+    yield from _align([row[:first] for row in rows])
+    yield ""
+    yield from _align([[row[0], *row[first:]] for row in rows])
 
 
 def _list_heads(several: Several, tests: Tests) -> list[str]:

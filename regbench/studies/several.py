@@ -83,9 +83,10 @@ class Normalised:
 
 @dataclass(frozen=True)
 class Several:
-    """Arms that all data sets have, the best mean rank first, of equal ones the baseline; `figures` `[D, A]` are means in each figure's own unit.
+    """Arms that all data sets have, the best mean rank first, of equal ones the baseline.
 
-    `tests` are None with fewer than five data sets; then only the table is shown.
+    `figures` `[D, A]` are means in each figure's own unit. `tests` are None with fewer than five data sets; then only
+    the table is shown.
     """
 
     contests: tuple[Contest, ...]

@@ -210,6 +210,16 @@ def test_one_scale_runs_from_a_constant_guess_to_the_best_reference(regbench: Se
     assert "scores on one scale: no data set, because there are no reference models in this figure" in regbench.out
 
 
+def test_a_narrow_terminal_gets_the_same_in_more_lines(regbench: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = write_all(7)
+    assert regbench("compare", *folders) == 0
+    wide = sorted(set(regbench.out.split()))
+    monkeypatch.setenv("COLUMNS", "72")
+    assert regbench("compare", *folders) == 0
+    assert max(map(len, regbench.out.splitlines())) <= 72
+    assert sorted(set(regbench.out.split())) == wide
+
+
 def write_all_without_reference() -> list[str]:
     return [write_study(f"{name}2", RIGHT, reference=None) for name in NAMES[:5]]
 
