@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,7 +62,8 @@ def score_study(
         metric: the judged figure.
         task: classification, regression or multilabel.
         names: of the arms.
-        replicates: their outputs; a run without finite ones is scored as the constant predictor.
+        replicates: their outputs; a run without finite ones is scored as the constant predictor, or as the worst of its
+            replicate where the figure is no mean over rows.
         given: scores by arm and replicate as the runs measured them, for figures that are no means over rows.
     """
     compute = find_values(metric, task)
@@ -75,9 +76,20 @@ def score_study(
         if any(not np.isfinite(own).all() for arm in values for own in arm):
             values = None  # a class without test rows, say
     if values is None:
-        return score_figures(metric, names, numbers, given, constant)
+        scored = score_figures(metric, names, numbers, given, constant)
+        return replace(scored, matrix=fill_worst(scored.matrix))
     matrix = np.array([[float(own.mean()) for own in arm] for arm in values])
     return Scores(tuple(names), numbers, matrix, _spread_rows(values, replicates), constant)
+
+
+def fill_worst(matrix: Floats) -> Floats:
+    """Return scores `[A, R]` in which one that is not finite is the worst of its replicate, or else of all."""
+    known = np.where(np.isfinite(matrix), matrix, np.nan)
+    if not np.isnan(known).any() or np.isnan(known).all():
+        return matrix
+    worst = np.where(np.isnan(known).all(0), np.nanmin(known), np.min(np.where(np.isnan(known), np.inf, known), axis=0))
+    filled: Floats = np.where(np.isnan(known), worst, known)
+    return filled
 
 
 def score_figures(

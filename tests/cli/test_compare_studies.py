@@ -22,6 +22,12 @@ RIGHT = {"none": NONE, "l2": L2, "ema": EMA}
 NAMES = ("iris", "wine", "digits", "moons", "circles", "spirals", "cancer")
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal on which nothing is wrapped, whatever runs the tests."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+
 def cells(session: Session, arm: str) -> list[str]:
     """The words of an arm's first line."""
     return next(line.split() for line in session.out.splitlines() if line.startswith(arm))
