@@ -253,8 +253,8 @@ def list_losses(dropped: Sequence[int], constant: Mapping[str, Sequence[int]]) -
         )
     for name, numbers in constant.items():
         if numbers:
-            yield f"{escape(name)}: {count_noun(len(numbers), 'fresh run')} diverged and count as a constant guess (or as "
-            "the worst of the replicate, where the figure is no mean over rows)"
+            runs = f"{escape(name)}: {count_noun(len(numbers), 'fresh run')} diverged"
+            yield f"{runs} and count as a constant guess, or as the worst of all arms if the figure is no mean over rows"
 
 
 def _list_notes(judged: Judged) -> Sequence[str]:
