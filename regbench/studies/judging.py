@@ -254,7 +254,7 @@ def list_losses(dropped: Sequence[int], constant: Mapping[str, Sequence[int]]) -
     for name, numbers in constant.items():
         if numbers:
             runs = f"{escape(name)}: {count_noun(len(numbers), 'fresh run')} diverged"
-            yield f"{runs} and count as a constant guess, or as the worst of all arms if the figure is no mean over rows"
+            yield f"{runs} and count as a constant guess, or as the worst arm if the figure is no mean over rows"
 
 
 def _list_notes(judged: Judged) -> Sequence[str]:
