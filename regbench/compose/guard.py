@@ -38,6 +38,18 @@ REQUIRED = re.compile(r"~(dataset|model|schedule|regularizer)(=.*)?")
 LIST = re.compile(r"\[([^\[\]]*)\]")
 
 
+def refuse_study(overrides: Sequence[str]) -> None:
+    """Refuse settings of a study where no study is made.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        if key == "study" or key.startswith("study."):
+            raise ConfigError(f"{shorten(override)} is a setting of a study: regbench bench {shorten(override)}")
+
+
 def check_overrides(overrides: Sequence[str]) -> None:
     """Refuse overrides that Hydra would read without a word and act on wrongly.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hydra.types import RunMode
 
-from regbench.compose.guard import declared_sweep
+from regbench.compose.guard import declared_sweep, refuse_study
 from regbench.compose.loader import CheckedLoader
 from regbench.config.run_config import RunConfig, parse
 from regbench.errors import ConfigError
@@ -23,6 +23,7 @@ def compose_run(loader: CheckedLoader, name: str, overrides: Sequence[str]) -> R
     Raises:
         ConfigError: it cannot be composed, or the configuration declares a sweep.
     """
+    refuse_study(overrides)
     cfg = loader.load_configuration(name, list(overrides), RunMode.RUN)
     config = parse(cfg, overrides)
     for where, declared in zip(("hydra.sweeper.params", "sweep.parts"), declared_sweep(cfg), strict=True):

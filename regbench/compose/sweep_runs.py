@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
 
 from regbench.compose.axes import MOST_RUNS, Axis, read_axes
-from regbench.compose.guard import check_overrides, declared_sweep
+from regbench.compose.guard import check_overrides, declared_sweep, refuse_study
 from regbench.compose.loader import CheckedLoader, explained
 from regbench.compose.run_composer import RunComposer
 from regbench.compose.spelling import keep_names
@@ -50,6 +50,7 @@ def compose_sweep(loader: CheckedLoader, name: str, parts: Sequence[Sequence[str
     Raises:
         ConfigError: one of the runs cannot be used.
     """
+    refuse_study([word for part in parts for word in part])
     common, *typed = parts
     if typed:
         configs = _plan_parts(loader, name, common, typed, [])

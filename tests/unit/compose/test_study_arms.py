@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from regbench.compose.loader import PRIMARY, open_loader
+from regbench.compose.single_run import compose_run
 from regbench.compose.study_arms import compose_arm, compose_study, list_members, quote_arms, split_words
+from regbench.compose.sweep_runs import compose_sweep
 from regbench.errors import ConfigError
 
 WORDS = ["regularizer=[batch_norm]", "regularizer.batch_norm.placement=before_activation"]
@@ -61,3 +63,11 @@ def test_settings_of_a_study_come_from_its_option_and_the_words() -> None:
             compose_study(loader, PRIMARY, ["study=slow"])
         with pytest.raises(ConfigError, match=r"declares a sweep"):
             compose_study(loader, PRIMARY, ["experiment=strengths"])
+
+
+@pytest.mark.parametrize("word", ["study=quick", "+study=quick", "study.budget=1m"])
+def test_a_run_and_a_sweep_name_the_command_that_makes_studies(word: str) -> None:
+    with open_loader(None, None, print) as loader:
+        for compose in (lambda: compose_run(loader, PRIMARY, [word]), lambda: compose_sweep(loader, PRIMARY, [[word]])):
+            with pytest.raises(ConfigError, match="is a setting of a study: regbench bench "):
+                compose()
