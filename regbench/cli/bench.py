@@ -97,8 +97,10 @@ def parse_words(words: Sequence[str]) -> Namespace:
 def _plan(request: StudyRequest, more: int) -> int:
     from regbench.display.study import print_plan
     from regbench.studies.bench import plan_study
+    from regbench.studies.study_folder import PLAN
 
-    print_plan(plan_study(request, more))
+    begun = (request.base.runs / request.name / PLAN).exists() and request.base.resume != "fresh"
+    print_plan(plan_study(request, more), begun)
     return 0
 
 
@@ -112,11 +114,7 @@ def _make(request: StudyRequest, given: Namespace) -> int:
     if result.verdict is not None:
         display.end(result.plan, result.verdict, page, result.folder)
     display.close()
-    if given.final and result.verdict is not None:
-        from regbench.cli.run import run
-
-        print()
-        run([*result.verdict["final"], *(["--quiet"] if given.quiet else [])])
+    final = _train_final(result, given.quiet) if given.final and result.verdict is not None else 0
     if given.open and page is not None:
         import webbrowser
 
@@ -124,7 +122,25 @@ def _make(request: StudyRequest, given: Namespace) -> int:
     if result.signal is not None and (result.verdict is None or not result.verdict["complete"]):
         print_warning("interrupted; the same command resumes from here")
         return 128 + result.signal
-    return 1 if result.failed else 0
+    return 1 if result.failed else final
+
+
+def _train_final(result: StudyResult, quiet: bool) -> int:
+    """Train the recommended setting on all rows, and return the exit code: 1 where there is none, or it diverged."""
+    from regbench.cli.run import run
+    from regbench.compose.single_run import compose_run
+    from regbench.runs.result import load_run
+    from regbench.statuses import RunState
+
+    words = [*(result.verdict or {})["final"], *(["--quiet"] if quiet else [])]
+    if not (result.verdict or {})["final"]:
+        print_warning("--final: no setting trained, so there is no model to train on all rows")
+        return 1
+    print()
+    code = run(words)
+    with open_loader(None, None, print_warning) as loader:
+        folder = compose_run(loader, PRIMARY, [word for word in words if word != "--quiet"]).folder()
+    return code or int(load_run(folder).status is RunState.DIVERGED)
 
 
 def _write_page(result: StudyResult, note: Callable[[str], None]) -> Path | None:

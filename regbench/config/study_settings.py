@@ -14,7 +14,7 @@ from regbench.config.values import shorten
 from regbench.errors import ConfigError
 from regbench.metrics import METRICS
 
-JUDGING = ("metric", "rope", "alpha", "reference")
+JUDGING = ("rope", "alpha", "reference")
 """Settings that may change without making it another study: they judge anew what was trained."""
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}

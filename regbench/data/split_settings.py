@@ -17,9 +17,9 @@ USED_BY = {
     "test": ("random", "groups", "time"),
     "folds": ("folds",),
     "fold": ("folds",),
-    "groups": ("groups", "folds", "given"),
-    "time": ("time",),
-    "column": ("given",),
+    "groups": ("groups", "folds", "given", "all"),
+    "time": ("time", "all"),
+    "column": ("given", "all"),
     "equal": ("folds",),
 }
 """Methods with which a setting that is null or false by default has an effect."""

@@ -116,10 +116,10 @@ class StudyDisplay:
         return f"{stage:<{LABEL}}[{'#' * filled}{'.' * (wide - filled)}]{told}"
 
 
-def print_plan(plan: Mapping[str, Any]) -> None:
-    """Print what a dry run says."""
+def print_plan(plan: Mapping[str, Any], begun: bool) -> None:
+    """Print what a dry run says; `begun` says that the plan lies in its folder already."""
     width = find_width()
-    print_lines([*list_plan(plan, width), *list_budget(plan, width)])
+    print_lines([*list_plan(plan, width), *list_budget(plan, begun, width)])
 
 
 def find_width() -> int:

@@ -242,7 +242,7 @@ def _list_scale(metric: Metric, plan: Mapping[str, Any], verdict: Mapping[str, A
         yield from wrap(f"for scale: {'; '.join(told)}", width, " " * LABEL)
 
 
-def list_budget(plan: Mapping[str, Any], width: int) -> Iterator[str]:
+def list_budget(plan: Mapping[str, Any], begun: bool, width: int) -> Iterator[str]:
     """Yield what a dry run says besides the plan: what each arm's pilot showed, and the disk that is needed."""
     found = plan["pilot"].values()
     columns = [
@@ -255,7 +255,10 @@ def list_budget(plan: Mapping[str, Any], width: int) -> Iterator[str]:
     yield from _align(columns, 2)
     fresh = (len(plan["arms"]) + 2) * plan["sizes"]["replicates"]
     yield from say("disk", f"about {fresh * 0.2 + 5:.0f} MB ({fresh} fresh runs with a folder each)", width)
-    yield from say("dry run", "nothing was trained but this pilot, and nothing was written", width)
+    told = "nothing was trained but this pilot, and nothing was written"
+    if begun:
+        told = "this study has begun already, with this plan; nothing was trained, and what is left may be less"
+    yield from say("dry run", told, width)
 
 
 def _time_run(pilot: Mapping[str, Any]) -> float:

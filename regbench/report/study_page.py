@@ -180,7 +180,7 @@ def _plan_card(study: StudyData) -> Card:
         ("cuts", read_text(study.plan, "cut", "text")),
         ("judged by", study.measure.label),
         ("estimate", format_seconds(read_number(estimate, "seconds"))),
-        ("typed", escape(" ".join(["regbench bench", *map(str, read_list(study.plan, "command"))]))),
+        ("typed", escape(f"regbench bench {shlex.join(map(str, read_list(study.plan, 'command')))}")),
     ]
     return Card("the plan", tuple((name, text) for name, text in facts if text), tuple(f"skipped {s}" for s in skipped))
 

@@ -83,7 +83,14 @@ def _read_arms(settings: StudySettings, base: set[str], known: Sequence[str]) ->
     if isinstance(given, Mapping):
         return [_read_overrides(str(name), overrides) for name, overrides in given.items()]
     assert isinstance(given, Sequence)
-    return [_combine((member,) if isinstance(member, str) else tuple(member), known) for member in given]
+    arms = [_combine((member,) if isinstance(member, str) else tuple(member), known) for member in given]
+    for arm in arms:
+        if arm.members and base.issuperset(arm.members):
+            raise ConfigError(
+                f"study.arms: {escape(arm.name)} would be the baseline again, because the network has it already "
+                f"(regularizer=[{','.join(sorted(base))}]); leave it out here or there"
+            )
+    return arms
 
 
 def _combine(members: Sequence[str], known: Sequence[str], asked: bool = True) -> ArmChoice:
@@ -103,8 +110,8 @@ def _read_overrides(name: str, overrides: Sequence[str]) -> ArmChoice:
     from regbench.config.run_config import NAME
 
     NAME.check(name, "study.arms")
-    if name in RESERVED:
-        raise ConfigError(f"study.arms: {name} is the name of a row that every study has; take another")
+    if name in (*RESERVED, NONE):
+        raise ConfigError(f"study.arms: {name} has a meaning of its own in every study; take another name")
     for word in overrides:
         key = word.lstrip("+~").partition("=")[0]
         if "=" not in word or key.partition(".")[0] in ("study", "seed", "name", "runs", "dataset", "hydra", "sweep"):

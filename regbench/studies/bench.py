@@ -15,10 +15,10 @@ from regbench.studies.final import list_final_words
 from regbench.studies.findings import describe_findings
 from regbench.studies.fresh import FreshRun, discard_runs, list_fresh, train_fresh
 from regbench.studies.fresh_table import tabulate_fresh
-from regbench.studies.judging import Evidence, describe_verdict, judge_study
+from regbench.studies.judging import Evidence, judge_study
 from regbench.studies.observer import StudyObserver
 from regbench.studies.plan import StudyPlan
-from regbench.studies.planning import default_workers, describe_plan, extend_plan, make_plan, restore_plan
+from regbench.studies.planning import default_workers, describe_plan, extend_looks, extend_plan, make_plan, restore_plan
 from regbench.studies.request import StudyRequest
 from regbench.studies.search import collect_trials
 from regbench.studies.search_stage import search
@@ -35,7 +35,9 @@ from regbench.studies.study_folder import (
 )
 from regbench.studies.survey import Survey, survey_data
 from regbench.studies.testing import find_complete, predict_all, write_references, write_rows
+from regbench.studies.verdict_file import describe_verdict
 from regbench.sweeps.backends import Backend, LocalProcesses
+from regbench.sweeps.manifest import read_planned
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,12 @@ def find_plan(request: StudyRequest, backend: Backend, more: int = 0) -> tuple[S
         return plan, describe_plan(plan, request, survey), survey
     plan = restore_plan(stored, request, survey)
     if more:
-        if StudyFolder(request.base.runs / request.name).read_json(VERDICT) is None:
+        verdict = StudyFolder(request.base.runs / request.name).read_json(VERDICT)
+        if verdict is None or not verdict["complete"] or verdict["look"] < len(stored["looks"]):
             raise ConfigError(f"--more {more}: the study is not complete yet; give its command without --more first")
-        stored = extend_plan(stored, more, plan)
-        plan = replace(plan, looks=tuple(stored["looks"]))
+        looks = extend_looks(plan, more)
+        plan = replace(plan, looks=looks)
+        stored = extend_plan(stored, plan)
     return plan, stored, survey
 
 
@@ -206,8 +210,7 @@ def _end(stages: Stages, verdict: Mapping[str, Any] | None, failed: int) -> Stud
 
 
 def _discard(folder: StudyFolder) -> None:
-    """Remove a study with its fresh runs."""
-    table = folder.read_table(FRESH)
-    names = [] if table is None else list(dict.fromkeys(map(str, table["run"])))
+    """Remove a study with its fresh runs: those that its folder's plans name, whether or not they have ended."""
+    planned = read_planned(folder.path, lambda line: None)
     folder.discard()
-    discard_runs(folder.path / name for name in names)
+    discard_runs(folder.path / run.run_id for run in planned)

@@ -16,7 +16,7 @@ from regbench.studies.expected_best import summarise_best
 from regbench.studies.judging import Judged
 from regbench.studies.noise import SIGMAS
 from regbench.studies.study_diagnosis import diagnose_study
-from regbench.studies.study_scores import stack_outputs
+from regbench.studies.study_scores import measure_spread, stack_outputs
 from regbench.studies.variants import read_value
 from regbench.studies.winners import GOOD
 
@@ -37,8 +37,28 @@ def _describe_references(judged: Judged, references: pd.DataFrame | None) -> dic
     if references is None:
         return {}
     kept = references[references["replicate"].isin(judged.scores.replicates)]
+    if judged.plan.metric == "r2":
+        kept = _rescale(kept, judged)
     means = kept.groupby("reference", sort=False)[f"test_{judged.plan.metric}"].mean()
     return {str(name): {"mean": float(value)} for name, value in means.items()}
+
+
+def _rescale(references: pd.DataFrame, judged: Judged) -> pd.DataFrame:
+    """Return R2 of other models as the arms' is: over the variance of all rows, not of the replicate's.
+
+    1 - (1 - R2) var(replicate) / var(all). With several targets the mean of R2 does not say each: none is returned.
+    """
+    parts = [part for part in judged.evidence.outputs if part.replicate in judged.scores.replicates]
+    spread = measure_spread(parts)
+    if len(spread) > 1:
+        return references[:0]
+    column = "test_r2"
+    share = {
+        part.replicate: float(np.cov(part.target.reshape(-1), aweights=part.weight, bias=True)) / float(spread[0])
+        for part in parts
+    }
+    shares = references["replicate"].map(share)
+    return references.assign(**{column: 1.0 - (1.0 - references[column]) * shares})
 
 
 def _diagnose(judged: Judged, references: pd.DataFrame | None) -> dict[str, object] | None:

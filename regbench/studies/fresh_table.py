@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -16,6 +17,7 @@ from regbench.studies.variants import shorten_key
 
 FURTHER = ("brier", "calibration_error")
 LAST = ("train", "val")
+BATCH = "schedule.batch_size"
 
 
 def tabulate_fresh(plan: StudyPlan, runs: Sequence[FreshRun]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -46,10 +48,18 @@ def _describe(plan: StudyPlan, run: FreshRun) -> dict[str, object]:
     judged = ("loss", plan.metric)
     row |= {f"last_{part}_{name}": _figure(result, "last", part, name) for part in LAST for name in judged}
     epochs = result.get("epochs")
-    row["steps"] = epochs * plan.find_pilot(run.arm).steps if isinstance(epochs, int) else None
+    row["steps"] = epochs * _count_updates(plan, run, result) if isinstance(epochs, int) else None
     row["run"] = run.config.run_id()
     row["seconds"] = result.get("seconds")
     return row
+
+
+def _count_updates(plan: StudyPlan, run: FreshRun, result: Mapping[str, object]) -> int:
+    """Return the updates of an epoch: those of the pilot, unless the study varies the batch size."""
+    batch, rows = run.values.get(BATCH), result.get("rows")
+    if batch is None or not isinstance(rows, Mapping):
+        return plan.find_pilot(run.arm).steps
+    return math.ceil(rows["train"] / batch) if isinstance(batch, int) else 1
 
 
 def _figure(result: Mapping[str, object], at: str, part: str, name: str) -> object:

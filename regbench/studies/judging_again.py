@@ -14,12 +14,14 @@ from regbench.evidence.verdict import Rules, Verdict, judge
 from regbench.metrics import METRICS, Metric, list_metrics
 from regbench.studies.arms import AS_TYPED
 from regbench.studies.comparison import ROPE
-from regbench.studies.judging import describe_result, find_lost, list_losses, name_choice, read_scores
+from regbench.studies.judging import find_lost, name_choice, read_scores
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.row_values import find_values
 from regbench.studies.sentences import describe_headline, describe_how, describe_surer
 from regbench.studies.study_files import StoredStudy, read_outputs
 from regbench.studies.study_scores import Scores, score_figures, score_study
+from regbench.studies.verdict_file import describe_result
+from regbench.studies.verdict_notes import list_losses
 from regbench.tasks import Task
 
 GUESS = "(constant guess)"

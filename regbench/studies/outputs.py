@@ -96,13 +96,17 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
 
 
 def _restore(config: RunConfig) -> Networks | None:
-    """Return the networks that a fresh run trained; None where it failed."""
+    """Return the networks that a fresh run trained; None where it failed, or diverged before it had a best epoch.
+
+    The weights of the latter are the initial ones, which know nothing.
+    """
     from regbench.runs.load_model import restore_model
     from regbench.statuses import RunState
     from regbench.store.run_files import read_result
 
     result = read_result(config.folder() / "result.json") or {}
-    if result.get("status") == RunState.FAILED.value:
+    status = result.get("status")
+    if status == RunState.FAILED.value or (status == RunState.DIVERGED.value and not result.get("best_epoch")):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a run diverged is said of the arm, not of each prediction

@@ -7,7 +7,7 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -279,13 +279,23 @@ def _check_same(stored: Mapping[str, Any], request: StudyRequest, survey: Survey
             raise ConfigError(f"{where} holds a study with study.{key}={had}, not {asked}; {advice}")
 
 
-def extend_plan(stored: Mapping[str, Any], more: int, plan: StudyPlan) -> dict[str, Any]:
-    """Return study.json with further replicates, in whole partitions: the next look."""
+def extend_looks(plan: StudyPlan, more: int) -> tuple[int, ...]:
+    """Return the looks of a study with further replicates, in whole partitions."""
     folds = plan.rule.folds if plan.rule.method == "kfold" else 1
-    total = plan.replicates + math.ceil(more / folds) * folds
-    sizes = {**stored["sizes"], "replicates": total}
-    cut = {**stored["cut"], "text": plan.rule.describe(total)}
-    return {**stored, "sizes": sizes, "looks": [*stored["looks"], total], "cut": cut}
+    return (*plan.looks, plan.replicates + math.ceil(more / folds) * folds)
+
+
+def extend_plan(stored: Mapping[str, Any], plan: StudyPlan) -> dict[str, Any]:
+    """Return study.json for a plan with one look more; the estimate is that of its new replicates."""
+    added = replace(plan, looks=(plan.looks[-1] - plan.looks[-2],))
+    pilots = [arm.pilot for arm in plan.arms]
+    estimate = {
+        **stored["estimate"],
+        "seconds": estimate_seconds(pilots, added.sizes, plan.workers),
+        "runs": added.runs(),
+    }
+    cut = {**stored["cut"], "text": plan.rule.describe(plan.replicates)}
+    return {**stored, "sizes": asdict(plan.sizes), "looks": list(plan.looks), "cut": cut, "estimate": estimate}
 
 
 def default_workers() -> int:
@@ -297,6 +307,7 @@ __all__ = [
     "START_SECONDS",
     "default_workers",
     "describe_plan",
+    "extend_looks",
     "extend_plan",
     "make_plan",
     "restore_plan",

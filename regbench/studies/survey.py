@@ -150,7 +150,7 @@ def _describe_data(config: RunConfig, data: SearchData, prepared: PreparedRun, p
         "train_size": config.dataset.get("train_size"),
         "checksum": prepared.checksum,
         "notes": list(prepared.reading.notes),
-        "lines": list(prepared.reading.lines()),
+        "lines": list(prepared.reading.lines()[1:]),  # the first counts rows, of which the search has no test part
     }
 
 

@@ -169,6 +169,15 @@ def test_more_replicates_are_a_further_look(study: Path, capsys: pytest.CaptureF
     assert (verdict["look"], verdict["replicates"]) == (2, 15)
 
 
+def test_more_is_refused_until_the_last_look_is_complete(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = json.loads((study / "study.json").read_text())
+    plan["looks"].append(15)
+    plan["sizes"]["replicates"] = 15
+    (study / "study.json").write_text(json.dumps(plan))
+    assert main(["bench", *WORDS, "--more", "5"]) == 2
+    assert "the study is not complete yet; give its command without --more first" in capsys.readouterr().err
+
+
 def test_another_rope_only_judges_anew(study: Path) -> None:
     runs = {path: path.stat().st_mtime_ns for path in study.rglob("result.json")}
     assert main(["bench", *WORDS, "study.rope=0.9"]) == 0
@@ -196,6 +205,9 @@ def test_fresh_begins_anew(study: Path) -> None:
         (["study.replicates=7", "name=new"], "it is a multiple of study.folds=5"),
         (["--more", "5", "name=new"], "there is no study in runs/new yet"),
         (["study.arms=[l3]"], "unknown technique l3"),
+        (["regularizer=l2", "name=new"], "study.arms: l2 would be the baseline again"),
+        (["study.arms={none: [regularizer=l2]}", "name=new"], "none has a meaning of its own"),
+        (["study.metric=brier"], "study.metric=auto there, brier here"),
         (["study.metric=r2"], "study.metric=r2 is not measured on a classification"),
         (
             ["study.search={l2.strenght: [0.1, 1]}", "name=new"],
@@ -247,18 +259,39 @@ def test_arms_that_differ_in_name_alone_have_identical_results(
     assert (verdict["arms"][0]["difference"], verdict["arms"][0]["word"]) == (0.0, "no practical difference")
 
 
-def test_an_arm_that_diverges_is_scored_and_never_better_by_omission(
+def test_where_nothing_trains_nothing_is_compared_and_no_model_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each fresh run counts as a constant guess: its initial weights may be right by luck."""
+    monkeypatch.chdir(tmp_path)
+    search = "study.search={schedule.optimizer.lr: [1e20, 1e30]}"
+    sgd = ["dataset=iris", "schedule/optimizer=sgd", "study.arms=[l2]", "study.replicates=10", "study.trials=2"]
+    assert main(["bench", *sgd, search, *QUICK, "name=s", "--final"]) == 1
+    told = capsys.readouterr()
+    assert "Nothing can be compared: every fresh run of none diverged" in told.out
+    assert "--final: no setting trained" in told.err
+    verdict = json.loads((tmp_path / "runs" / "s" / "verdict.json").read_text())
+    assert verdict["baseline"]["mean"] == pytest.approx(1 / 3)
+    assert verdict["arms"][0]["diverged"] == [20, 20]
+    assert verdict["final"] == []
+
+
+def test_a_column_that_says_how_rows_are_cut_is_no_input_of_the_final_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    search = "study.search={schedule.optimizer.lr: [1.0, 1e30]}"
-    sgd = ["dataset=diabetes", "schedule/optimizer=sgd", "study.arms=[l2]", "study.replicates=10", "study.trials=2"]
-    assert main(["bench", *sgd, search, *QUICK, "name=s"]) == 0
-    verdict = json.loads((tmp_path / "runs" / "s" / "verdict.json").read_text())
-    (arm,) = verdict["arms"]
-    assert arm["diverged"][0] > 0
-    assert arm["word"] in ("undecided", "no practical difference", "worse")
-    assert all(arm[key] is not None for key in ("mean", "difference", "low", "high"))
+    generator = np.random.default_rng(0)
+    lines = [
+        f"{a:.4f},{b:.4f},p{number % 12},{'yes' if a > 0 else 'no'}"
+        for number, (a, b) in enumerate(generator.normal(size=(96, 2)))
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(["a,b,patient,y", *lines, ""]))
+    data = ["dataset=csv", "dataset.path=rows.csv", "dataset.target=y", "dataset.split.groups=patient"]
+    words = [*data, "dataset.split.method=groups", "study.arms=[l2]", "study.replicates=5", "study.trials=1", "name=s"]
+    assert main(["bench", *words, *QUICK, "--final", "-q"]) == 0
+    plan = json.loads((tmp_path / "runs" / "s" / "study.json").read_text())
+    (result,) = (tmp_path / "runs" / "s-final").glob("*/result.json")
+    assert json.loads(result.read_text())["parameters"] == plan["network"]["parameters"]
 
 
 def test_python_has_the_same_figures_as_tables(study: Path) -> None:

@@ -179,7 +179,7 @@ def test_names_from_files_cannot_move_the_cursor() -> None:
 
 def test_a_dry_run_lists_the_pilot_and_says_that_nothing_was_written(capsys: pytest.CaptureFixture[str]) -> None:
     plan = make_plan() | {"skipped": [{"name": "smote", "reason": "is for classes"}]}
-    print_plan(plan)
+    print_plan(plan, begun=False)
     lines = capsys.readouterr().out.splitlines()
     assert "           skipped: smote: is for classes" in lines
     assert "none         32               3           160    0.028" in lines

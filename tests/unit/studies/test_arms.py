@@ -40,7 +40,7 @@ def test_a_mapping_is_anything_but_the_data() -> None:
     assert drop.members == ("dropout",)
     with pytest.raises(ConfigError, match=r"study\.arms\.x: dataset\.path=y is not allowed"):
         arms(arms={"x": ["dataset.path=y"]})
-    with pytest.raises(ConfigError, match="as_typed is the name of a row"):
+    with pytest.raises(ConfigError, match="as_typed has a meaning of its own"):
         arms(arms={"as_typed": ["regularizer=l2"]})
 
 
