@@ -32,7 +32,7 @@ PARTS = {
     "coverage": Part("Do intervals hold the truth?", "tables a task and cut", 180, coverage.measure),
     "false-alarms": Part("Are nulls called different?", "studies a task", 400, false_alarms.measure),
     "looks": Part("Does looking again find what is not there?", "studies a task", 500, looks.measure),
-    "needs": Part("Does the N named decide?", "comparisons a task", 300, needs.measure),
+    "needs": Part("Does the N named decide?", "comparisons a setting", 250, needs.measure),
 }
 
 

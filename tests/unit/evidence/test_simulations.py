@@ -110,7 +110,7 @@ def test_nulls_are_rarely_called_different() -> None:
 def test_looks_and_needs_answer_for_both_tasks() -> None:
     found = list(looks.measure(2, 0))
     assert max(figure.value for figure in found if figure.high is not None) <= 0.5
-    decided = [needs.decide(Task.REGRESSION, [1, number]) for number in range(2)]
+    decided = [needs.decide(Task.REGRESSION, (40, 44, 56), [1, number]) for number in range(2)]
     for answers in decided:
         for need, answer in answers.values():
             assert (answer is None) == (need.replicates is None or need.replicates > needs.MOST)
