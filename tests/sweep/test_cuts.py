@@ -110,6 +110,7 @@ def test_a_cut_that_is_refused_leaves_the_others(work: Path) -> None:
     assert statuses(work) == ["complete"] * 6
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("name", ["bagging", "smote"])
 def test_rows_that_regularizers_weigh_or_make_are_stacked_too(work: Path, tmp_path: Path, name: str) -> None:
     data = ("dataset=csv", "dataset.path=rows.csv", "dataset.target=kind", f"regularizer={name}", *SHORT)

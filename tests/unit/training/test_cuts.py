@@ -76,6 +76,7 @@ def train(
 RUNS = [(0, 0), (1, 1), (2, 2), (3, 0), (4, 2)]
 
 
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cohort_of_several_cuts_is_its_runs_alone(name: str) -> None:
     settings = cuts("classes", NAMES[name])
@@ -85,6 +86,7 @@ def test_a_cohort_of_several_cuts_is_its_runs_alone(name: str) -> None:
         assert_equal(sink, alone)
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("name", ["none", "mixup", "bagging"])
 def test_numbers_too(name: str) -> None:
     settings = cuts("numbers", NAMES[name])
@@ -155,6 +157,7 @@ def test_a_state_is_made_of_the_rows_of_the_own_cut() -> None:
         assert_equal(sink, alone)
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("name", ["ema", "bagging"])
 def test_what_is_left_of_a_cohort_resumes_with_the_same_bits(name: str) -> None:
     stop = {"name": "metric", "monitor": "val_loss", "patience": 2}

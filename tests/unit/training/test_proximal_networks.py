@@ -35,7 +35,7 @@ def final_objective(name: str, method: str, strength: float, optimizer: dict[str
     return median(mean(row["objective"] for row in sink.rows[-5:]) for sink in sinks)
 
 
-@pytest.mark.matrix(cases=6)
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("strength", STRENGTHS)
 @pytest.mark.parametrize("name", ["l1", "elastic_net"])

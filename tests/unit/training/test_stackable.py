@@ -40,6 +40,7 @@ def stacked(one: Setting, other: Setting) -> bool:
     return can_stack_cuts((one.spec, one.data), (other.spec, other.data))
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("regularizers", [{}, {"mixup": {}}, {"bagging": {}}, {"balanced_batches": {}}, {"smote": {}}])
 def test_the_rows_of_each_class_may_differ(regularizers: dict[str, Any]) -> None:
     one, other = cut(regularizers), cut(regularizers, shift=1)
