@@ -11,8 +11,8 @@ from regbench.config.study_settings import StudySettings
 from regbench.studies.cuts import SEARCH, CutRule
 from regbench.studies.spaces import Space
 
-START_SECONDS = 12.0
-"""Everything besides training: start, pilot, predictions, verdict and page."""
+START_SECONDS, ARM_SECONDS = 8.0, 1.7
+"""Everything besides training: the start, the verdict and the page; and for each arm pilot, predictions and figures."""
 
 RUNGS = ((10, 4, 0), (10, 8, 0), (20, 8, 0), (20, 16, 3), (40, 16, 3), (40, 32, 3))
 """Replicates, trials and finalists, from the cheapest plan to the dearest."""
@@ -131,9 +131,14 @@ class StudyPlan:
 
 def estimate_seconds(pilots: Sequence[Pilot], sizes: Sizes, workers: int) -> float:
     """Estimate how long a study takes; what is not judged counts as two more arms' fresh runs."""
+    return estimate_training(pilots, sizes, workers) + START_SECONDS + ARM_SECONDS * len(pilots)
+
+
+def estimate_training(pilots: Sequence[Pilot], sizes: Sizes, workers: int) -> float:
+    """Estimate how long its runs take."""
     each = [pilot.run_seconds * sizes.runs for pilot in pilots]
     further = 2 * sizes.replicates * pilots[0].run_seconds
-    return (sum(each) + further) / workers + START_SECONDS
+    return (sum(each) + further) / workers
 
 
 def choose_sizes(pilots: Sequence[Pilot], budget: float, folds: int | None, workers: int) -> tuple[Sizes, bool]:

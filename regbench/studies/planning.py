@@ -18,7 +18,6 @@ from regbench.formatting import count_noun
 from regbench.metrics import METRICS
 from regbench.studies.pilot import PilotReport, PilotTask, run_pilot
 from regbench.studies.plan import (
-    START_SECONDS,
     ArmPlan,
     Pilot,
     Sizes,
@@ -304,7 +303,6 @@ def default_workers() -> int:
 
 
 __all__ = [
-    "START_SECONDS",
     "default_workers",
     "describe_plan",
     "extend_looks",

@@ -16,7 +16,7 @@ from regbench.errors import ConfigError, RegbenchError, escape
 from regbench.evidence.arrays import Floats
 from regbench.studies.arms import AS_TYPED
 from regbench.studies.outputs import ReplicateOutputs
-from regbench.studies.plan import START_SECONDS, Pilot, Sizes, estimate_seconds
+from regbench.studies.plan import Pilot, Sizes, estimate_training
 from regbench.studies.study_folder import FRESH, PLAN, ROWS, VERDICT, StudyFolder
 from regbench.studies.testing import TRUTH
 
@@ -70,8 +70,8 @@ class StoredStudy:
     def estimate_replicate(self) -> float:
         """Return the seconds that a further replicate takes, as the plan estimates it."""
         pilots, sizes = [Pilot(**self.plan["pilot"][name]) for name in self.names], Sizes(**self.plan["sizes"])
-        whole = estimate_seconds(pilots, sizes, self.plan["estimate"]["workers"])
-        return (whole - START_SECONDS) / sizes.replicates
+        whole = estimate_training(pilots, sizes, self.plan["estimate"]["workers"])
+        return whole / sizes.replicates
 
 
 def read_study(name: str) -> StoredStudy:

@@ -10,7 +10,7 @@ from regbench.statuses import RunState
 from regbench.studies.arms import AS_TYPED
 from regbench.studies.costs import find_front
 from regbench.studies.judging import Judged, choose_arm
-from regbench.studies.plan import estimate_seconds
+from regbench.studies.plan import estimate_training
 from regbench.studies.sentences import describe_headline, describe_how, describe_surer
 from regbench.studies.verdict_notes import describe_hopeless, list_notes
 from regbench.studies.warnings import list_arm_warnings
@@ -27,7 +27,7 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
     edges = {name: list(found.at_edge) for name, found in judged.recommended.items()}
     warnings = list_arm_warnings(plan, judged.evidence.trials, edges)
     how = judged.recommended[choose_arm(judged)].overrides
-    each = (estimate_seconds([a.pilot for a in plan.arms], plan.sizes, plan.workers) - 12.0) / plan.replicates
+    each = estimate_training([a.pilot for a in plan.arms], plan.sizes, plan.workers) / plan.replicates
     return {
         "schema": SCHEMA,
         "study_hash": study_hash,
