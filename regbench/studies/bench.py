@@ -18,7 +18,8 @@ from regbench.studies.fresh_table import tabulate_fresh
 from regbench.studies.judging import Evidence, judge_study
 from regbench.studies.observer import StudyObserver
 from regbench.studies.plan import StudyPlan
-from regbench.studies.planning import default_workers, describe_plan, extend_looks, extend_plan, make_plan, restore_plan
+from regbench.studies.plan_file import describe_plan, extend_looks, extend_plan, restore_plan
+from regbench.studies.planning import default_workers, make_plan
 from regbench.studies.request import StudyRequest
 from regbench.studies.search import collect_trials
 from regbench.studies.search_stage import search

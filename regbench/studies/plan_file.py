@@ -1,0 +1,173 @@
+"""study.json: the plan of a study as it is written, read again, and extended by further replicates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from regbench.config.differences import describe_differences
+from regbench.config.values import canonical
+from regbench.errors import ConfigError, escape
+from regbench.metrics import METRICS
+from regbench.studies.plan import (
+    ArmPlan,
+    Pilot,
+    StudyPlan,
+    estimate_seconds,
+)
+from regbench.studies.request import Contestant, StudyRequest, describe_identity
+from regbench.studies.survey import Survey
+
+SCHEMA = 1
+
+
+def make_arm(contestant: Contestant, pilot: Pilot | None) -> ArmPlan:
+    """Return an arm with what its pilot showed."""
+    assert pilot is not None
+    choice = contestant.choice
+    return ArmPlan(choice.name, contestant.config, choice.overrides, choice.members, contestant.space, pilot)
+
+
+def describe_plan(plan: StudyPlan, request: StudyRequest, survey: Survey) -> dict[str, Any]:
+    """Return the content of study.json."""
+    metric = METRICS[plan.metric]
+    identity = canonical(describe_identity(request, survey.checksum))
+    seconds = estimate_seconds([arm.pilot for arm in plan.arms], plan.sizes, plan.workers)
+    return {
+        "schema": SCHEMA,
+        "hash": hash_identity(identity),
+        "identity": identity,
+        "name": plan.name,
+        "command": list(request.words),
+        "data": {**survey.card, "test": _count_test(survey)},
+        "network": dict(survey.network),
+        "metric": {
+            "name": metric.name,
+            "unit": metric.unit,
+            "higher_is_better": metric.higher_is_better,
+            "why": survey.why,
+        },
+        "baseline": plan.baseline,
+        "arms": [_describe_arm(arm) for arm in plan.arms],
+        "skipped": [{"name": name, "reason": why} for name, why in plan.skipped.items()],
+        "sizes": asdict(plan.sizes),
+        "looks": list(plan.looks),
+        "cut": {
+            "method": plan.rule.method,
+            "folds": plan.rule.folds,
+            "text": plan.rule.describe(plan.replicates),
+        },
+        "estimate": {"seconds": seconds, "workers": plan.workers, "runs": plan.runs()},
+        "pilot": {arm.name: asdict(arm.pilot) for arm in plan.arms},
+        "interactions": list(plan.settings.interactions),
+        "versions": _list_versions(),
+    }
+
+
+def _count_test(survey: Survey) -> int | None:
+    """Return the test rows of a replicate; None where they lie in a file that is not opened yet."""
+    card = survey.card
+    if card["published_test"]:
+        return None
+    if survey.rule.method == "kfold":
+        return int(card["rows"]) // survey.rule.folds
+    test = survey.rule.typed.get("test")
+    share = test if isinstance(test, float) else 0.2
+    return math.ceil(round(share * int(card["rows"]), 9))
+
+
+def _describe_arm(arm: ArmPlan) -> dict[str, Any]:
+    return {
+        "name": arm.name,
+        "overrides": list(arm.overrides),
+        "members": list(arm.members),
+        "space": [{"key": c.key, "low": c.low, "high": c.high, "log": c.log} for c in arm.space.coordinates],
+        "groups": {key: list(options) for key, options in arm.space.groups},
+    }
+
+
+def _list_versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import version
+
+    from regbench import __version__
+
+    packages = {name: version(name) for name in ("numpy", "scikit-learn", "scipy", "torch")}
+    return {"python": platform.python_version(), "regbench": __version__, **packages}
+
+
+def hash_identity(identity: object) -> str:
+    """Return the sha256 of an identity as JSON with sorted keys, in hex."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def restore_plan(stored: Mapping[str, Any], request: StudyRequest, survey: Survey) -> StudyPlan:
+    """Return the plan that a folder holds, so that nothing is planned anew.
+
+    Raises:
+        ConfigError: what is asked for now would train something else.
+    """
+    _check_same(stored, request, survey)
+    skipped = {entry["name"]: entry["reason"] for entry in stored["skipped"]}
+    arms = tuple(
+        make_arm(contestant, Pilot(**stored["pilot"][contestant.choice.name]))
+        for contestant in request.contestants
+        if contestant.choice.name not in skipped
+    )
+    sizes = stored["sizes"]
+    return StudyPlan(
+        name=request.name,
+        settings=request.settings,
+        baseline=request.settings.baseline,
+        arms=arms,
+        skipped=skipped,
+        rule=survey.rule,
+        metric=survey.metric,
+        trials=sizes["trials"],
+        finalists=sizes["finalists"],
+        looks=tuple(stored["looks"]),
+        workers=stored["estimate"]["workers"],
+    )
+
+
+def _check_same(stored: Mapping[str, Any], request: StudyRequest, survey: Survey) -> None:
+    """Refuse to go on with a study that is another than the one asked for."""
+    where = escape(str(request.base.runs / request.name))
+    advice = "take another name=, or resume=fresh to begin anew"
+    if stored.get("schema") != SCHEMA:
+        raise ConfigError(f"{where} holds a study of another version of regbench; {advice}")
+    now = canonical(describe_identity(request, survey.checksum))
+    if stored["identity"] != now:
+        there = dict(stored["identity"])
+        here = dict(now) if isinstance(now, Mapping) else {}
+        if there.pop("data", None) != here.pop("data", None) and there == here:
+            raise ConfigError(f"{where} holds a study of other data: the rows have changed since; {advice}")
+        raise ConfigError(f"{where} holds another study: {describe_differences(there, here, 2)}; {advice}")
+    for key in ("replicates", "trials", "finalists"):
+        asked, had = getattr(request.settings, key), stored["sizes"][key]
+        first = stored["looks"][0] if key == "replicates" else had
+        if asked is not None and asked not in (had, first):
+            raise ConfigError(f"{where} holds a study with study.{key}={had}, not {asked}; {advice}")
+
+
+def extend_looks(plan: StudyPlan, more: int) -> tuple[int, ...]:
+    """Return the looks of a study with further replicates, in whole partitions."""
+    folds = plan.rule.folds if plan.rule.method == "kfold" else 1
+    return (*plan.looks, plan.replicates + math.ceil(more / folds) * folds)
+
+
+def extend_plan(stored: Mapping[str, Any], plan: StudyPlan) -> dict[str, Any]:
+    """Return study.json for a plan with one look more; the estimate is that of its new replicates."""
+    added = replace(plan, looks=(plan.looks[-1] - plan.looks[-2],))
+    pilots = [arm.pilot for arm in plan.arms]
+    estimate = {
+        **stored["estimate"],
+        "seconds": estimate_seconds(pilots, added.sizes, plan.workers),
+        "runs": added.runs(),
+    }
+    cut = {**stored["cut"], "text": plan.rule.describe(plan.replicates)}
+    return {**stored, "sizes": asdict(plan.sizes), "looks": list(plan.looks), "cut": cut, "estimate": estimate}
