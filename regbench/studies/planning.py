@@ -1,4 +1,4 @@
-"""From a request to a plan: a pilot of every arm, the largest plan that fits the budget, and study.json."""
+"""From a request to a plan: a pilot of every arm, and the largest plan that fits the budget."""
 
 from __future__ import annotations
 
