@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.errors import ConfigError, RegbenchError, escape
+from regbench.errors import ConfigError, escape
 from regbench.report.wording import Measure, read_list, read_mapping, read_number, read_text
+from regbench.studies.study_folder import StudyFolder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -201,25 +200,14 @@ def read_table(path: Path) -> DataFrame:
     """
     import pandas as pd
 
-    try:
-        content = path.read_bytes()
-        text = io.BytesIO(content)
-        return pd.read_csv(text, keep_default_na=False, na_values=["", "nan", "inf"])
-    except FileNotFoundError:
-        return pd.DataFrame()
-    except (OSError, ValueError) as error:
-        raise RegbenchError(f"{escape(str(path))} cannot be read: {error}") from error
+    table = StudyFolder(path.parent).read_table(path.name)
+    return pd.DataFrame() if table is None else table
 
 
 def _read_json(path: Path) -> dict[str, object] | None:
-    try:
-        found = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    found = StudyFolder(path.parent).read_json(path.name)
+    if found is None:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise RegbenchError(f"{escape(str(path))} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise RegbenchError(f"{escape(str(path))} is damaged: it is not a mapping")
     if found.get("schema") != SCHEMA:
         raise ConfigError(f"{escape(str(path))} has schema {found.get('schema')!r}, this regbench has {SCHEMA}")
     return found

@@ -65,12 +65,18 @@ class StudyFolder:
         self.write(name, table.to_csv(index=False, lineterminator="\n").encode())
 
     def read_table(self, name: str) -> pd.DataFrame | None:
-        """Return a table, numbers exactly as they were written; None where there is none."""
+        """Return a table, numbers exactly as they were written and no infinite ones; None where there is none.
+
+        Raises:
+            RegbenchError: it cannot be read as a table.
+        """
         try:
-            content = (self.path / name).read_bytes()
+            content = io.BytesIO((self.path / name).read_bytes())
+            return pd.read_csv(content, keep_default_na=False, na_values=["", "nan", "inf"])
         except FileNotFoundError:
             return None
-        return pd.read_csv(io.BytesIO(content), keep_default_na=False, na_values=[""])
+        except (OSError, ValueError) as error:
+            raise RegbenchError(f"{escape(str(self.path / name))} cannot be read: {error}") from error
 
     def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Write arrays by name into one .npz file, equal bytes for equal arrays: no time of day is in it."""
