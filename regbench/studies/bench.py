@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.config.sweep_settings import build_settings
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, escape
 from regbench.signals import StopSignal, stop_requests
 from regbench.studies.choices import Choice, choose_all, read_choices, write_choices
 from regbench.studies.final import list_final_words
@@ -90,7 +90,12 @@ def run_study(request: StudyRequest, observer: StudyObserver, more: int = 0) -> 
             with claim(path) as folder:
                 if request.base.resume == "fresh":
                     _discard(folder)
-                if folder.read_json(PLAN) != stored:
+                found = folder.read_json(PLAN)
+                if found is not None and found["pilot"] != stored["pilot"]:
+                    raise ConfigError(
+                        f"{escape(str(path))}: a study was planned here meanwhile; give the command again"
+                    )
+                if found != stored:
                     folder.write_json(PLAN, stored)
                 observer.begin(stored)
                 return _make(Stages(plan, stored, survey, folder, backend, stop, observer))
