@@ -21,6 +21,8 @@ from regbench.sweeps.observer import SILENT_SWEEP
 from regbench.sweeps.result import SweepResult
 
 if TYPE_CHECKING:
+    from regbench.studies.bench import StudyResult
+    from regbench.studies.request import StudyRequest
     from regbench.studies.verdict_result import StudyVerdict
 
 LOGGER = logging.getLogger("regbench")
@@ -125,20 +127,24 @@ def study(
     words = _list_overrides(overrides, settings)
     with _open_loader([]) as loader:
         request = make_request(loader, PRIMARY, words)
-    if progress:
-        from regbench.display.study import StudyDisplay
-
-        display = StudyDisplay()
-        result = run_study(request, display, more)
-        if result.verdict is not None:
-            display.end(result.plan, result.verdict, None, result.folder)
-    else:
-        result = run_study(request, SilentStudy(), more)
+    result = _show_study(request, more) if progress else run_study(request, SilentStudy(), more)
     if result.signal is not None:
         deliver(result.signal)
     if result.verdict is None:
         raise RegbenchError("fewer than two replicates could be trained, so nothing can be judged")
     return StudyVerdict(result.folder, result.plan, result.verdict)
+
+
+def _show_study(request: StudyRequest, more: int) -> StudyResult:
+    """Make a study with progress and verdict as on the command line."""
+    from regbench.display.study import StudyDisplay
+    from regbench.studies.bench import run_study
+
+    display = StudyDisplay()
+    result = run_study(request, display, more)
+    if result.verdict is not None:
+        display.end(result.plan, result.verdict, None, result.folder)
+    return result
 
 
 @contextmanager

@@ -37,6 +37,20 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as
 
 COMMANDS = ("run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show")
 
+FUNCTIONS = {
+    "run": "run:run",
+    "bench": "bench:bench",
+    "compare": "compare:compare",
+    "diagnose": "diagnose:diagnose",
+    "report": "report:report",
+    "data": "data:show_data",
+    "predict": "predict:predict",
+    "export": "export:export",
+    "-sc": "completion:answer",
+    "--shell-completion": "completion:answer",
+}
+"""The module and the function of each command, imported only when it is given."""
+
 USAGE = {
     "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
     "list": "usage: regbench list [group]:  all groups, or one group with a line for each of its options",
@@ -104,44 +118,14 @@ def _discard_output() -> None:
 
 
 def _dispatch(command: str, rest: Sequence[str]) -> int:
-    if command == "run":
-        from regbench.cli.run import run
-
-        return run(rest)
-    if command in ("-sc", "--shell-completion"):
-        from regbench.cli.completion import answer
-
-        return answer(rest)
-    if command == "compare":
-        from regbench.cli.compare import compare
-
-        return compare(rest)
-    if command == "bench":
-        from regbench.cli.bench import bench
-
-        return bench(rest)
-    if command == "report":
-        from regbench.cli.report import report
-
-        return report(rest)
-    if command == "diagnose":
-        from regbench.cli.diagnose import diagnose
-
-        return diagnose(rest)
-    if command == "data":
-        from regbench.cli.data import show_data
-
-        return show_data(rest)
-    if command == "predict":
-        from regbench.cli.predict import predict
-
-        return predict(rest)
-    if command == "export":
-        from regbench.cli.export import export
-
-        return export(rest)
     if command in USAGE:
         return _report(command, rest)
+    if command in FUNCTIONS:
+        from importlib import import_module
+
+        module, _, function = FUNCTIONS[command].partition(":")
+        code: int = getattr(import_module(f"regbench.cli.{module}"), function)(rest)
+        return code
     from regbench.errors import ConfigError, suggest
 
     raise ConfigError(f"{command!r}: unknown command; {suggest(command, COMMANDS)}")

@@ -58,11 +58,7 @@ def make_sweep_page(folder: Path, statuses: Sequence[RunStatus], warn: Callable[
         kind="ranking",
         headline=_say(labels, groups, place, measure),
         command=_find_command(folder, first),
-        warnings=tuple(
-            f"{escape(label)}: {name} is {describe_idle(escape(reason))}"
-            for group, label in zip(groups, labels, strict=True)
-            for name, reason in group.idle.items()
-        ),
+        warnings=_list_idle(groups, labels),
         banner="" if ended == len(statuses) else f"Incomplete: {ended} of {len(statuses)} runs have ended.",
         notes=(
             "Groups are ordered by validation figures, each of them the best epoch of its run, so that the first "
@@ -74,6 +70,15 @@ def make_sweep_page(folder: Path, statuses: Sequence[RunStatus], warn: Callable[
         figures=tuple(_draw(folder, groups, labels, measure)),
         files=(("sweep.csv", "a row for each run"),) if (folder / "sweep.csv").exists() else (),
         references=list_references(members),
+    )
+
+
+def _list_idle(groups: Sequence[SeedGroup], labels: Sequence[str]) -> tuple[str, ...]:
+    """Return a line for each regularizer that changes nothing on the data of its runs."""
+    return tuple(
+        f"{escape(label)}: {name} is {describe_idle(escape(reason))}"
+        for group, label in zip(groups, labels, strict=True)
+        for name, reason in group.idle.items()
     )
 
 

@@ -19,6 +19,7 @@ from regbench.studies.noise import measure_noise
 from regbench.tasks import Task
 
 if TYPE_CHECKING:
+    from regbench.data.records import Split
     from regbench.training.networks import Networks
 
 
@@ -113,7 +114,7 @@ def _restore(config: RunConfig) -> Networks | None:
         return restore_model(config.folder(), config, result).networks()
 
 
-def _predict(networks: Networks, split: Any) -> Floats | None:
+def _predict(networks: Networks, split: Split) -> Floats | None:
     """Return what a fresh run says about the test rows; None where it has nothing finite to say."""
     import torch
 
@@ -124,7 +125,7 @@ def _predict(networks: Networks, split: Any) -> Floats | None:
     return _own_units(found, split) if np.isfinite(found).all() else None
 
 
-def _own_units(values: NDArray[Any], split: Any) -> NDArray[Any]:
+def _own_units(values: NDArray[Any], split: Split) -> NDArray[Any]:
     """Return standardised numbers `[n, C]` in the targets' own units; classes and labels as they are."""
     if split.task != Task.REGRESSION:
         return values
@@ -135,7 +136,7 @@ def _own_units(values: NDArray[Any], split: Any) -> NDArray[Any]:
     return found
 
 
-def _predict_constant(split: Any) -> Floats:
+def _predict_constant(split: Split) -> Floats:
     """Return the outputs of a predictor that knows the training targets alone: shares of classes, or means."""
     y = np.asarray(split.train.y)
     if split.task == Task.CLASSIFICATION:
@@ -150,7 +151,7 @@ def _predict_constant(split: Any) -> Floats:
     return means
 
 
-def _measure_references(task: OutputsTask, split: Any) -> list[Mapping[str, object]]:
+def _measure_references(task: OutputsTask, split: Split) -> list[Mapping[str, object]]:
     if not task.reference:
         return []
     from regbench.studies.references import measure_references

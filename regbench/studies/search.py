@@ -17,7 +17,7 @@ from regbench.metrics import LOSS, METRICS
 from regbench.studies.plan import ArmPlan, StudyPlan, TrialRun
 from regbench.studies.proposals import Tried, count_generations, list_trials, repeat_trial
 from regbench.studies.study_folder import GENERATIONS, StudyFolder
-from regbench.studies.trials import TrialReport, TrialTask, name_columns, train_trials
+from regbench.studies.trials import TrialOutcome, TrialReport, TrialTask, name_columns, train_trials
 from regbench.studies.variants import shorten_key
 from regbench.studies.winners import list_finalists
 
@@ -205,7 +205,7 @@ def tabulate(report: TrialReport, metric: str) -> pd.DataFrame:
     return pd.DataFrame([_describe(outcome, metric) for outcome in report.outcomes])
 
 
-def _describe(outcome: Any, metric: str) -> dict[str, object]:
+def _describe(outcome: TrialOutcome, metric: str) -> dict[str, object]:
     trial = outcome.trial
     return {
         "replicate": trial.replicate,

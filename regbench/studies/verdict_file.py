@@ -40,13 +40,7 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
         "rope": verdict.rules.rope,
         "replicates": verdict.replicates,
         "family": [arm.name for arm in plan.arms if arm.name != plan.baseline],
-        "baseline": {
-            "name": verdict.baseline,
-            "mean": judged.sign * verdict.baseline_mean,
-            "sd": verdict.baseline_sd,
-            "cost": judged.costs[plan.baseline].to_json(),
-            "recommended": judged.recommended[plan.baseline].to_json(),
-        },
+        "baseline": _describe_baseline(judged),
         "arms": [_describe_arm(judged, arm, warnings[arm.name], each) for arm in verdict.arms],
         "as_typed": _describe_typed(judged),
         "leader": verdict.leader,
@@ -58,7 +52,18 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
         "recommended": list(how),
         "surer": describe_surer(verdict, each),
         "notes": list(list_notes(judged)),
-        "warnings": [line for name in warnings if name == plan.baseline for line in warnings[name]],
+        "warnings": list(warnings[plan.baseline]),
+    }
+
+
+def _describe_baseline(judged: Judged) -> dict[str, Any]:
+    name = judged.verdict.baseline
+    return {
+        "name": name,
+        "mean": judged.sign * judged.verdict.baseline_mean,
+        "sd": judged.verdict.baseline_sd,
+        "cost": judged.costs[name].to_json(),
+        "recommended": judged.recommended[name].to_json(),
     }
 
 

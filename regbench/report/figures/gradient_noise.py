@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,25 +42,13 @@ def draw_gradient_noise(study: StudyData) -> Picture | None:
     steps = study.fresh_of(arm.name).get("steps")
     last = int(steps.median()) if steps is not None and len(steps.dropna()) else 1000
 
-    def paint(figure: Figure) -> None:
-        axes = add_axes(figure, 56, 14, 150, 44)
-        tidy_axes(axes, "y")
-        t = np.unique(np.geomspace(1, max(last, 10), 60).round()) - 1
-        for _, eta, power, strong in curves:
-            axes.plot(t, deviation(eta, power, t), color=BLUE if strong else MUTED, lw=2.2 if strong else 1.2)
-        axes.set_xlim(0, t[-1])
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("updates")
-        axes.set_ylabel("standard deviation of the noise")
-        top = axes.get_ylim()[1]
-        unit = top / (axes.get_position().height * float(figure.get_size_inches()[1]) * POINTS)
-        ends = [float(deviation(eta, power, t[-1:])[0]) for _, eta, power, _ in curves]
-        for (text, _, _, strong), place in zip(curves, spread(ends, 13 * unit, 0, top), strict=True):
-            style: dict[str, Any] = {"color": INK if strong else MUTED, "weight": "bold" if strong else "normal"}
-            where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": FONT - 1}
-            axes.text(1.02, place, text, **style, **where)
-
-    svg = render("f13", "Annealed gradient noise", f"{len(curves)} curves over {last:,} updates.", SIZE, paint)
+    svg = render(
+        "f13",
+        "Annealed gradient noise",
+        f"{len(curves)} curves over {last:,} updates.",
+        SIZE,
+        partial(_paint, curves=curves, last=last),
+    )
     rows = tuple(
         (text, *(write_number(float(deviation(eta, power, np.array([float(t)]))[0])) for t in (0, last // 2, last)))
         for text, eta, power, _ in curves
@@ -80,3 +70,23 @@ def deviation(eta: float, gamma: float, t: NDArray[np.float64]) -> NDArray[np.fl
     """Return σ_t = √(η/(1 + t)^γ)."""
     found: NDArray[np.float64] = np.sqrt(eta / (1.0 + t) ** gamma)
     return found
+
+
+def _paint(figure: Figure, curves: Sequence[Curve], last: int) -> None:
+    """Draw the deviation of the noise over the updates, each curve named at its end."""
+    axes = add_axes(figure, 56, 14, 150, 44)
+    tidy_axes(axes, "y")
+    t = np.unique(np.geomspace(1, max(last, 10), 60).round()) - 1
+    for _, eta, power, strong in curves:
+        axes.plot(t, deviation(eta, power, t), color=BLUE if strong else MUTED, lw=2.2 if strong else 1.2)
+    axes.set_xlim(0, t[-1])
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("updates")
+    axes.set_ylabel("standard deviation of the noise")
+    top = axes.get_ylim()[1]
+    unit = top / (axes.get_position().height * float(figure.get_size_inches()[1]) * POINTS)
+    ends = [float(deviation(eta, power, t[-1:])[0]) for _, eta, power, _ in curves]
+    for (text, _, _, strong), place in zip(curves, spread(ends, 13 * unit, 0, top), strict=True):
+        style: dict[str, Any] = {"color": INK if strong else MUTED, "weight": "bold" if strong else "normal"}
+        where: dict[str, Any] = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": FONT - 1}
+        axes.text(1.02, place, text, **style, **where)
