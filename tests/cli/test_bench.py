@@ -103,26 +103,27 @@ def test_the_test_figures_are_those_of_the_fresh_runs_folders(study: Path) -> No
         assert row["epochs"] == result["epochs"]
 
 
-def test_a_trial_is_the_run_that_its_settings_make_alone(study: Path) -> None:
-    """Cohort against alone: a search run again, as an ordinary run with the same cut, seed and settings."""
-    trial = read(study, "trials.csv").query("arm == 'l2' and replicate == 3 and trial == 1").iloc[0]
+@pytest.mark.matrix(cases=1)
+@pytest.mark.parametrize("number", range(60))
+def test_a_trial_is_the_run_that_its_settings_make_alone(study: Path, number: int) -> None:
+    """Cohort against alone: each search run again, as an ordinary run with the same cut, seed and settings."""
+    trial = read(study, "trials.csv").iloc[number]
+    partition, fold = divmod(int(trial["replicate"]), 5)
     split = {
         "method": "folds",
         "folds": 5,
-        "fold": 3,
-        "seed": draw_seed(0, "partition", 0),
-        "val_seed": draw_seed(0, "validation", "search", 3),
-        "equal": True,
+        "fold": fold,
+        "seed": draw_seed(0, "partition", partition),
+        "val_seed": draw_seed(0, "validation", "search", int(trial["replicate"])),
+        "equal": "true",
     }
+    keys = [key for key in trial.index if "." in key and pd.notna(trial[key])]
     found = api.run(
         [
-            "dataset=iris",
-            "model.widths=[8]",
-            "schedule.epochs=4",
-            "regularizer=l2",
-            f"regularizer.l2.strength={float(trial['l2.strength'])!r}",
+            *("dataset=iris", "model.widths=[8]", "schedule.epochs=4", f"regularizer={trial['arm']}"),
             f"schedule.optimizer.lr={float(trial['lr'])!r}",
-            *(f"dataset.split.{key}={str(value).lower() if value is True else value}" for key, value in split.items()),
+            *(f"regularizer.{key}={float(trial[key])!r}" for key in keys),
+            *(f"dataset.split.{key}={value}" for key, value in split.items()),
         ],
         seed=int(trial["seed"]),
     )
