@@ -63,9 +63,18 @@ def make_request(loader: CheckedLoader, primary: str, words: Sequence[str]) -> S
             raise ConfigError(f"study.arms: {escape(choice.name)}: {refusal}") from refusal
         own = replace(config, name=base.name)
         added = [name for name in own.regularizers if name not in base.regularizers]
-        contestants.append(Contestant(choice, own, read_space(own, added, settings.search)))
+        space = pin_typed(read_space(own, added, settings.search), choice.overrides)
+        contestants.append(Contestant(choice, own, space))
     check_search(settings.search, [key for c in contestants for key in list_keys(c.config, c.choice.members)])
     return StudyRequest(tuple(words), settings, base, tuple(contestants))
+
+
+def pin_typed(space: Space, overrides: Sequence[str]) -> Space:
+    """Return what an arm searches without the settings that it names itself; the learning rate is always searched."""
+    typed = {word.lstrip("+~").partition("=")[0] for word in overrides}
+    lr, *others = space.coordinates
+    kept = [coordinate for coordinate in others if coordinate.key not in typed]
+    return Space((lr, *kept), tuple(group for group in space.groups if group[0] not in typed))
 
 
 def _name_study(config: RunConfig) -> RunConfig:
