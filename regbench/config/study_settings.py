@@ -14,8 +14,8 @@ from regbench.config.values import shorten
 from regbench.errors import ConfigError
 from regbench.metrics import METRICS
 
-JUDGING = ("rope", "alpha", "reference")
-"""Settings that may change without making it another study: they judge anew what was trained."""
+JUDGING = ("rope", "alpha", "reference", "curves")
+"""Settings that may change without making it another study: what was trained is judged anew, or runs are added."""
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 REPLICATES, TRIALS = 20, 8
@@ -87,6 +87,7 @@ class StudySettings:
     alpha: float = number(0.05, low=0.0, high=0.5, open_low=True)
     interactions: tuple[str, ...] = declare((), Names())
     reference: bool = flag(True)
+    curves: bool = flag(False, help="train baseline and leader again on fewer rows, and with wrong labels")
     seed: int = integer(0, low=0, high=2**31 - 1)
 
     @property

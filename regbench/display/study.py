@@ -60,6 +60,10 @@ class StudyDisplay:
         """Show how many fresh runs are done."""
         self._show("confirm", done, total, f"{done:,} of {total:,} fresh runs")
 
+    def curves(self, done: int, total: int) -> None:
+        """Show how many runs on fewer rows, or with wrong labels, are done."""
+        self._show("curves", done, total, f"{done:,} of {total:,} runs on fewer rows or with wrong labels")
+
     def note(self, text: str) -> None:
         """Print a sentence that a person has to know."""
         self.close()

@@ -5,25 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from regbench.config.sweep_settings import build_settings
 from regbench.errors import ConfigError, escape
 from regbench.signals import StopSignal, stop_requests
 from regbench.studies.choices import Choice, choose_all, read_choices, write_choices
+from regbench.studies.curve_figures import describe_curves, find_halved, list_row_notes
+from regbench.studies.curve_runs import Curves, train_curves
+from regbench.studies.curve_table import write_curves
 from regbench.studies.final import list_final_words
 from regbench.studies.findings import describe_findings
 from regbench.studies.fresh import FreshRun, discard_runs, list_fresh, train_fresh
 from regbench.studies.fresh_table import tabulate_fresh
-from regbench.studies.judging import Evidence, judge_study
+from regbench.studies.judging import Evidence, Judged, judge_study
 from regbench.studies.observer import StudyObserver
 from regbench.studies.plan import StudyPlan
-from regbench.studies.plan_file import describe_plan, extend_looks, extend_plan, restore_plan
+from regbench.studies.plan_file import describe_plan, extend_looks, extend_plan, follow_curves, restore_plan
 from regbench.studies.planning import default_workers, make_plan
 from regbench.studies.request import StudyRequest
 from regbench.studies.search import collect_trials
 from regbench.studies.search_stage import search
 from regbench.studies.study_folder import (
+    CURVES,
     FRESH,
     FRESH_TIMING,
     PLAN,
@@ -39,6 +43,9 @@ from regbench.studies.testing import find_complete, predict_all, write_reference
 from regbench.studies.verdict_file import describe_verdict
 from regbench.sweeps.backends import Backend, LocalProcesses
 from regbench.sweeps.manifest import read_planned
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,7 @@ def find_plan(request: StudyRequest, backend: Backend, more: int = 0) -> tuple[S
         plan = make_plan(request, survey, backend)
         return plan, describe_plan(plan, request, survey), survey
     plan = restore_plan(stored, request, survey)
+    stored = follow_curves(stored, plan)
     if more:
         verdict = StudyFolder(request.base.runs / request.name).read_json(VERDICT)
         if verdict is None or not verdict["complete"] or verdict["look"] < len(stored["looks"]):
@@ -169,8 +177,12 @@ def _make(stages: Stages) -> StudyResult:
     errors = train_fresh(plan, runs, stages.backend, stages.stop, tell)
     for line in sorted(set(errors.values())):
         stages.observer.note(f"a fresh run failed: {line}")
-    verdict = _judge(stages, runs)
-    return _end(stages, verdict, len(errors))
+    judged, references = _judge(stages, runs)
+    if judged is None:
+        return _end(stages, None, len(errors))
+    curves = _make_curves(stages, runs, judged)
+    verdict = _conclude(stages, judged, references, curves)
+    return _end(stages, verdict, len(errors) + len(curves.errors if curves else ()))
 
 
 def _choose(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
@@ -187,12 +199,12 @@ def _choose(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
     return choices
 
 
-def _judge(stages: Stages, runs: Sequence[FreshRun]) -> dict[str, Any] | None:
-    """Test and judge the replicates that are complete; None where they are fewer than two."""
+def _judge(stages: Stages, runs: Sequence[FreshRun]) -> tuple[Judged | None, DataFrame | None]:
+    """Test and judge the replicates that are complete, with other models; None where they are fewer than two."""
     plan, folder = stages.plan, stages.folder
     complete = find_complete(runs, plan.replicates)
     if len(complete) < 2:
-        return None
+        return None, None
     outputs = predict_all(plan, runs, complete, stages.backend)
     table, timing = tabulate_fresh(plan, [run for run in runs if run.replicate in set(complete)])
     folder.write_table(FRESH, table)
@@ -202,9 +214,34 @@ def _judge(stages: Stages, runs: Sequence[FreshRun]) -> dict[str, Any] | None:
     trials, fresh = folder.read_table(TRIALS), folder.read_table(FRESH)
     assert trials is not None
     assert fresh is not None
-    judged = judge_study(plan, Evidence(trials, fresh, outputs, stages.survey.task))
-    found = describe_verdict(judged, str(stages.stored["hash"]), len(complete) == plan.replicates)
-    found |= describe_findings(judged, references)
+    return judge_study(plan, Evidence(trials, fresh, outputs, stages.survey.task)), references
+
+
+def _make_curves(stages: Stages, runs: Sequence[FreshRun], judged: Judged) -> Curves | None:
+    """Train baseline and leader again on fewer rows and with wrong labels; None where that was not asked for."""
+    if not stages.plan.points:
+        stages.folder.remove(CURVES)
+        return None
+    observer = stages.observer
+    tell = (observer.curves, observer.note)
+    curves = train_curves(judged, runs, stages.survey, stages.backend, stages.stop, tell)
+    for line in sorted(set(curves.errors.values())):
+        observer.note(f"a run on fewer rows or with wrong labels failed: {line}")
+    return curves
+
+
+def _conclude(stages: Stages, judged: Judged, references: DataFrame | None, curves: Curves | None) -> dict[str, Any]:
+    """Write the verdict, and return it."""
+    plan, folder = stages.plan, stages.folder
+    complete = len(judged.evidence.outputs) == plan.replicates and (curves is None or curves.complete)
+    found = describe_verdict(judged, str(stages.stored["hash"]), complete)
+    if curves is None:
+        found |= describe_findings(judged, references)
+    else:
+        table = write_curves(folder, curves, plan.metric)
+        found |= describe_findings(judged, references, find_halved(table, plan.baseline))
+        found |= describe_curves(judged, table)
+        found["notes"] += [*curves.notes, *list_row_notes(judged, found)]
     found["final"] = list_final_words(judged, stages.stored["command"])
     verdict: dict[str, Any] = shorten_floats(found)
     folder.write_json(VERDICT, verdict)

@@ -21,11 +21,19 @@ from regbench.studies.variants import read_value
 from regbench.studies.winners import GOOD
 
 
-def describe_findings(judged: Judged, references: pd.DataFrame | None) -> dict[str, Any]:
-    """Return the figures by their keys in verdict.json."""
+def describe_findings(
+    judged: Judged, references: pd.DataFrame | None, halved: pd.DataFrame | None = None
+) -> dict[str, Any]:
+    """Return the figures by their keys in verdict.json.
+
+    Args:
+        judged: the study.
+        references: what other models reach, as references.csv has it.
+        halved: runs of the baseline on half the training rows, as `curve_figures.find_halved` returns them.
+    """
     return {
         "references": _describe_references(judged, references),
-        "diagnosis": _diagnose(judged, references),
+        "diagnosis": _diagnose(judged, references, halved),
         "expected_best": dict(_list_expected(judged)),
         "noise": _describe_noise(judged),
         **_describe_rows(judged),
@@ -61,10 +69,11 @@ def _rescale(references: pd.DataFrame, judged: Judged) -> pd.DataFrame:
     return references.assign(**{column: 1.0 - (1.0 - references[column]) * shares})
 
 
-def _diagnose(judged: Judged, references: pd.DataFrame | None) -> dict[str, object] | None:
+def _diagnose(judged: Judged, references: pd.DataFrame | None, halved: pd.DataFrame | None) -> dict[str, object] | None:
     """Return what is wrong with the fit of the tuned baseline; None without other models to compare with."""
     plan, kept = judged.plan, judged.scores.replicates
-    config, fresh = plan.arm(plan.baseline).config, judged.evidence.fresh
+    config = plan.arm(plan.baseline).config
+    fresh = judged.evidence.fresh if halved is None else pd.concat([judged.evidence.fresh, halved])
     found = diagnose_study(
         fresh[fresh["replicate"].isin(kept)],
         None if references is None else references[references["replicate"].isin(kept)],

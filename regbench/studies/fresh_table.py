@@ -39,14 +39,12 @@ def _describe(plan: StudyPlan, run: FreshRun) -> dict[str, object]:
         "replicate": run.replicate,
         "seed": run.seed,
         **values,
-        "status": str(result.get("status", RunState.FAILED.value)),
-        "best_epoch": result.get("best_epoch"),
-        "epochs": result.get("epochs"),
+        **read_state(result),
     }
     names = list(dict.fromkeys(("loss", plan.metric, *FURTHER)))
-    row |= {f"{part}_{name}": _figure(result, "best", part, name) for part in PARTS for name in names}
+    row |= {f"{part}_{name}": read_figure(result, "best", part, name) for part in PARTS for name in names}
     judged = ("loss", plan.metric)
-    row |= {f"last_{part}_{name}": _figure(result, "last", part, name) for part in LAST for name in judged}
+    row |= {f"last_{part}_{name}": read_figure(result, "last", part, name) for part in LAST for name in judged}
     epochs = result.get("epochs")
     row["steps"] = epochs * _count_updates(plan, run, result) if isinstance(epochs, int) else None
     row["run"] = run.config.run_id()
@@ -62,10 +60,19 @@ def _count_updates(plan: StudyPlan, run: FreshRun, result: Mapping[str, object])
     return math.ceil(rows["train"] / batch) if isinstance(batch, int) else 1
 
 
-def _figure(result: Mapping[str, object], at: str, part: str, name: str) -> object:
+def read_state(result: Mapping[str, object]) -> dict[str, object]:
+    """Return how a run ended, by column."""
+    return {
+        "status": str(result.get("status", RunState.FAILED.value)),
+        "best_epoch": result.get("best_epoch"),
+        "epochs": result.get("epochs"),
+    }
+
+
+def read_figure(result: Mapping[str, object], *keys: str) -> object:
     """Return a figure of a result; None where there is none."""
     node: object = result
-    for key in (at, part, name):
+    for key in keys:
         if not isinstance(node, Mapping):
             return None
         node = node.get(key)

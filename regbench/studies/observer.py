@@ -19,6 +19,9 @@ class StudyObserver(Protocol):
     def confirm(self, done: int, total: int) -> None:
         """Take how many fresh runs are done."""
 
+    def curves(self, done: int, total: int) -> None:
+        """Take how many runs on fewer rows, or with wrong labels, are done."""
+
     def note(self, text: str) -> None:
         """Take a sentence that a person has to know."""
 
@@ -36,6 +39,9 @@ class SilentStudy:
         """Do nothing."""
 
     def confirm(self, done: int, total: int) -> None:
+        """Do nothing."""
+
+    def curves(self, done: int, total: int) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:

@@ -104,6 +104,8 @@ class StudyPlan:
     finalists: int
     looks: tuple[int, ...]
     workers: int
+    points: int = 0
+    """Runs of the baseline, and as many of the leader, in each replicate for `study.curves`; 0 without it."""
 
     @property
     def replicates(self) -> int:
@@ -126,22 +128,25 @@ class StudyPlan:
 
     def runs(self) -> int:
         """Return how many runs there are, those that are not judged included."""
-        return len(self.arms) * self.sizes.runs + 2 * self.replicates
+        return len(self.arms) * self.sizes.runs + 2 * (1 + self.points) * self.replicates
 
 
-def estimate_seconds(pilots: Sequence[Pilot], sizes: Sizes, workers: int) -> float:
+def estimate_seconds(pilots: Sequence[Pilot], sizes: Sizes, workers: int, points: int = 0) -> float:
     """Estimate how long a study takes; what is not judged counts as two more arms' fresh runs."""
-    return estimate_training(pilots, sizes, workers) + START_SECONDS + ARM_SECONDS * len(pilots)
+    return estimate_training(pilots, sizes, workers, points) + START_SECONDS + ARM_SECONDS * len(pilots)
 
 
-def estimate_training(pilots: Sequence[Pilot], sizes: Sizes, workers: int) -> float:
-    """Estimate how long its runs take."""
-    each = [pilot.run_seconds * sizes.runs for pilot in pilots]
-    further = 2 * sizes.replicates * pilots[0].run_seconds
-    return (sum(each) + further) / workers
+def estimate_training(pilots: Sequence[Pilot], sizes: Sizes, workers: int, points: int = 0) -> float:
+    """Estimate how long its runs take; which arm leads is not known yet, so it costs what arms cost on average."""
+    each = [pilot.run_seconds for pilot in pilots]
+    leader = sum(each[1:]) / max(1, len(each) - 1)
+    further = sizes.replicates * (2 * each[0] + points * (each[0] + leader))
+    return (sum(seconds * sizes.runs for seconds in each) + further) / workers
 
 
-def choose_sizes(pilots: Sequence[Pilot], budget: float, folds: int | None, workers: int) -> tuple[Sizes, bool]:
+def choose_sizes(
+    pilots: Sequence[Pilot], budget: float, folds: int | None, workers: int, points: int = 0
+) -> tuple[Sizes, bool]:
     """Return the largest plan that fits into a budget of seconds, and whether one does; else the smallest.
 
     Args:
@@ -149,11 +154,12 @@ def choose_sizes(pilots: Sequence[Pilot], budget: float, folds: int | None, work
         budget: seconds of the whole command.
         folds: replicates are a multiple of them; None where there are none.
         workers: runs are spread over so many processes.
+        points: runs for `study.curves`, as `StudyPlan` has them.
     """
     fitting = [
         sizes
         for sizes in (Sizes(_round_up(r, folds), t, f) for r, t, f in RUNGS)
-        if estimate_seconds(pilots, sizes, workers) <= budget
+        if estimate_seconds(pilots, sizes, workers, points) <= budget
     ]
     if fitting:
         return fitting[-1], True

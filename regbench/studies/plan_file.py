@@ -13,6 +13,7 @@ from regbench.config.differences import describe_differences
 from regbench.config.values import canonical
 from regbench.errors import ConfigError, escape
 from regbench.metrics import METRICS
+from regbench.studies.curve_points import count_points
 from regbench.studies.plan import (
     ArmPlan,
     Pilot,
@@ -36,7 +37,6 @@ def describe_plan(plan: StudyPlan, request: StudyRequest, survey: Survey) -> dic
     """Return the content of study.json."""
     metric = METRICS[plan.metric]
     identity = canonical(describe_identity(request, survey.checksum))
-    seconds = estimate_seconds([arm.pilot for arm in plan.arms], plan.sizes, plan.workers)
     return {
         "schema": SCHEMA,
         "hash": hash_identity(identity),
@@ -61,11 +61,32 @@ def describe_plan(plan: StudyPlan, request: StudyRequest, survey: Survey) -> dic
             "folds": plan.rule.folds,
             "text": plan.rule.describe(plan.replicates),
         },
-        "estimate": {"seconds": seconds, "workers": plan.workers, "runs": plan.runs()},
+        "estimate": _estimate(plan),
         "pilot": {arm.name: asdict(arm.pilot) for arm in plan.arms},
         "interactions": list(plan.settings.interactions),
         "versions": _list_versions(),
+        **_describe_curves(plan),
     }
+
+
+def _estimate(plan: StudyPlan) -> dict[str, Any]:
+    seconds = estimate_seconds([arm.pilot for arm in plan.arms], plan.sizes, plan.workers, plan.points)
+    return {"seconds": seconds, "workers": plan.workers, "runs": plan.runs()}
+
+
+def _describe_curves(plan: StudyPlan) -> dict[str, Any]:
+    """Return what study.json says of the curves; nothing where they were not asked for."""
+    if not plan.points:
+        return {}
+    return {"curves": {"points": plan.points, "runs": 2 * plan.points * plan.replicates}}
+
+
+def follow_curves(stored: Mapping[str, Any], plan: StudyPlan) -> dict[str, Any]:
+    """Return study.json with the curves as they are asked for now, which may have changed since it was written."""
+    if ("curves" in stored) == bool(plan.points):
+        return dict(stored)
+    kept = {key: value for key, value in stored.items() if key != "curves"}
+    return {**kept, "estimate": _estimate(plan), **_describe_curves(plan)}
 
 
 def _count_test(survey: Survey) -> int | None:
@@ -131,6 +152,7 @@ def restore_plan(stored: Mapping[str, Any], request: StudyRequest, survey: Surve
         finalists=sizes["finalists"],
         looks=tuple(stored["looks"]),
         workers=stored["estimate"]["workers"],
+        points=count_points(request.settings.curves, survey),
     )
 
 
@@ -163,11 +185,13 @@ def extend_looks(plan: StudyPlan, more: int) -> tuple[int, ...]:
 def extend_plan(stored: Mapping[str, Any], plan: StudyPlan) -> dict[str, Any]:
     """Return study.json for a plan with one look more; the estimate is that of its new replicates."""
     added = replace(plan, looks=(plan.looks[-1] - plan.looks[-2],))
-    pilots = [arm.pilot for arm in plan.arms]
-    estimate = {
-        **stored["estimate"],
-        "seconds": estimate_seconds(pilots, added.sizes, plan.workers),
-        "runs": added.runs(),
-    }
+    estimate = {**stored["estimate"], **_estimate(added)}
     cut = {**stored["cut"], "text": plan.rule.describe(plan.replicates)}
-    return {**stored, "sizes": asdict(plan.sizes), "looks": list(plan.looks), "cut": cut, "estimate": estimate}
+    return {
+        **stored,
+        "sizes": asdict(plan.sizes),
+        "looks": list(plan.looks),
+        "cut": cut,
+        "estimate": estimate,
+        **_describe_curves(plan),
+    }

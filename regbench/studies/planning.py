@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from regbench.errors import ConfigError, escape
 from regbench.formatting import count_noun
+from regbench.studies.curve_points import count_points
 from regbench.studies.pilot import PilotReport, PilotTask, run_pilot
 from regbench.studies.plan import (
     ArmPlan,
@@ -59,6 +60,7 @@ def make_plan(request: StudyRequest, survey: Survey, backend: Backend) -> StudyP
         finalists=sizes.finalists,
         looks=(sizes.replicates,),
         workers=backend.workers,
+        points=count_points(settings.curves, survey),
     )
 
 
@@ -117,11 +119,12 @@ def _decide_sizes(request: StudyRequest, survey: Survey, arms: Sequence[ArmPlan]
     if settings.replicates is not None and settings.trials is not None:
         return Sizes(settings.replicates, settings.trials, settings.finalists or 0)
     folds = survey.rule.folds if survey.rule.method == "kfold" else None
-    sizes, fits = choose_sizes(pilots, settings.seconds, folds, workers)
+    points = count_points(settings.curves, survey)
+    sizes, fits = choose_sizes(pilots, settings.seconds, folds, workers, points)
     if fits:
         return sizes
-    needed = estimate_seconds(pilots, sizes, workers)
-    fitting = _count_fitting(pilots, sizes, settings.seconds, workers)
+    needed = estimate_seconds(pilots, sizes, workers, points)
+    fitting = _count_fitting(pilots, lambda chosen: estimate_seconds(chosen, sizes, workers, points), settings.seconds)
     raise ConfigError(
         f"study.budget={settings.budget} is too little for {count_noun(len(arms), 'arm')}: the smallest study "
         f"({sizes.replicates} replicates x {sizes.trials} trials) takes about {_spell(needed)}; "
@@ -129,11 +132,11 @@ def _decide_sizes(request: StudyRequest, survey: Survey, arms: Sequence[ArmPlan]
     )
 
 
-def _count_fitting(pilots: Sequence[Pilot], sizes: Sizes, budget: float, workers: int) -> int:
+def _count_fitting(pilots: Sequence[Pilot], estimate: Callable[[Sequence[Pilot]], float], budget: float) -> int:
     """Return how many arms fit, the baseline and the cheapest first."""
     chosen = [pilots[0], *sorted(pilots[1:], key=lambda pilot: pilot.run_seconds)]
     count = 1
-    while count < len(chosen) and estimate_seconds(chosen[: count + 1], sizes, workers) <= budget:
+    while count < len(chosen) and estimate(chosen[: count + 1]) <= budget:
         count += 1
     return count
 

@@ -15,7 +15,7 @@ from regbench.studies.scoring import error_of
 if TYPE_CHECKING:
     from pandas import DataFrame, Index
 
-UNSTOPPED = "unstopped"
+UNSTOPPED, HALVED = "unstopped", "halved"
 
 
 def diagnose_study(
@@ -24,7 +24,8 @@ def diagnose_study(
     """Return the diagnosis of the baseline's fresh runs; None without reference models, which give errors their scale.
 
     Args:
-        fresh: a row a fresh run, as `fresh.csv` has them, with those of the baseline trained on to the limit.
+        fresh: a row a fresh run, as `fresh.csv` has them, with those of the baseline trained on to the limit, and if
+            there are any, those on half the training rows.
         references: a row a replicate and reference model, as `references.csv` has them.
         metric: the judged figure.
         baseline: its arm.
@@ -35,7 +36,7 @@ def diagnose_study(
     if references is None or references.empty or own.empty:
         return None
     own = own[own["status"] != "failed"]
-    last = fresh[fresh["arm"] == UNSTOPPED].set_index("replicate").reindex(own.index)
+    last, half = (fresh[fresh["arm"] == arm].set_index("replicate").reindex(own.index) for arm in (UNSTOPPED, HALVED))
     names = references.groupby("reference")["val_error"].mean()
     best = str(names.idxmin())
     chosen = references[references["reference"] == best].set_index("replicate").reindex(own.index)
@@ -55,6 +56,7 @@ def diagnose_study(
         val_last=errors(last, f"last_val_{metric}"),
         rise=_measure_rises(last),
         reference=chosen["val_error"].to_numpy(np.float64),
+        halved=errors(half, f"val_{metric}"),
         regularized=regularized,
     )
     return diagnose(observed, Wording(metric=metric, constant=float(constant.mean()), reference=best, compared=True))

@@ -70,7 +70,8 @@ class StoredStudy:
     def estimate_replicate(self) -> float:
         """Return the seconds that a further replicate takes, as the plan estimates it."""
         pilots, sizes = [Pilot(**self.plan["pilot"][name]) for name in self.names], Sizes(**self.plan["sizes"])
-        whole = estimate_training(pilots, sizes, self.plan["estimate"]["workers"])
+        points = self.plan.get("curves", {}).get("points", 0)
+        whole = estimate_training(pilots, sizes, self.plan["estimate"]["workers"], points)
         return whole / sizes.replicates
 
 

@@ -20,12 +20,13 @@ from regbench.errors import ConfigError, RegbenchError, escape
 from regbench.store import durable, locks
 
 PLAN, CHOICES, VERDICT = "study.json", "choices.json", "verdict.json"
-TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES = (
+TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES, CURVES = (
     "trials.csv",
     "timing.csv",
     "fresh.csv",
     "fresh_timing.csv",
     "references.csv",
+    "curves.csv",
 )
 GENERATIONS, ROWS = "generations", "rows"
 PAGE = "report.html"
@@ -106,9 +107,13 @@ class StudyFolder:
         durable.make_folder(path.parent)
         durable.replace(path, content)
 
+    def remove(self, name: str) -> None:
+        """Remove a file; nothing happens where there is none."""
+        durable.remove(self.path / name)
+
     def discard(self) -> None:
         """Remove all that a study has written here, the plan first: without it, nothing of the rest counts."""
-        names = (PLAN, CHOICES, VERDICT, TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES, PAGE)
+        names = (PLAN, CHOICES, VERDICT, TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES, CURVES, PAGE)
         durable.remove(*(self.path / name for name in names))
         for folder in (GENERATIONS, ROWS):
             shutil.rmtree(self.path / folder, ignore_errors=True)

@@ -26,11 +26,12 @@ TRUTH = f"{ROWS}/truth.npz"
 
 def find_complete(runs: Sequence[FreshRun], replicates: int) -> list[int]:
     """Return the replicates in which no run is still to be trained."""
-    unended = {run.replicate for run in runs if _is_missing(run.config)}
+    unended = {run.replicate for run in runs if is_missing(run.config)}
     return [replicate for replicate in range(replicates) if replicate not in unended]
 
 
-def _is_missing(config: RunConfig) -> bool:
+def is_missing(config: RunConfig) -> bool:
+    """Tell whether a run is still to be trained."""
     try:
         return read_result(config.folder() / "result.json") is None
     except RegbenchError:

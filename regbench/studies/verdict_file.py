@@ -27,7 +27,7 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
     edges = {name: list(found.at_edge) for name, found in judged.recommended.items()}
     warnings = list_arm_warnings(plan, judged.evidence.trials, edges)
     how = judged.recommended[choose_arm(judged)].overrides
-    each = estimate_training([a.pilot for a in plan.arms], plan.sizes, plan.workers) / plan.replicates
+    each = estimate_training([a.pilot for a in plan.arms], plan.sizes, plan.workers, plan.points) / plan.replicates
     return {
         "schema": SCHEMA,
         "study_hash": study_hash,

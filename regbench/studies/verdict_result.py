@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regbench.studies.study_folder import FRESH, REFERENCES, TRIALS, StudyFolder
+from regbench.studies.study_folder import CURVES, FRESH, REFERENCES, TRIALS, StudyFolder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -92,6 +92,11 @@ class StudyVerdict:
     def references(self) -> DataFrame:
         """references.csv: what other models reach on the same cuts; empty where they were not asked for."""
         return self._read(REFERENCES)
+
+    @cached_property
+    def curves(self) -> DataFrame:
+        """curves.csv: runs of baseline and leader on fewer rows and with wrong labels; empty without `study.curves`."""
+        return self._read(CURVES)
 
     def _read(self, name: str) -> DataFrame:
         from pandas import DataFrame
