@@ -80,6 +80,10 @@ def list_plan(plan: Mapping[str, Any], width: int) -> Iterator[str]:
     runs = f"({trials} trials{finalists} + 1 fresh run) = {each} runs an arm, {estimate['runs']:,} runs"
     time = f"about {spell_seconds(estimate['seconds'])} on {count_noun(estimate['workers'], 'worker')}"
     yield from say("plan", f"{replicates} x {runs}, {time}", width)
+    if "curves" in plan:
+        points, further = plan["curves"]["points"], plan["curves"]["runs"]
+        told = f"{escape(plan['baseline'])} and the leader again on fewer rows or with wrong labels"
+        yield from say("", f"{further:,} of them train {told}, {points} times each", width)
 
 
 def _describe_data(data: Mapping[str, Any]) -> str:
@@ -253,7 +257,7 @@ def list_budget(plan: Mapping[str, Any], begun: bool, width: int) -> Iterator[st
         ["s a run", *(f"{_time_run(pilot):.3f}" for pilot in found)],
     ]
     yield from _align(columns, 2)
-    fresh = (len(plan["arms"]) + 2) * plan["sizes"]["replicates"]
+    fresh = (len(plan["arms"]) + 2) * plan["sizes"]["replicates"] + plan.get("curves", {}).get("runs", 0)
     yield from say("disk", f"about {fresh * 0.2 + 5:.0f} MB ({fresh} fresh runs with a folder each)", width)
     told = "nothing was trained but this pilot, and nothing was written"
     if begun:

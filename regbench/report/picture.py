@@ -46,8 +46,10 @@ class Picture:
     table: DataTable | None = None
     legend: tuple[Swatch, ...] = ()
     wide: bool = False
+    row: bool = False
+    """Whether three panels share the width; else more than two are small multiples."""
 
     @property
     def small(self) -> bool:
         """Whether the panels are small multiples."""
-        return len(self.panels) > 2
+        return len(self.panels) > 2 and not self.row

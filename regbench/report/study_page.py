@@ -36,6 +36,7 @@ FILES = (
     ("verdict.json", "all figures of this page that are judged"),
     ("trials.csv", "every run of the search"),
     ("fresh.csv", "the runs that were scored on test rows"),
+    ("curves.csv", "baseline and leader on fewer rows and with wrong labels"),
     ("references.csv", "models of scikit-learn on the same cuts"),
     ("choices.json", "the winners, written before test rows were read"),
     ("rows", "what each fresh run said of each test row"),
