@@ -10,6 +10,7 @@ import numpy as np
 from pandas import DataFrame
 
 from regbench.errors import escape
+from regbench.formatting import join_words
 from regbench.metrics import PARTS
 from regbench.statuses import RunState
 from regbench.studies.curve_points import HALF
@@ -105,12 +106,12 @@ def list_row_notes(judged: Judged, verdict: Mapping[str, Any]) -> Iterator[str]:
     names, curves = (verdict["diagnosis"] or {}).get("names", ()), verdict["learning"]
     if Name.SHORT_OF_DATA not in names or judged.verdict.baseline not in curves:
         return
-    told = [f"{escape(arm)} {_say_fall(judged, own)}" for arm, own in curves.items() if HALF in own["share"]]
+    told = [f"{escape(arm)} from {_say_fall(judged, own)}" for arm, own in curves.items() if HALF in own["share"]]
     leader = str(verdict["leader"])
     gain = next(arm["difference"] for arm in verdict["arms"] if arm["name"] == leader)
     rows = f"{curves[judged.verdict.baseline]['rows'][-1]:,.0f}"
     yield (
-        f"more rows would help: on half of the {rows} training rows {', '.join(told)}; the best technique, "
+        f"more rows would help: {judged.metric.name.replace('_', ' ')} goes, on half of the {rows} training rows, {join_words(told)}; the best technique, "
         f"{escape(leader)}, changes it by {show_change(judged.metric, gain)}"
     )
 
@@ -118,4 +119,4 @@ def list_row_notes(judged: Judged, verdict: Mapping[str, Any]) -> Iterator[str]:
 def _say_fall(judged: Judged, curve: Curve) -> str:
     half, whole = (curve["mean"][curve["share"].index(share)] for share in (HALF, 1.0))
     shown = [show_figure(judged.metric, np.nan if value is None else value) for value in (whole, half)]
-    return f"goes from {shown[0]} to {shown[1]}"
+    return f"{shown[0]} to {shown[1]}"

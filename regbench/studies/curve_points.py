@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from regbench.config.run_config import RunConfig
@@ -52,6 +52,18 @@ def read_noise(survey: Survey) -> float:
 def count_points(asked: bool, survey: Survey) -> int:
     """Return how often an arm with curves is trained again in each replicate."""
     return len(list_points(survey.task, read_noise(survey))) if asked else 0
+
+
+def tell_apart(points: Sequence[CurvePoint], whole: int, classes: int) -> list[CurvePoint]:
+    """Return the points without those parts that, for a row of each class, have to be as large as a larger one.
+
+    >>> [point.share for point in tell_apart(list_points("regression", 0.0), 30, 10)]
+    [0.25, 0.5]
+    """
+    found: dict[tuple[int, float], CurvePoint] = {}
+    for point in points:  # of equal ones the largest share is the last
+        found[count_rows(point.share, whole, classes), point.label_noise] = point
+    return [point for (rows, _), point in found.items() if rows < whole or point.share == 1.0]
 
 
 def count_rows(share: float, whole: int, classes: int) -> int:

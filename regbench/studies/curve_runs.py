@@ -9,7 +9,7 @@ from regbench.errors import ConfigError, escape
 from regbench.runs.prepare import build_records, prepare_from
 from regbench.signals import StopSignal
 from regbench.store.run_files import read_result
-from regbench.studies.curve_points import CurvePoint, list_points, move_to, read_noise
+from regbench.studies.curve_points import CurvePoint, list_points, move_to, read_noise, tell_apart
 from regbench.studies.cut_reader import CutReader
 from regbench.studies.fresh import FreshRun, train_fresh
 from regbench.studies.judging import Judged
@@ -82,7 +82,7 @@ def _list_runs(fresh: FreshRun, survey: Survey) -> Iterator[CurveRun]:
     if not isinstance(whole, int):
         return
     noise, classes = read_noise(survey), len(survey.card["classes"])
-    for point in list_points(survey.task, noise):
+    for point in tell_apart(list_points(survey.task, noise), whole, classes):
         config = move_to(fresh.config, point, whole, classes)
         yield CurveRun(point, replace(fresh, config=config), anew=True)
     yield CurveRun(CurvePoint(1.0, noise), fresh, anew=False)
