@@ -106,13 +106,14 @@ def list_row_notes(judged: Judged, verdict: Mapping[str, Any]) -> Iterator[str]:
     names, curves = (verdict["diagnosis"] or {}).get("names", ()), verdict["learning"]
     if Name.SHORT_OF_DATA not in names or judged.verdict.baseline not in curves:
         return
-    told = [f"{escape(arm)} from {_say_fall(judged, own)}" for arm, own in curves.items() if HALF in own["share"]]
+    told = [f"from {_say_fall(judged, own)} ({escape(arm)})" for arm, own in curves.items() if HALF in own["share"]]
     leader = str(verdict["leader"])
     gain = next(arm["difference"] for arm in verdict["arms"] if arm["name"] == leader)
     rows = f"{curves[judged.verdict.baseline]['rows'][-1]:,.0f}"
+    figure = judged.metric.name.replace("_", " ")
     yield (
-        f"more rows would help: {judged.metric.name.replace('_', ' ')} goes, on half of the {rows} training rows, {join_words(told)}; the best technique, "
-        f"{escape(leader)}, changes it by {show_change(judged.metric, gain)}"
+        f"more rows would help: half of the {rows} training rows take {figure} {join_words(told)}; the best "
+        f"technique, {escape(leader)}, changes it by {show_change(judged.metric, gain)}"
     )
 
 
