@@ -90,15 +90,22 @@ def move_to(config: RunConfig, point: CurvePoint, whole: int, classes: int) -> R
     if point.share == 1.0:
         return replace(config, dataset=dataset)
     rows = count_rows(point.share, whole, classes)
-    factor = _count_updates(config, whole) / _count_updates(config, rows)
-    return replace(config, dataset={**dataset, "train_size": rows}, schedule=_lengthen(config.schedule, factor))
+    schedule = _fit_batch(config.schedule, rows)
+    factor = _count_updates(config.schedule, whole) / _count_updates(schedule, rows)
+    return replace(config, dataset={**dataset, "train_size": rows}, schedule=_lengthen(schedule, factor))
 
 
-def _count_updates(config: RunConfig, rows: int) -> int:
+def _fit_batch(schedule: Mapping[str, object], rows: int) -> dict[str, object]:
+    """Return a schedule whose batch holds no more than all rows."""
+    batch = schedule.get("batch_size")
+    return {**schedule, "batch_size": rows} if isinstance(batch, int) and batch > rows else dict(schedule)
+
+
+def _count_updates(schedule: Mapping[str, object], rows: int) -> int:
     """Return the updates of an epoch on so many rows."""
     from regbench.schedules.schedule import build_schedule
 
-    return math.ceil(rows / build_schedule(config.schedule).count_batch(rows))
+    return math.ceil(rows / build_schedule(schedule).count_batch(rows))
 
 
 def _lengthen(schedule: Mapping[str, object], factor: float) -> dict[str, object]:

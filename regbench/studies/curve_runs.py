@@ -66,7 +66,7 @@ def train_curves(
     names, replicates = name_curve_arms(judged), set(judged.scores.replicates)
     own = [run for run in fresh if run.arm in names and run.replicate in replicates]
     found = [made for run in own for made in _list_runs(run, survey)]
-    refused = _find_refused([made for made in found if made.anew])
+    refused = find_refused([made for made in found if made.anew])
     kept = [made for made in found if (made.run.arm, made.point) not in refused]
     anew = [made.run for made in kept if made.anew]
     errors = train_fresh(judged.plan, anew, backend, stop, tell) if anew else {}
@@ -75,20 +75,7 @@ def train_curves(
     return Curves(tuple(kept), errors, tuple(notes), complete)
 
 
-def _list_runs(fresh: FreshRun, survey: Survey) -> Iterator[CurveRun]:
-    """Yield the runs of one fresh run, itself the last; none where it never began."""
-    rows = (read_result(fresh.config.folder() / "result.json") or {}).get("rows")
-    whole = rows.get("train") if isinstance(rows, dict) else None
-    if not isinstance(whole, int):
-        return
-    noise, classes = read_noise(survey), len(survey.card["classes"])
-    for point in tell_apart(list_points(survey.task, noise), whole, classes):
-        config = move_to(fresh.config, point, whole, classes)
-        yield CurveRun(point, replace(fresh, config=config), anew=True)
-    yield CurveRun(CurvePoint(1.0, noise), fresh, anew=False)
-
-
-def _find_refused(runs: Sequence[CurveRun]) -> dict[tuple[str, CurvePoint], str]:
+def find_refused(runs: Sequence[CurveRun]) -> dict[tuple[str, CurvePoint], str]:
     """Return the points at which an arm does not fit the data, with the reason: a technique may need more rows.
 
     One replicate tells: all have as many rows. What is trained already is not asked again.
@@ -105,6 +92,19 @@ def _find_refused(runs: Sequence[CurveRun]) -> dict[tuple[str, CurvePoint], str]
         except ConfigError as refusal:
             refused[key] = str(refusal)
     return refused
+
+
+def _list_runs(fresh: FreshRun, survey: Survey) -> Iterator[CurveRun]:
+    """Yield the runs of one fresh run, itself the last; none where it never began."""
+    rows = (read_result(fresh.config.folder() / "result.json") or {}).get("rows")
+    whole = rows.get("train") if isinstance(rows, dict) else None
+    if not isinstance(whole, int):
+        return
+    noise, classes = read_noise(survey), len(survey.card["classes"])
+    for point in tell_apart(list_points(survey.task, noise), whole, classes):
+        config = move_to(fresh.config, point, whole, classes)
+        yield CurveRun(point, replace(fresh, config=config), anew=True)
+    yield CurveRun(CurvePoint(1.0, noise), fresh, anew=False)
 
 
 def _say_refused(arm: str, point: CurvePoint, why: str) -> str:

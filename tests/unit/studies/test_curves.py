@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import cast
@@ -17,8 +18,10 @@ from regbench.data.preparing import prepare
 from regbench.data.search_split import list_parts
 from regbench.studies.curve_figures import describe_curves, find_halved, list_row_notes
 from regbench.studies.curve_points import SHARES, CurvePoint, count_rows, list_points, move_to, tell_apart
+from regbench.studies.curve_runs import CurveRun, find_refused
 from regbench.studies.cuts import FRESH, CutRule
 from regbench.studies.diagnosis import Name
+from regbench.studies.fresh import FreshRun
 from regbench.studies.judging import Judged
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.plan import Pilot, Sizes, estimate_seconds
@@ -92,9 +95,26 @@ def test_fewer_rows_are_trained_as_many_updates_and_waited_for_as_many(share: fl
     assert (moved.seed, moved.model, moved.dataset["split"]) == (CONFIG.seed, CONFIG.model, CONFIG.dataset["split"])
 
 
+def test_a_batch_holds_no_more_than_all_rows() -> None:
+    moved = move_to(vary(CONFIG, {"schedule.batch_size": 64}, 0), CurvePoint(0.125, 0.0), WHOLE, 3)
+    assert moved.schedule["batch_size"] == moved.dataset["train_size"] == 11
+    assert moved.schedule["epochs"] == 20 * 2
+
+
 def test_runs_on_all_rows_at_once_have_one_update_an_epoch_whatever_the_rows() -> None:
     config = vary(CONFIG, {"schedule.batch_size": "full"}, 0)
     assert move_to(config, CurvePoint(0.125, 0.0), WHOLE, 3).schedule == config.schedule
+
+
+def test_an_arm_that_needs_more_rows_is_left_out_at_that_point() -> None:
+    """SMOTE interpolates between neighbours, which a class of a single row has not."""
+    smote = {"smote": {"name": "smote", "strength": 1.0, "neighbours": 5}}
+    config = replace(fresh(0), regularizers=smote, dataset={**fresh(0).dataset, "imbalance": 6.0})
+    points = [CurvePoint(0.125, 0.0), CurvePoint(1.0, 0.1)]
+    made = [CurveRun(point, FreshRun("smote", 0, 3, {}, move_to(config, point, 48, 3)), anew=True) for point in points]
+    refused = find_refused(made)
+    assert list(refused) == [("smote", points[0])]
+    assert "smote" in refused["smote", points[0]]
 
 
 def test_the_estimate_counts_them_for_the_baseline_and_an_arm_of_mean_cost() -> None:
