@@ -104,7 +104,8 @@ def list_verdict(plan: Mapping[str, Any], verdict: Mapping[str, Any], width: int
     yield ""
     if not verdict["complete"]:
         done = f"{verdict['replicates']} of {count_noun(plan['sizes']['replicates'], 'replicate')}"
-        yield from say("incomplete", f"{done} judged; the study's command goes on with the rest", width)
+        rest = "the rest" if verdict["replicates"] < plan["sizes"]["replicates"] else "the runs that are left"
+        yield from say("incomplete", f"{done} judged; the study's command goes on with {rest}", width)
     yield from say("verdict", verdict["headline"], width)
     if verdict["how"]:
         yield f"{'how':<{LABEL}}{escape(verdict['how'])}"
