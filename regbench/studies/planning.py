@@ -9,6 +9,7 @@ from pathlib import Path
 
 from regbench.errors import ConfigError, escape
 from regbench.formatting import count_noun
+from regbench.studies.cocktail_plan import add_cocktail
 from regbench.studies.pilot import PilotReport, PilotTask, run_pilot
 from regbench.studies.plan import (
     ArmPlan,
@@ -46,6 +47,7 @@ def make_plan(request: StudyRequest, survey: Survey, backend: Backend) -> StudyP
     )
     if len(arms) < 2:
         raise ConfigError(f"no arm fits these data: {'; '.join(f'{n}: {why}' for n, why in skipped.items())}")
+    arms, cocktail = add_cocktail(request, arms)
     sizes = _decide_sizes(request, survey, arms, backend.workers)
     return StudyPlan(
         name=request.name,
@@ -59,6 +61,7 @@ def make_plan(request: StudyRequest, survey: Survey, backend: Backend) -> StudyP
         finalists=sizes.finalists,
         looks=(sizes.replicates,),
         workers=backend.workers,
+        cocktail=cocktail,
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.compose.spelling import spell_value
+from regbench.studies.cocktail import spell_combined
+from regbench.studies.cocktail_plan import COLUMN
 from regbench.studies.plan import ArmPlan, StudyPlan
 from regbench.studies.points import encode_settings, place
 from regbench.studies.recommend import recommend
@@ -43,8 +45,10 @@ def recommend_all(plan: StudyPlan, trials: pd.DataFrame) -> dict[str, Recommende
 
 
 def recommend_arm(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame) -> Recommended:
-    """Return the tried setting with the best posterior mean over all replicates."""
-    own = trials[trials["repeat"] == 0].reset_index(drop=True)
+    """Return the tried setting with the best posterior mean over all replicates; those of a cocktail that are alike."""
+    first = trials[trials["repeat"] == 0]
+    alike = first[first[COLUMN] == spell_combined(arm.combined)] if arm.combined else first
+    own = alike.reset_index(drop=True)
     space = arm.space
     settings = [_read_settings(arm, row) for _, row in own.iterrows()]
     values = own[f"val_{select_by(plan)}"].to_numpy(float) * (1.0 if higher_is_better(plan) else -1.0)
