@@ -28,6 +28,8 @@ class Recommended:
     values: Mapping[str, object]
     at_edge: tuple[str, ...]
     curves: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    combined: tuple[str, ...] = ()
+    """Of a cocktail: the arms of its most frequent combination."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as verdict.json has it."""
@@ -36,6 +38,7 @@ class Recommended:
             "values": dict(self.values),
             "at_edge": list(self.at_edge),
             "curves": {key: dict(curve) for key, curve in self.curves.items()},
+            **({"combined": list(self.combined)} if self.combined else {}),
         }
 
 
@@ -70,7 +73,7 @@ def recommend_arm(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame) -> Recomm
     members = list(arm.config.regularizers)
     chosen_members = [f"regularizer=[{','.join(members)}]"] if members else []
     overrides = (*chosen_members, *others, *(f"{key}={spell_value(value)}" for key, value in chosen.items()))
-    return Recommended(overrides, chosen, edges, curves)
+    return Recommended(overrides, chosen, edges, curves, arm.combined)
 
 
 def _read_settings(arm: ArmPlan, row: pd.Series[Any]) -> dict[str, object]:
