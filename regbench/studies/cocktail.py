@@ -72,13 +72,13 @@ def _only_adds(config: RunConfig, base: RunConfig) -> bool:
 
 
 def combine(base: RunConfig, arms: Sequence[Combinable]) -> Combination:
-    """Return combinable arms as one arm; its space is the rate, what each adds in turn, and what all have besides.
+    """Return combinable arms as one arm: that which `study.arms=[[a,b,c]]` makes of them, but for what they set.
 
     Raises:
         ConfigError: they do not go together.
     """
     added = [(name, arm) for arm in arms for name in arm.config.regularizers if name not in base.regularizers]
-    members = tuple(name for name, _ in added)
+    members = tuple(sorted(name for name, _ in added))
     if len(set(members)) < len(members):
         twice = next(name for name in members if members.count(name) > 1)
         raise ConfigError(f"{escape(twice)} is in two of {escape(spell_combined([arm.name for arm in arms]))}")
@@ -92,15 +92,15 @@ def combine(base: RunConfig, arms: Sequence[Combinable]) -> Combination:
 
 
 def join_spaces(spaces: Sequence[Space], members: Sequence[str]) -> Space:
-    """Return what several arms search together, their techniques in turn, then what every one of them has.
+    """Return what several arms search together: the rate, their techniques in this order, then what every arm has.
 
     Raises:
         ConfigError: that is more than the sequence of points has columns.
     """
     prefixes = tuple(f"{REGULARIZER}{name}." for name in members)
     lr = spaces[0].coordinates[0]
-    coordinates = [c for space in spaces for c in space.coordinates if c.key.startswith(prefixes)]
-    groups = [group for space in spaces for group in space.groups if group[0].startswith(prefixes)]
+    coordinates = [c for p in prefixes for space in spaces for c in space.coordinates if c.key.startswith(p)]
+    groups = [group for p in prefixes for space in spaces for group in space.groups if group[0].startswith(p)]
     shared = [c for c in spaces[0].coordinates[1:] if all(c in space.coordinates for space in spaces)]
     choices = [group for group in spaces[0].groups if all(group in space.groups for space in spaces)]
     joined = Space((lr, *dict.fromkeys([*coordinates, *shared])), (*groups, *(g for g in choices if g not in groups)))
