@@ -122,7 +122,10 @@ def _cut(plan: StudyPlan, arm: ArmPlan, replicates: Sequence[int], beside: int) 
 
 
 def list_mixed_chunks(plan: StudyPlan, folder: StudyFolder) -> list[Chunk]:
-    """Return how the replicates of the cocktail are cut: those that combine the same arms are trained together."""
+    """Return how the replicates of the cocktail are cut: those that combine the same arms are trained together.
+
+    Which others are trained beside a replicate's changes the last digits, as in any cohort, and nothing else.
+    """
     combined = pick_cocktails(plan, folder)
     chunks: list[Chunk] = []
     for look in _list_looks(plan):
