@@ -33,6 +33,9 @@ from regbench.studies.winners import Rank
 COLUMN = "combined"
 """Of trials.csv and fresh.csv: the arms of a cocktail."""
 
+FEWEST_TOGETHER = 4
+"""Trials that are sure to be stacked, where no other replicate combines the same arms: those of the smallest plan."""
+
 MOST_NAMED = 3
 """Combinations that are told one by one."""
 
@@ -70,7 +73,7 @@ def _estimate(base: Pilot, pilots: Sequence[Pilot]) -> Pilot:
 
 
 def join_pilots(base: Pilot, pilots: Sequence[Pilot]) -> Pilot:
-    """Return what arms together cost, from what each costs alone: factors over the baseline multiply.
+    """Return what arms together cost, from what each costs by itself: factors over the baseline multiply.
 
     Nothing is timed: a study that goes on elsewhere would come to other figures.
     """
@@ -85,7 +88,7 @@ def join_pilots(base: Pilot, pilots: Sequence[Pilot]) -> Pilot:
         epochs=max(pilot.epochs for pilot in pilots),
         steps=max(pilot.steps for pilot in pilots),
         cohort=min(pilot.cohort for pilot in pilots),
-        step_seconds=multiply("step_seconds"),
+        step_seconds=max(multiply("step_seconds"), multiply("alone") / FEWEST_TOGETHER),
         alone=multiply("alone"),
         inference=multiply("inference"),
         evaluation=max(pilot.evaluation for pilot in pilots),

@@ -149,6 +149,11 @@ def test_costs_multiply() -> None:
     assert (found.epochs, found.cohort, found.steps) == (9.0, 4, 3)
 
 
+def test_a_cocktail_may_be_trained_in_stacks_of_four() -> None:
+    quick = measure(step_seconds=0.1)
+    assert join_pilots(quick, [quick] * 3).step_seconds == 0.25
+
+
 def test_the_most_frequent_combination_stands_first_then_the_one_that_came_first() -> None:
     one, two, three = ("a", "b", "c"), ("a", "b", "d"), ("b", "c", "d")
     assert count_combined({3: two, 0: three, 1: two, 2: one}) == [(two, 2), (three, 1), (one, 1)]
