@@ -86,6 +86,7 @@ class StudySettings:
     rope: float = number(0.01, low=0.0, open_low=True)
     alpha: float = number(0.05, low=0.0, high=0.5, open_low=True)
     interactions: tuple[str, ...] = declare((), Names())
+    cocktail: bool = flag(False)
     reference: bool = flag(True)
     curves: bool = flag(False, help="train baseline and leader again on fewer rows, and with wrong labels")
     seed: int = integer(0, low=0, high=2**31 - 1)

@@ -69,9 +69,11 @@ def list_plan(plan: Mapping[str, Any], width: int) -> Iterator[str]:
         yield from say("", f"judged by {plan['metric']['name']}: {escape(plan['metric']['why'])}", width)
     parameters = plan["network"]["parameters"]
     yield from say("network", f"{plan['network']['text']}; {parameters:,} parameters", width)
-    arms, trials = len(plan["arms"]) - 1, sizes["trials"]
+    cocktail = " and a cocktail of the best three" if plan.get("cocktail") else ""
+    arms, trials = len(plan["arms"]) - 1 - bool(cocktail), sizes["trials"]
     tuned = f"every arm tunes its learning rate, {count_noun(trials, 'trial')} each"
-    yield from say("arms", f"{count_noun(arms, 'technique')} against {escape(plan['baseline'])}; {tuned}", width)
+    told = f"{count_noun(arms, 'technique')}{cocktail} against {escape(plan['baseline'])}; {tuned}"
+    yield from say("arms", told, width)
     for skipped in plan["skipped"]:
         yield from say("", f"skipped: {escape(skipped['name'])}: {escape(skipped['reason'])}", width)
     finalists = f" + 2 x {sizes['finalists']} finalists" if sizes["finalists"] else ""

@@ -6,7 +6,8 @@ import math
 
 from regbench.formatting import count_noun, format_seconds
 from regbench.report.study_data import StudyData
-from regbench.report.wording import read_mapping, read_number, read_text, write_number
+from regbench.report.wording import read_list, read_mapping, read_number, read_text, write_number
+from regbench.studies.arms import AUTO_COCKTAIL
 
 
 def describe_protocol(study: StudyData) -> tuple[str, ...]:
@@ -25,6 +26,7 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
         f"In each, every arm, {base} too, searched {trials} settings, the learning rate always among them: points "
         "of one scrambled Sobol sequence, with rates, seeds and cuts the same for all arms.",
         _describe_choice(study),
+        _describe_cocktail(study),
         "The winner was trained afresh with a new seed and a new training and validation cut, and scored once on the "
         "replicate's test rows, which no part of the search had in memory.",
         f"Judged is {measure.name.replace('_', ' ')}"
@@ -47,6 +49,16 @@ def _describe_choice(study: StudyData) -> str:
     finalists = _whole(read_number(study.plan, "sizes", "finalists"))
     again = f", the best {finalists} run twice more on further cuts" if finalists else ""
     return f"The best by {by} won{again}; validation figures of winners are too good to be true and reported nowhere."
+
+
+def _describe_cocktail(study: StudyData) -> str:
+    if not read_list(study.plan, "cocktail"):
+        return ""
+    return (
+        "Then the three arms whose winners were best by validation in that replicate, of those that go together, were "
+        f"combined as {AUTO_COCKTAIL}, which searched as many settings as every arm and was judged as one of them; "
+        "its costs are estimated from those of its arms."
+    )
 
 
 def _because(why: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.errors import ConfigError, escape
 from regbench.report.wording import Measure, read_list, read_mapping, read_number, read_text
+from regbench.studies.cocktail import spell_combined
 from regbench.studies.study_folder import StudyFolder
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class ArmFacts:
         return escape(self.name)
 
     @property
+    def combined(self) -> tuple[str, ...]:
+        """Of a cocktail: the arms of its most frequent combination, for which its recommended settings are."""
+        return _read_combined(self.facts)
+
+    @property
     def members(self) -> tuple[str, ...]:
         """Names of its regularizers."""
         return tuple(str(name) for name in read_list(self.plan, "members"))
@@ -73,7 +79,7 @@ class StudyData:
         arms: list[tuple[str, str | None, Mapping[str, object]]] = [(str(base.get("name")), BASELINE, base)]
         arms += [(str(facts.get("name")), read_text(facts, "word") or None, facts) for facts in judged]
         return tuple(
-            ArmFacts(number, name, word, facts, read_mapping(plans, name))
+            ArmFacts(number, name, word, facts, _read_plan(plans, name, facts))
             for number, (name, word, facts) in enumerate(arms)
         )
 
@@ -125,6 +131,13 @@ class StudyData:
         own = self.trials_of(arm)
         return own[own["chosen"] == 1] if "chosen" in own else own
 
+    def alike_trials(self, arm: ArmFacts) -> DataFrame:
+        """Return the rows of trials.csv of one arm; of a cocktail those of its most frequent combination."""
+        own = self.trials_of(arm.name)
+        if not arm.combined or "combined" not in own:
+            return own
+        return own[own["combined"] == spell_combined(arm.combined)]
+
     def trials_of(self, arm: str) -> DataFrame:
         """Return the rows of trials.csv of one arm, the first run of each trial only."""
         if "arm" not in self.trials:
@@ -175,6 +188,20 @@ class StudyData:
             except (OSError, ValueError, KeyError):
                 continue  # a damaged picture of training takes nothing from the verdict
         return found
+
+
+def _read_combined(facts: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(str(name) for name in read_list(read_mapping(facts, "recommended"), "combined"))
+
+
+def _read_plan(plans: Mapping[str, object], name: str, facts: Mapping[str, object]) -> Mapping[str, object]:
+    """Return an arm as planned; of a cocktail, what was planned for the arms of its most frequent combination."""
+    own, combined = read_mapping(plans, name), _read_combined(facts)
+    if not combined:
+        return own
+    parts = [read_mapping(plans, part) for part in combined]
+    joined = {key: [item for part in parts for item in read_list(part, key)] for key in ("members", "space")}
+    return {**own, "members": joined["members"], "space": list({str(item): item for item in joined["space"]}.values())}
 
 
 def read_study(folder: Path) -> StudyData:

@@ -14,6 +14,8 @@ AS_TYPED = "as_typed"
 """The baseline with the settings as typed: shows what tuning alone brings. Not judged."""
 UNSTOPPED = "unstopped"
 """The baseline's winners trained to the last epoch: shows how far the network overfits. Not judged."""
+AUTO_COCKTAIL = "auto_cocktail"
+"""In each replicate the three arms that are best there by validation, combined, where `study.cocktail` asks for it."""
 RESERVED = (AS_TYPED, UNSTOPPED)
 
 CORE = (
@@ -60,6 +62,8 @@ def list_arms(settings: StudySettings, base: Iterable[str], known: Sequence[str]
     singles = [_combine((name,), known) for name in settings.interactions]
     arms += [arm for arm in (*singles, *pairs) if arm.name not in {other.name for other in arms}]
     names = [arm.name for arm in arms]
+    if settings.cocktail and AUTO_COCKTAIL in names:
+        raise ConfigError(f"study.arms: {AUTO_COCKTAIL} is the arm that study.cocktail=true adds; take another name")
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise ConfigError(f"study.arms: {escape(sorted(repeated)[0])} is named twice")

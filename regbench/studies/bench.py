@@ -24,7 +24,6 @@ from regbench.studies.plan import StudyPlan
 from regbench.studies.plan_file import describe_plan, extend_looks, extend_plan, follow_curves, restore_plan
 from regbench.studies.planning import default_workers, make_plan
 from regbench.studies.request import StudyRequest
-from regbench.studies.search import collect_trials
 from regbench.studies.search_stage import search
 from regbench.studies.study_folder import (
     CURVES,
@@ -40,6 +39,7 @@ from regbench.studies.study_folder import (
 )
 from regbench.studies.survey import Survey, survey_data
 from regbench.studies.testing import find_complete, predict_all, write_references, write_rows
+from regbench.studies.trial_table import collect_trials
 from regbench.studies.verdict_file import describe_verdict
 from regbench.sweeps.backends import Backend, LocalProcesses
 from regbench.sweeps.manifest import read_planned

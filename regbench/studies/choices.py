@@ -25,29 +25,35 @@ class Choice:
     trial: int
     seed: int
     values: dict[str, object]
+    combined: tuple[str, ...] = ()
+    """Of a cocktail: the arms that it combines there."""
 
 
 def choose_all(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
     """Return the winner of every arm in every replicate, by validation rows alone."""
     tables: dict[str, list[pd.DataFrame]] = {}
-    runs: dict[tuple[str, int, int], TrialRun] = {}
+    runs: dict[tuple[str, int, int], tuple[TrialRun, tuple[str, ...]]] = {}
     for part in list_all_parts(plan, folder):
         tables.setdefault(part.arm.name, []).append(read_part(folder, part))
-        runs |= {(part.arm.name, run.replicate, run.trial): run for run in part.trials if run.repeat == 0}
+        for run in part.trials:
+            if run.repeat == 0:
+                runs[part.arm.name, run.replicate, run.trial] = run, part.arm.combined
     found = []
     for arm in plan.arms:
         table = pd.concat(tables[arm.name], ignore_index=True)
         for replicate, own in table.groupby("replicate"):
             trial = choose(own, select_by(plan), higher_is_better(plan))
-            run = runs[arm.name, int(str(replicate)), trial]
-            found.append(Choice(arm.name, run.replicate, trial, run.seed, dict(run.values)))
+            run, combined = runs[arm.name, int(str(replicate)), trial]
+            found.append(Choice(arm.name, run.replicate, trial, run.seed, dict(run.values), combined))
     return found
 
 
 def write_choices(folder: StudyFolder, choices: Sequence[Choice]) -> None:
     """Write the winners durably."""
     listed: list[dict[str, Any]] = [
-        {"arm": c.arm, "replicate": c.replicate, "trial": c.trial, "seed": c.seed, "values": c.values} for c in choices
+        {"arm": c.arm, "replicate": c.replicate, "trial": c.trial, "seed": c.seed, "values": c.values}
+        | ({"combined": list(c.combined)} if c.combined else {})
+        for c in choices
     ]
     folder.write_json(CHOICES, {"schema": SCHEMA, "choices": listed})
 
@@ -55,4 +61,7 @@ def write_choices(folder: StudyFolder, choices: Sequence[Choice]) -> None:
 def read_choices(folder: StudyFolder) -> list[Choice]:
     """Return the winners as they were written; none where there are none yet."""
     found = folder.read_json(CHOICES) or {"choices": []}
-    return [Choice(c["arm"], c["replicate"], c["trial"], c["seed"], c["values"]) for c in found["choices"]]
+    return [
+        Choice(c["arm"], c["replicate"], c["trial"], c["seed"], c["values"], tuple(c.get("combined", ())))
+        for c in found["choices"]
+    ]

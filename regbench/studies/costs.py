@@ -10,6 +10,7 @@ import pandas as pd
 
 from regbench.evidence.arrays import Floats
 from regbench.evidence.student import t_quantile
+from regbench.studies.cocktail_plan import mix, read_cocktails
 from regbench.studies.plan import ArmPlan, StudyPlan
 from regbench.studies.study_scores import Scores
 
@@ -22,7 +23,8 @@ class Cost:
 
     `train_ratio` is the geometric mean over replicates of steps taken times the seconds of a step trained alone, with
     its interval. `epochs` are quartile, median and quartile of the best epoch. Seconds of tuning are processor seconds
-    in the cohorts that the pilot chose.
+    in the cohorts that the pilot chose. A cocktail has no pilot: its seconds are those of its arms multiplied, and all
+    but the training ratio is that of its most frequent combination.
     """
 
     train_ratio: float
@@ -65,8 +67,20 @@ def measure_costs(
         replicates: those that all arms have.
     """
     base = plan.arm(plan.baseline)
-    spent = {arm.name: _count_steps(fresh, arm.name, replicates) * arm.pilot.alone for arm in plan.arms}
+    spent = {
+        arm.name: _count_steps(fresh, arm.name, replicates) * _time_alone(plan, arm, trials, replicates)
+        for arm in plan.arms
+    }
     return {arm.name: _measure(arm, base, spent, (trials, fresh)) for arm in plan.arms}
+
+
+def _time_alone(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame, replicates: Sequence[int]) -> Floats | float:
+    """Return the seconds of a step trained alone; of a cocktail those of what each replicate combined `[R]`."""
+    if not arm.combined:
+        return arm.pilot.alone
+    cocktails = read_cocktails(trials)
+    pilots = {names: mix(plan, names).pilot for names in set(cocktails.values())}
+    return np.array([pilots[cocktails[replicate]].alone for replicate in replicates])
 
 
 def _measure(

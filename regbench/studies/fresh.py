@@ -13,6 +13,7 @@ from regbench.signals import StopSignal
 from regbench.statuses import RunState
 from regbench.studies.arms import AS_TYPED, UNSTOPPED
 from regbench.studies.choices import Choice
+from regbench.studies.cocktail_plan import find_arm
 from regbench.studies.cuts import FRESH
 from regbench.studies.plan import Pilot, StudyPlan
 from regbench.studies.variants import draw_seed, vary
@@ -40,6 +41,8 @@ class FreshRun:
     seed: int
     values: Mapping[str, object]
     config: RunConfig
+    combined: tuple[str, ...] = ()
+    """Of a cocktail: the arms that it combines there."""
 
 
 def list_fresh(plan: StudyPlan, choices: Sequence[Choice]) -> list[FreshRun]:
@@ -47,21 +50,23 @@ def list_fresh(plan: StudyPlan, choices: Sequence[Choice]) -> list[FreshRun]:
 
     In a replicate all have one seed and one cut: what is compared is the arm alone.
     """
-    runs = [_make(plan, choice.arm, choice.arm, choice.replicate, choice.values) for choice in choices]
+    runs = [_make(plan, choice.arm, choice.replicate, choice.values, choice.combined) for choice in choices]
     for replicate in range(plan.replicates):
-        runs.append(_make(plan, AS_TYPED, plan.baseline, replicate, {}))
+        runs.append(_make(plan, AS_TYPED, replicate, {}))
     for choice in choices:
         if choice.arm == plan.baseline:
             values = {**choice.values, "schedule.stop": NO_STOP}
-            runs.append(_make(plan, UNSTOPPED, plan.baseline, choice.replicate, values))
+            runs.append(_make(plan, UNSTOPPED, choice.replicate, values))
     order = {name: number for number, name in enumerate([*(arm.name for arm in plan.arms), AS_TYPED, UNSTOPPED])}
     return sorted(runs, key=lambda run: (order[run.arm], run.replicate))
 
 
-def _make(plan: StudyPlan, name: str, arm: str, replicate: int, values: Mapping[str, object]) -> FreshRun:
+def _make(
+    plan: StudyPlan, name: str, replicate: int, values: Mapping[str, object], combined: tuple[str, ...] = ()
+) -> FreshRun:
     seed = draw_seed(plan.settings.seed, "fresh", replicate)
-    config = vary(plan.arm(arm).config, values, seed, plan.rule.settings(replicate, FRESH))
-    return FreshRun(name, replicate, seed, values, replace(config, name=plan.name, overrides=()))
+    config = vary(find_arm(plan, name, combined).config, values, seed, plan.rule.settings(replicate, FRESH))
+    return FreshRun(name, replicate, seed, values, replace(config, name=plan.name, overrides=()), combined)
 
 
 class _Progress:
@@ -141,7 +146,7 @@ def list_cohorts(plan: StudyPlan, runs: Sequence[FreshRun]) -> list[Cohort]:
         fresh = [run for run_id, run in own.items() if run_id not in known]
         known |= set(own)
         for places in find_stacks([run.config for run in fresh]):
-            pilot = plan.find_pilot(fresh[places[0]].arm)
+            pilot = find_arm(plan, fresh[places[0]].arm, fresh[places[0]].combined).pilot
             for at in range(0, len(places), pilot.cohort):
                 members = tuple(fresh[place].config for place in places[at : at + pilot.cohort])
                 cohorts.append(Cohort(members, pilot))

@@ -10,9 +10,11 @@ import pandas as pd
 from regbench.metrics import PARTS
 from regbench.statuses import RunState
 from regbench.store.run_files import read_result
+from regbench.studies.cocktail import spell_combined
+from regbench.studies.cocktail_plan import COLUMN, find_arm
 from regbench.studies.fresh import FreshRun
 from regbench.studies.plan import StudyPlan
-from regbench.studies.search import list_keys
+from regbench.studies.trial_table import list_keys
 from regbench.studies.variants import shorten_key
 
 FURTHER = ("brier", "calibration_error")
@@ -25,7 +27,7 @@ def tabulate_fresh(plan: StudyPlan, runs: Sequence[FreshRun]) -> tuple[pd.DataFr
     keys = list(dict.fromkeys(shorten_key(key) for arm in plan.arms for key in list_keys(arm)))
     rows = [_describe(plan, run) for run in runs]
     table = pd.DataFrame(rows)
-    head = ["arm", "replicate", "seed"]
+    head = ["arm", *([COLUMN] if plan.cocktail else []), "replicate", "seed"]
     others = [name for name in table.columns if name not in (*head, *keys, "seconds")]
     return table.reindex(columns=[*head, *keys, *others]), table[["arm", "replicate", "seconds"]]
 
@@ -36,6 +38,7 @@ def _describe(plan: StudyPlan, run: FreshRun) -> dict[str, object]:
     values = {shorten_key(key): value for key, value in run.values.items() if key != "schedule.stop"}
     row: dict[str, object] = {
         "arm": run.arm,
+        **({COLUMN: spell_combined(run.combined)} if plan.cocktail else {}),
         "replicate": run.replicate,
         "seed": run.seed,
         **values,
@@ -56,7 +59,7 @@ def _count_updates(plan: StudyPlan, run: FreshRun, result: Mapping[str, object])
     """Return the updates of an epoch: those of the pilot, unless the study varies the batch size."""
     batch, rows = run.values.get(BATCH), result.get("rows")
     if batch is None or not isinstance(rows, Mapping):
-        return plan.find_pilot(run.arm).steps
+        return find_arm(plan, run.arm, run.combined).pilot.steps
     return math.ceil(rows["train"] / batch) if isinstance(batch, int) else 1
 
 

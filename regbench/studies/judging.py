@@ -12,6 +12,7 @@ from regbench.evidence.words import Word
 from regbench.metrics import METRICS, Metric
 from regbench.statuses import RunState
 from regbench.studies.arms import AS_TYPED
+from regbench.studies.cocktail_plan import settle_cocktail
 from regbench.studies.costs import Cost, measure_costs
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.plan import StudyPlan
@@ -55,9 +56,12 @@ class Judged:
 def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
     """Judge the arms on the replicates whose fresh runs all have ended.
 
+    The plan that is returned has the most frequent combination in the place of the cocktail.
+
     Raises:
         ValueError: fewer than two replicates are left.
     """
+    plan = settle_cocktail(plan, evidence.trials)
     names = [arm.name for arm in plan.arms]
     lost = find_lost(evidence.fresh, names)
     kept = [part for part in evidence.outputs if part.replicate not in lost]

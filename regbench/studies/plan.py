@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from regbench.config.run_config import RunConfig
 from regbench.config.study_settings import StudySettings
+from regbench.studies.arms import AUTO_COCKTAIL
 from regbench.studies.cuts import SEARCH, CutRule
 from regbench.studies.spaces import Space
 
@@ -67,6 +68,16 @@ class ArmPlan:
     members: tuple[str, ...]
     space: Space
     pilot: Pilot
+    combined: tuple[str, ...] = ()
+    """Of a cocktail: the arms that it combines."""
+
+
+@dataclass(frozen=True)
+class Cocktail:
+    """What the arm `auto_cocktail` is mixed of: the network without any arm, and the arms that may be combined."""
+
+    base: RunConfig
+    arms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,12 @@ class StudyPlan:
     workers: int
     points: int = 0
     """Runs of the baseline, and as many of the leader, in each replicate for `study.curves`; 0 without it."""
+    cocktail: Cocktail | None = None
+
+    @property
+    def ordinary(self) -> tuple[ArmPlan, ...]:
+        """The arms that are known before the search: all but the cocktail."""
+        return tuple(arm for arm in self.arms if not (self.cocktail and arm.name == AUTO_COCKTAIL))
 
     @property
     def replicates(self) -> int:
@@ -120,11 +137,6 @@ class StudyPlan:
     def arm(self, name: str) -> ArmPlan:
         """Return an arm by name; KeyError where there is none."""
         return {arm.name: arm for arm in self.arms}[name]
-
-    def find_pilot(self, name: str) -> Pilot:
-        """Return the pilot of an arm, or of the baseline for the rows that are made from it."""
-        found = {arm.name: arm for arm in self.arms}
-        return found.get(name, found[self.baseline]).pilot
 
     def runs(self) -> int:
         """Return how many runs there are, those that are not judged included."""

@@ -13,6 +13,8 @@ from regbench.config.differences import describe_differences
 from regbench.config.values import canonical
 from regbench.errors import ConfigError, escape
 from regbench.metrics import METRICS
+from regbench.studies.arms import AUTO_COCKTAIL
+from regbench.studies.cocktail_plan import add_cocktail
 from regbench.studies.curve_points import count_points
 from regbench.studies.plan import (
     ArmPlan,
@@ -63,6 +65,7 @@ def describe_plan(plan: StudyPlan, request: StudyRequest, survey: Survey) -> dic
         },
         "estimate": _estimate(plan),
         "pilot": {arm.name: asdict(arm.pilot) for arm in plan.arms},
+        **({"cocktail": list(plan.cocktail.arms)} if plan.cocktail else {}),
         "interactions": list(plan.settings.interactions),
         "versions": _list_versions(),
         **_describe_curves(plan),
@@ -139,6 +142,7 @@ def restore_plan(stored: Mapping[str, Any], request: StudyRequest, survey: Surve
         for contestant in request.contestants
         if contestant.choice.name not in skipped
     )
+    arms, cocktail = add_cocktail(request, arms, _read_cocktail_pilot(stored))
     sizes = stored["sizes"]
     return StudyPlan(
         name=request.name,
@@ -153,7 +157,12 @@ def restore_plan(stored: Mapping[str, Any], request: StudyRequest, survey: Surve
         looks=tuple(stored["looks"]),
         workers=stored["estimate"]["workers"],
         points=count_points(request.settings.curves, survey),
+        cocktail=cocktail,
     )
+
+
+def _read_cocktail_pilot(stored: Mapping[str, Any]) -> Pilot | None:
+    return Pilot(**stored["pilot"][AUTO_COCKTAIL]) if stored.get("cocktail") else None
 
 
 def _check_same(stored: Mapping[str, Any], request: StudyRequest, survey: Survey) -> None:

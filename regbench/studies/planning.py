@@ -9,6 +9,7 @@ from pathlib import Path
 
 from regbench.errors import ConfigError, escape
 from regbench.formatting import count_noun
+from regbench.studies.cocktail_plan import add_cocktail
 from regbench.studies.curve_points import count_points
 from regbench.studies.pilot import PilotReport, PilotTask, run_pilot
 from regbench.studies.plan import (
@@ -47,6 +48,7 @@ def make_plan(request: StudyRequest, survey: Survey, backend: Backend) -> StudyP
     )
     if len(arms) < 2:
         raise ConfigError(f"no arm fits these data: {'; '.join(f'{n}: {why}' for n, why in skipped.items())}")
+    arms, cocktail = add_cocktail(request, arms)
     sizes = _decide_sizes(request, survey, arms, backend.workers)
     return StudyPlan(
         name=request.name,
@@ -61,6 +63,7 @@ def make_plan(request: StudyRequest, survey: Survey, backend: Backend) -> StudyP
         looks=(sizes.replicates,),
         workers=backend.workers,
         points=count_points(settings.curves, survey),
+        cocktail=cocktail,
     )
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from regbench.compose.spelling import spell_value
+from regbench.studies.cocktail import spell_combined
+from regbench.studies.cocktail_plan import COLUMN
 from regbench.studies.plan import ArmPlan, StudyPlan
 from regbench.studies.points import encode_settings, place
 from regbench.studies.recommend import recommend
@@ -26,6 +28,8 @@ class Recommended:
     values: Mapping[str, object]
     at_edge: tuple[str, ...]
     curves: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    combined: tuple[str, ...] = ()
+    """Of a cocktail: the arms of its most frequent combination."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as verdict.json has it."""
@@ -34,6 +38,7 @@ class Recommended:
             "values": dict(self.values),
             "at_edge": list(self.at_edge),
             "curves": {key: dict(curve) for key, curve in self.curves.items()},
+            **({"combined": list(self.combined)} if self.combined else {}),
         }
 
 
@@ -43,8 +48,10 @@ def recommend_all(plan: StudyPlan, trials: pd.DataFrame) -> dict[str, Recommende
 
 
 def recommend_arm(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame) -> Recommended:
-    """Return the tried setting with the best posterior mean over all replicates."""
-    own = trials[trials["repeat"] == 0].reset_index(drop=True)
+    """Return the tried setting with the best posterior mean over all replicates; those of a cocktail that are alike."""
+    first = trials[trials["repeat"] == 0]
+    alike = first[first[COLUMN] == spell_combined(arm.combined)] if arm.combined else first
+    own = alike.reset_index(drop=True)
     space = arm.space
     settings = [_read_settings(arm, row) for _, row in own.iterrows()]
     values = own[f"val_{select_by(plan)}"].to_numpy(float) * (1.0 if higher_is_better(plan) else -1.0)
@@ -66,7 +73,7 @@ def recommend_arm(plan: StudyPlan, arm: ArmPlan, trials: pd.DataFrame) -> Recomm
     members = list(arm.config.regularizers)
     chosen_members = [f"regularizer=[{','.join(members)}]"] if members else []
     overrides = (*chosen_members, *others, *(f"{key}={spell_value(value)}" for key, value in chosen.items()))
-    return Recommended(overrides, chosen, edges, curves)
+    return Recommended(overrides, chosen, edges, curves, arm.combined)
 
 
 def _read_settings(arm: ArmPlan, row: pd.Series[Any]) -> dict[str, object]:

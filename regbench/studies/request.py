@@ -12,6 +12,7 @@ from regbench.config.run_config import RunConfig
 from regbench.config.study_settings import StudySettings
 from regbench.errors import ConfigError, escape
 from regbench.studies.arms import ArmChoice, list_arms
+from regbench.studies.cocktail import check_cocktail, list_combinable
 from regbench.studies.spaces import Space, check_search, list_keys, read_space
 from regbench.studies.tpe import check_tpe
 
@@ -25,6 +26,16 @@ class Contestant:
     choice: ArmChoice
     config: RunConfig
     space: Space
+
+    @property
+    def name(self) -> str:
+        """The arm's name."""
+        return self.choice.name
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What the arm sets."""
+        return self.choice.overrides
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,9 @@ def make_request(loader: CheckedLoader, primary: str, words: Sequence[str]) -> S
         added = [name for name in own.regularizers if name not in base.regularizers]
         space = pin_typed(read_space(own, added, settings.search), choice.overrides)
         contestants.append(Contestant(choice, own, space))
+    if settings.cocktail:
+        pool = list_combinable(contestants, base, settings.baseline)
+        check_cocktail(base, [contestant for contestant in contestants if contestant.name in pool])
     check_search(settings.search, [key for c in contestants for key in list_keys(c.config, c.choice.members)])
     return StudyRequest(tuple(words), settings, base, tuple(contestants))
 
@@ -96,11 +110,11 @@ def describe_identity(request: StudyRequest, checksum: str) -> dict[str, Any]:
     from regbench.config.study_settings import JUDGING
 
     settings = request.settings
-    kept = {
-        name: _plain(getattr(settings, name))
-        for name in settings.__dataclass_fields__
-        if name not in (*JUDGING, "arms", "replicates", "trials", "finalists", "budget", "search", "interactions")
-    }
+    left_out = {*JUDGING, "arms", "replicates", "trials", "finalists", "budget", "search", "interactions"}
+    if not settings.cocktail:
+        left_out.add("cocktail")  # a study that was made before there was one goes on
+    names = [name for name in settings.__dataclass_fields__ if name not in left_out]
+    kept = {name: _plain(getattr(settings, name)) for name in names}
     base = request.base.identity()
     return {
         "data": checksum,

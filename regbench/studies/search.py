@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +14,13 @@ import pandas as pd
 
 from regbench.errors import RegbenchError, escape
 from regbench.metrics import LOSS, METRICS
+from regbench.studies.cocktail_plan import mix, pick_combined
 from regbench.studies.plan import ArmPlan, StudyPlan, TrialRun
 from regbench.studies.proposals import Tried, count_generations, list_trials, repeat_trial
 from regbench.studies.study_folder import GENERATIONS, StudyFolder
 from regbench.studies.trials import TrialOutcome, TrialReport, TrialTask, name_columns, train_trials
 from regbench.studies.variants import shorten_key
-from regbench.studies.winners import list_finalists
+from regbench.studies.winners import Rank, list_finalists, rank_winner
 
 PART_SECONDS = 30.0
 """Training that is committed together: what a kill can cost at most."""
@@ -74,14 +75,21 @@ class Chunk:
 
 
 def count_stages(plan: StudyPlan) -> int:
-    """Return how many stages the search has: generations of trials, then the further runs of finalists."""
+    """Return how many stages the search has: those of the arms, then as many of the cocktail made of their winners."""
+    return _count_own_stages(plan) * (2 if plan.cocktail else 1)
+
+
+def _count_own_stages(plan: StudyPlan) -> int:
+    """Return how many stages an arm's search has: generations of trials, then the further runs of finalists."""
     return count_generations(plan) + (1 if plan.finalists else 0)
 
 
 def list_parts(plan: StudyPlan, folder: StudyFolder, stage: int) -> list[Part]:
     """Return the parts of a stage in the order of the arms; what earlier stages committed decides its trials."""
-    make = repeat_best if stage == count_generations(plan) else partial(propose_trials, generation=stage)
-    return [make(plan, folder, chunk) for chunk in list_chunks(plan)]
+    of_cocktail, own = divmod(stage, _count_own_stages(plan))
+    make = repeat_best if own == count_generations(plan) else partial(propose_trials, generation=own)
+    chunks = list_mixed_chunks(plan, folder) if of_cocktail else list_chunks(plan)
+    return [make(plan, folder, chunk) for chunk in chunks]
 
 
 def list_all_parts(plan: StudyPlan, folder: StudyFolder) -> list[Part]:
@@ -91,19 +99,62 @@ def list_all_parts(plan: StudyPlan, folder: StudyFolder) -> list[Part]:
 
 def list_chunks(plan: StudyPlan) -> list[Chunk]:
     """Return how the replicates of each arm are cut; no chunk holds replicates of two looks."""
-    return [chunk for arm in plan.arms for chunk in _cut_arm(plan, arm)]
+    return [chunk for arm in plan.ordinary for chunk in _cut_arm(plan, arm)]
 
 
 def _cut_arm(plan: StudyPlan, arm: ArmPlan) -> list[Chunk]:
+    pieces = [own for look in _list_looks(plan) for own in _cut(plan, arm, look, len(plan.ordinary))]
+    return [Chunk(arm, number, own) for number, own in enumerate(pieces)]
+
+
+def _list_looks(plan: StudyPlan) -> list[range]:
+    """Return the replicates that each look added."""
+    return [range(first, last) for first, last in zip((0, *plan.looks), plan.looks, strict=False)]
+
+
+def _cut(plan: StudyPlan, arm: ArmPlan, replicates: Sequence[int], beside: int) -> Iterator[tuple[int, ...]]:
+    """Yield pieces of an arm's replicates, of so many arms that are trained at the same time."""
+    seconds = arm.pilot.run_seconds * len(replicates) * plan.trials
+    few = math.ceil(plan.workers * PIECES_PER_WORKER / beside) if beside < plan.workers else 1
+    count = min(len(replicates), max(few, math.ceil(seconds / PART_SECONDS)))
+    for chosen in np.array_split(np.array(replicates), count):
+        yield tuple(chosen.tolist())
+
+
+def list_mixed_chunks(plan: StudyPlan, folder: StudyFolder) -> list[Chunk]:
+    """Return how the replicates of the cocktail are cut: those that combine the same arms are trained together.
+
+    Which others are trained beside a replicate's changes the last digits, as in any cohort, and nothing else.
+    """
+    combined = pick_cocktails(plan, folder)
     chunks: list[Chunk] = []
-    for first, last in zip((0, *plan.looks), plan.looks, strict=False):
-        replicates = range(first, last)
-        seconds = arm.pilot.run_seconds * len(replicates) * plan.trials
-        few = math.ceil(plan.workers * PIECES_PER_WORKER / len(plan.arms)) if len(plan.arms) < plan.workers else 1
-        count = min(len(replicates), max(few, math.ceil(seconds / PART_SECONDS)))
-        for chosen in np.array_split(np.array(replicates), count):
-            chunks.append(Chunk(arm, len(chunks), tuple(chosen.tolist())))
+    for look in _list_looks(plan):
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for replicate in look:
+            groups.setdefault(combined[replicate], []).append(replicate)
+        for names, replicates in groups.items():
+            arm = mix(plan, names)
+            for own in _cut(plan, arm, replicates, len(groups)):
+                chunks.append(Chunk(arm, len(chunks), own))
     return chunks
+
+
+def pick_cocktails(plan: StudyPlan, folder: StudyFolder) -> dict[int, tuple[str, ...]]:
+    """Return the arms that each replicate's cocktail combines, by that replicate's validation figures alone."""
+    ranks: dict[int, dict[str, Rank]] = {}
+    for name, table in _read_tables(plan, folder).items():
+        for replicate, own in table.groupby("replicate"):
+            ranks.setdefault(int(str(replicate)), {})[name] = rank_winner(own, select_by(plan), higher_is_better(plan))
+    return {replicate: pick_combined(plan, own) for replicate, own in ranks.items()}
+
+
+def _read_tables(plan: StudyPlan, folder: StudyFolder) -> dict[str, pd.DataFrame]:
+    """Return all trials of each arm, the cocktail left out."""
+    stages = range(_count_own_stages(plan))
+    tables: dict[str, list[pd.DataFrame]] = {}
+    for part in (part for stage in stages for part in list_parts(plan, folder, stage) if part.trials):
+        tables.setdefault(part.arm.name, []).append(read_part(folder, part))
+    return {name: pd.concat(own, ignore_index=True) for name, own in tables.items()}
 
 
 def propose_trials(plan: StudyPlan, folder: StudyFolder, chunk: Chunk, generation: int) -> Part:
@@ -228,40 +279,3 @@ def _list_arrays(report: TrialReport) -> Mapping[str, np.ndarray[Any, Any]]:
     names = ("replicate", "trial", "repeat")
     columns = {name: np.array(column) for name, column in zip(names, zip(*numbers, strict=True), strict=True)}
     return {**columns, "curves": report.curves}
-
-
-def collect_trials(
-    plan: StudyPlan, folder: StudyFolder, chosen: Callable[[str, int], int]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return trials.csv and timing.csv, from the parts of all arms.
-
-    Args:
-        plan: of the study.
-        folder: of the study.
-        chosen: returns the trial that was chosen of an arm in a replicate.
-    """
-    tables = []
-    for part in list_all_parts(plan, folder):
-        table = read_part(folder, part)
-        table.insert(0, "arm", part.arm.name)
-        tables.append(table)
-    keys = list(dict.fromkeys(shorten_key(key) for arm in plan.arms for key in list_keys(arm)))
-    head = ["arm", "replicate", "trial", "repeat", "seed"]
-    columns = [*head, *keys, "status", "epochs", "best_epoch", *name_columns(plan.metric), "steps", "seconds"]
-    joined = pd.concat([table.reindex(columns=columns) for table in tables], ignore_index=True)
-    order = {arm.name: number for number, arm in enumerate(plan.arms)}
-    joined["order"] = joined["arm"].map(order)
-    joined = joined.sort_values(["order", "replicate", "trial", "repeat"], ignore_index=True)
-    winners = {(arm.name, r): chosen(arm.name, r) for arm in plan.arms for r in range(plan.replicates)}
-    joined["chosen"] = [
-        int(winners[arm, replicate] == trial)
-        for arm, replicate, trial in zip(joined["arm"], joined["replicate"], joined["trial"], strict=True)
-    ]
-    trials = joined[[*columns[:-1], "chosen"]]
-    timing = joined[["arm", "replicate", "trial", "repeat", "seconds"]]
-    return trials, timing
-
-
-def list_keys(arm: ArmPlan) -> list[str]:
-    """Return the keys that an arm's trials vary."""
-    return [*(coordinate.key for coordinate in arm.space.coordinates), *(key for key, _ in arm.space.groups)]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from regbench.errors import escape
 from regbench.formatting import count_noun, join_words
 from regbench.studies.arms import AS_TYPED
+from regbench.studies.cocktail_plan import describe_cocktails
 from regbench.studies.judging import Judged
 from regbench.studies.row_values import find_values
 from regbench.studies.sentences import describe_few_rows, describe_lost_tuning, show_figure
@@ -69,6 +70,7 @@ def list_notes(judged: Judged) -> Sequence[str]:
     """Return all sentences beside a verdict."""
     plan, scores = judged.plan, judged.scores
     notes = list(list_losses(judged.dropped, scores.constant))
+    notes += describe_cocktails(plan, judged.evidence.trials)
     notes += _list_guessing(judged)
     typed = scores.compare(AS_TYPED, plan.baseline)
     hopeless = plan.baseline in find_hopeless(judged)

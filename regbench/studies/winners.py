@@ -30,6 +30,20 @@ class Rank:
     trial: int
 
 
+def rank_winner(trials: pd.DataFrame, metric: str, higher_is_better: bool) -> Rank:
+    """Return how good the trial is that wins: `choose` says which it is, of the same arguments.
+
+    Raises:
+        ValueError: there is no trial.
+    """
+    again = trials.loc[trials["repeat"] > 0, "trial"]
+    candidates = trials[trials["trial"].isin(again)] if len(again) else trials
+    ranks = _rank_trials(candidates, metric, higher_is_better)
+    if not ranks:
+        raise ValueError("there is no trial to choose from")
+    return ranks[0]
+
+
 def choose(trials: pd.DataFrame, metric: str, higher_is_better: bool) -> int:
     """Return the number of the trial that wins: ties go by validation loss, then to the lowest number.
 
@@ -44,12 +58,7 @@ def choose(trials: pd.DataFrame, metric: str, higher_is_better: bool) -> int:
     Raises:
         ValueError: there is no trial.
     """
-    again = trials.loc[trials["repeat"] > 0, "trial"]
-    candidates = trials[trials["trial"].isin(again)] if len(again) else trials
-    ranks = _rank_trials(candidates, metric, higher_is_better)
-    if not ranks:
-        raise ValueError("there is no trial to choose from")
-    return ranks[0].trial
+    return rank_winner(trials, metric, higher_is_better).trial
 
 
 def list_finalists(trials: pd.DataFrame, metric: str, higher_is_better: bool, count: int) -> list[int]:

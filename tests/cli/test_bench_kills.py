@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 WORDS = [
-    *("dataset=iris", "study.arms=[l2,dropout]", "study.replicates=5", "study.trials=2", "study.finalists=1", "name=s"),
+    *("dataset=iris", "study.arms=[l2,dropout,mixup]", "study.cocktail=true", "study.replicates=5", "study.trials=2"),
+    *("study.finalists=1", "name=s"),
     *("sweep.workers=1", "study.reference=false", "schedule.epochs=12", "model.widths=[8]"),
 ]
 TABLES = ("trials.csv", "choices.json", "fresh.csv", "verdict.json", "report.html", "study.json")

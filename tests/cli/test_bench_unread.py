@@ -16,7 +16,8 @@ import pytest
 from regbench.cli.main import main
 
 WORDS = [
-    *("dataset=csv", "dataset.path=rows.csv", "dataset.test_path=test.csv", "dataset.target=y", "study.arms=[l2]"),
+    *("dataset=csv", "dataset.path=rows.csv", "dataset.test_path=test.csv", "dataset.target=y"),
+    *("study.arms=[l2,dropout,mixup]", "study.cocktail=true"),
     *("study.replicates=5", "study.trials=2", "name=s", "sweep.workers=1", "study.reference=false"),
     *("schedule.epochs=3", "model.widths=[8]"),
 ]

@@ -133,7 +133,7 @@ def _read_trials(study: StudyData, arm: ArmFacts) -> DataFrame:
     Larger is better. Each figure is less its replicate's mean, and all of them less the mean of the trials nearest to
     the recommended setting, so that dots and curves have the same zero.
     """
-    own, sign = study.trials_of(arm.name), -1.0 if study.selects_loss or not study.measure.higher_is_better else 1.0
+    own, sign = study.alike_trials(arm), -1.0 if study.selects_loss or not study.measure.higher_is_better else 1.0
     column = "val_loss" if study.selects_loss else f"val_{study.measure.name}"
     if column not in own:
         return own.iloc[:0]
