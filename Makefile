@@ -31,7 +31,7 @@ test-all: $(READY)-dev ## the test suite with every case of every matrix
 reproduce: $(READY)-dev ## compare with published figures (long)
 	$(BIN)/python -m pytest -m reproduce
 
-evidence: $(READY)-dev ## what simulated studies say of the statistics (25 minutes); PARTS=looks, REGBENCH_EVIDENCE=N
+evidence: $(READY)-dev ## do the statistics keep their promises? (an hour); PARTS=looks or real ..., REGBENCH_EVIDENCE=N
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.evidence $(PARTS)
 
 lint: $(READY)-dev ## style and types

@@ -1,1 +1,1 @@
-"""Do the statistics keep their promises? Simulated studies whose truth is known: `make evidence`."""
+"""Do the statistics keep their promises? Studies whose truth is known, simulated or of copies: `make evidence`."""

@@ -1,4 +1,4 @@
-"""Print what simulated studies say of the statistics: all parts, or `python -m benchmarks.evidence looks needs`.
+"""Print what studies whose truth is known say of the statistics: all parts, or `python -m benchmarks.evidence looks needs`.
 
 The environment variable REGBENCH_EVIDENCE sets the number of tables, studies or comparisons of every part, and
 REGBENCH_EVIDENCE_SEED their seed. The exit code is 1 if a figure misses its bound by more than two standard errors.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.evidence import coverage, false_alarms, looks, needs
+from benchmarks.evidence import coverage, false_alarms, looks, needs, real
 from benchmarks.evidence.figures import Figure, print_figures
 
 
@@ -33,6 +33,7 @@ PARTS = {
     "false-alarms": Part("Are nulls called different?", "studies a task", 400, false_alarms.measure),
     "looks": Part("Does looking again find what is not there?", "studies a task", 500, looks.measure),
     "needs": Part("Does the N named decide?", "comparisons a setting", 250, needs.measure),
+    "real": Part("Are copies of one arm called different, trained by regbench?", "studies", 200, real.measure),
 }
 
 

@@ -78,7 +78,7 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     noise: dict[str, Sequence[float]] = {}
     for arm, config in task.configs.items():
         networks = _restore(config)
-        outputs[arm] = None if networks is None else _predict(networks, split)
+        outputs[arm] = None if networks is None else predict_test(networks, split)
         if networks is not None and outputs[arm] is not None:
             disturbed = measure_noise(networks, split, task.metric, task.seed)
             noise |= {} if disturbed is None else {arm: disturbed}
@@ -88,9 +88,9 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
         replicate=task.replicate,
         rows=rows,
         outputs=outputs,
-        target=_own_units(np.asarray(test.y), split),
+        target=own_units(np.asarray(test.y), split),
         weight=weights,
-        constant=_predict_constant(split),
+        constant=predict_constant(split),
         noise=noise,
         references=_measure_references(task, split),
     )
@@ -114,7 +114,7 @@ def _restore(config: RunConfig) -> Networks | None:
         return restore_model(config.folder(), config, result).networks()
 
 
-def _predict(networks: Networks, split: Split) -> Floats | None:
+def predict_test(networks: Networks, split: Split) -> Floats | None:
     """Return what a fresh run says about the test rows; None where it has nothing finite to say."""
     import torch
 
@@ -122,10 +122,10 @@ def _predict(networks: Networks, split: Split) -> Floats | None:
 
     x = torch.from_numpy(np.ascontiguousarray(split.test.x)).to(networks.flat)
     found = predict(networks, x)[0].to(torch.float64).numpy()
-    return _own_units(found, split) if np.isfinite(found).all() else None
+    return own_units(found, split) if np.isfinite(found).all() else None
 
 
-def _own_units(values: NDArray[Any], split: Split) -> NDArray[Any]:
+def own_units(values: NDArray[Any], split: Split) -> NDArray[Any]:
     """Return standardised numbers `[n, C]` in the targets' own units; classes and labels as they are."""
     if split.task != Task.REGRESSION:
         return values
@@ -136,7 +136,7 @@ def _own_units(values: NDArray[Any], split: Split) -> NDArray[Any]:
     return found
 
 
-def _predict_constant(split: Split) -> Floats:
+def predict_constant(split: Split) -> Floats:
     """Return the outputs of a predictor that knows the training targets alone: shares of classes, or means."""
     y = np.asarray(split.train.y)
     if split.task == Task.CLASSIFICATION:
@@ -147,7 +147,7 @@ def _predict_constant(split: Split) -> Floats:
         held = y.mean(0).clip(1e-6, 1 - 1e-6)
         odds: Floats = np.log(held / (1 - held))
         return odds
-    means: Floats = _own_units(y.reshape(len(y), -1), split).mean(0)
+    means: Floats = own_units(y.reshape(len(y), -1), split).mean(0)
     return means
 
 
