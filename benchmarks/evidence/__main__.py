@@ -1,4 +1,4 @@
-"""Print what studies whose truth is known say of the statistics: all parts, or `python -m benchmarks.evidence looks needs`.
+"""Print what studies of known truth say of the statistics: all parts, or `python -m benchmarks.evidence looks needs`.
 
 The environment variable REGBENCH_EVIDENCE sets the number of tables, studies or comparisons of every part, and
 REGBENCH_EVIDENCE_SEED their seed. The exit code is 1 if a figure misses its bound by more than two standard errors.

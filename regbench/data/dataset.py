@@ -24,8 +24,12 @@ class SplitRule:
     same sizes in every fold too. Rows that belong together stay so: where no row stands alone, sizes are only as equal
     as whole groups allow.
     `groups` takes whole groups into a part, and `folds` does so too if `groups` names a column. `time` takes the last
-    rows as the test part and those before them as validation, and never tears rows of equal time apart. `given` reads
-    the part of each row from `column`, or keeps the parts of the source. `all` trains on every row, whatever its part:
+    rows as the test part and those before them as validation, and never tears rows of equal time apart. With `folds` or
+    `fold` it cuts the last rows (the fraction `test`) into folds, and number `fold` is the test part of a window: rows
+    that train, rows that validate, the fold, in the order of time and as many of each for every fold. There `val` is a
+    fraction of the window, `seed` moves all folds back by less than one, and `val_seed` moves the other rows back
+    besides, by 1 to as many rows as validate. `given` reads the part of each row from `column`, or keeps the parts of
+    the source. `all` trains on every row, whatever its part:
     for a final model, of which nothing is measured on rows that it has not seen.
 
     `val_seed` draws the validation part alone, so that one test part goes with many validation parts; null draws it
@@ -39,7 +43,7 @@ class SplitRule:
         None, low=0.0, high=1.0, open_low=True, open_high=True, optional=True, help="null: 0.2, or the source's part"
     )
     stratify: bool = flag(True, help="keep the class proportions in every part; no effect on regression and time")
-    folds: int | None = integer(None, low=2, optional=True, help="number of folds; null: 5 with method=folds")
+    folds: int | None = integer(None, low=2, optional=True, help="number of folds; null: 5")
     fold: int | None = integer(None, low=0, optional=True, help="the fold that is the test part, from 0; null: 0")
     groups: str | None = text(None, optional=True, help="column whose rows of equal value stay in one part")
     time: str | None = text(None, optional=True, help="column of numbers or dates that orders the rows")

@@ -13,10 +13,11 @@ from regbench.data.records import FREE, TEST, VAL, Raw
 from regbench.errors import ConfigError, escape
 
 FOLDS = 5
+TEST_FRACTION = 0.2
 USED_BY = {
     "test": ("random", "groups", "time"),
-    "folds": ("folds",),
-    "fold": ("folds",),
+    "folds": ("folds", "time"),
+    "fold": ("folds", "time"),
     "groups": ("groups", "folds", "given", "all"),
     "time": ("time", "all"),
     "column": ("given", "all"),
@@ -48,13 +49,18 @@ def check_settings(dataset: Dataset) -> None:
         _refuse_typed(dataset, ("val_seed",), "dataset.split.val=0, which draws no validation part")
     if rule.method == "time":
         drawn = dataset.train_size is not None or dataset.label_noise > 0
-        idle = ("stratify", "duplicates", "val_seed", *(() if drawn else ("seed",)))
-        _refuse_typed(dataset, idle, _describe_time(rule))
+        moved = () if is_forward(rule) else ("val_seed", *(() if drawn else ("seed",)))
+        _refuse_typed(dataset, ("stratify", "duplicates", *moved), _describe_time(rule))
 
 
 def count_folds(rule: SplitRule) -> int:
-    """Return the number of folds of the method `folds`."""
+    """Return the number of folds of the methods `folds` and `time`."""
     return FOLDS if rule.folds is None else rule.folds
+
+
+def is_forward(rule: SplitRule) -> bool:
+    """Tell whether the rows are cut by time into folds, each tested by a window that ends with it."""
+    return rule.method == "time" and (rule.folds is not None or rule.fold is not None)
 
 
 def describe_fold(rule: SplitRule) -> Iterator[str]:
@@ -88,6 +94,11 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
             f"dataset.split.method=folds is not allowed; {raw.origin} has parts of its own, "
             "which dataset.split.method=random keeps"
         )
+    if is_forward(rule) and roles != {FREE}:
+        raise ConfigError(
+            f"dataset.split.folds={count_folds(rule)} is not allowed with dataset.split.method=time; {raw.origin} has "
+            "parts of its own: leave out dataset.split.folds and dataset.split.fold"
+        )
     if VAL in roles:
         _refuse_typed(dataset, ("val", "val_seed"), f"{raw.origin}, which has a validation part of its own")
     if {VAL, TEST} <= roles and dataset.train_size is None and dataset.label_noise == 0:
@@ -97,6 +108,7 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
 def seed_matters(dataset: Dataset, raw: Raw) -> bool:
     """Tell whether the seed of a split decides anything about the rows of the parts."""
     drawn = dataset.train_size is not None or dataset.label_noise > 0
+    drawn = drawn or is_forward(dataset.split)
     return drawn or (dataset.split.method != "time" and not {VAL, TEST} <= _list_roles(raw))
 
 

@@ -12,18 +12,21 @@ import numpy as np
 
 from regbench.data.cutting import Cutter, count_rows
 from regbench.data.dataset import Dataset, SplitRule
+from regbench.data.forward import cut_window, describe_window
 from regbench.data.key_columns import find_torn_keys
 from regbench.data.records import FREE, TEST, VAL, Labels, Raw, Rows
 from regbench.data.row_units import describe_size, describe_torn, find_units
-from regbench.data.split_settings import check_source, count_folds, describe_fold
+from regbench.data.split_settings import TEST_FRACTION, check_source, count_folds, describe_fold, is_forward
 from regbench.errors import ConfigError
 
-TEST_FRACTION = 0.2
 SIZE_STREAM, NOISE_STREAM = 1, 2
 
 
 class RowParts(NamedTuple):
-    """Numbers of the rows of each part, sorted, each row in exactly one, and what the person should know of the cut."""
+    """Numbers of the rows of each part, sorted, each row in at most one, and what the person should know of the cut.
+
+    Every row is in one, unless a window of the time is used alone.
+    """
 
     train: Rows
     val: Rows
@@ -44,6 +47,8 @@ def split_rows(raw: Raw, dataset: Dataset) -> RowParts:
     if rule.method == "all":
         none = np.empty(0, dtype=np.int64)
         return RowParts(np.arange(len(raw.y)), none, none, ("every row trains: nothing is measured on unseen rows",))
+    if is_forward(rule):
+        return _cut_forward(raw, rule)
     roles = np.zeros(len(raw.y), dtype=np.int8) if raw.roles is None else raw.roles
     rows, val, test = (np.flatnonzero(roles == role) for role in (FREE, VAL, TEST))
     free, tests = len(rows), _count_test(raw, len(rows), len(test), dataset)
@@ -70,6 +75,17 @@ def split_rows(raw: Raw, dataset: Dataset) -> RowParts:
     said += describe_torn(raw, units, rows, val, test)
     said += find_torn_keys(raw, rows, np.concatenate([val, test]))
     return RowParts(rows, val, test, tuple(said))
+
+
+def _cut_forward(raw: Raw, rule: SplitRule) -> RowParts:
+    """Return the parts of the window of one fold; rows before and after it are in none."""
+    train, val, test = cut_window(raw, rule)
+    _refuse_absent_classes(raw, train)
+    said = [*describe_fold(rule), describe_window(raw, (train, val, test))]
+    units = find_units(raw, rule)
+    said += [*units.notes, *describe_torn(raw, units, train, val, test)]
+    said += find_torn_keys(raw, train, np.concatenate([val, test]))
+    return RowParts(train, val, test, tuple(said))
 
 
 def choose_training_rows(raw: Raw, rows: Rows, size: float | None, seed: int) -> Rows:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from regbench.data.cutting import count_rows
 from regbench.data.dataset import SplitRule
 from regbench.data.records import FREE, TEST, VAL, Floats, Rows
-from regbench.data.splitting import TEST_FRACTION
+from regbench.data.split_settings import TEST_FRACTION
 from regbench.errors import ConfigError
 
 

@@ -10,6 +10,9 @@ from regbench.studies.variants import draw_seed
 MOST_FOLDED = 5000
 """Rows from which on one test part holds enough: folding would train the same again."""
 
+FORWARD_TEST = 0.3
+"""Share of the rows that is tested in the order of time: training windows hold fewer rows where it is larger."""
+
 SEARCH, FRESH = "search", "fresh"
 """Stages with a cut of their own: trials are chosen on other validation rows than the fresh run stops on."""
 
@@ -18,9 +21,11 @@ SEARCH, FRESH = "search", "fresh"
 class CutRule:
     """How the replicates of a study are cut.
 
-    `kfold`: replicate r tests fold r mod folds of partition r // folds, drawn anew for each partition. `locked`: all
-    replicates test the same rows. In both, each replicate and stage draws its own validation rows from the others,
-    unless the source has a validation part of its own or its rows are ordered by time (`fixed`).
+    `kfold`: replicate r tests fold r mod folds of partition r // folds, drawn anew for each partition. `forward`: the
+    same for rows in the order of time, where a partition is the one before it moved by a part of a fold. `locked`: all
+    replicates test the same rows. Each replicate and stage draws its own validation rows from the others, unless the
+    source has a validation part of its own or its rows are ordered by time (`fixed`); `forward` moves them back in time
+    for the search, and keeps those next to the test rows for the fresh run.
     """
 
     method: str
@@ -30,9 +35,14 @@ class CutRule:
     typed: Mapping[str, object]
     """Settings of the split as typed."""
 
+    @property
+    def block(self) -> int:
+        """Replicates that belong together: their number is a multiple of it."""
+        return count_block(self.method, self.folds)
+
     def partitions(self, replicates: int) -> int:
         """Return how often every row is tested."""
-        return replicates // self.folds if self.method == "kfold" else 1
+        return replicates // self.block if self.block > 1 else 1
 
     def settings(self, replicate: int, stage: str) -> dict[str, object]:
         """Return what the split of a replicate has instead of the settings as typed."""
@@ -42,6 +52,8 @@ class CutRule:
         if self.method == "locked":
             return drawn
         partition, fold = divmod(replicate, self.folds)
+        if self.method == "forward":
+            return self._settings_by_time(partition, fold, drawn if stage != FRESH else {"val_seed": None})
         return {
             "method": "folds",
             "folds": self.folds,
@@ -52,25 +64,39 @@ class CutRule:
             **drawn,
         }
 
+    def _settings_by_time(self, partition: int, fold: int, drawn: Mapping[str, object]) -> dict[str, object]:
+        test = self.typed.get("test")
+        cut = {"folds": self.folds, "fold": fold, "seed": partition, "test": FORWARD_TEST if test is None else test}
+        return {**cut, **drawn}
+
     def describe(self, replicates: int) -> str:
         """Say how the rows are cut, in a few words."""
         if self.method == "kfold":
             return f"{self.partitions(replicates)} x {self.folds} folds"
+        if self.method == "forward":
+            return f"{self.partitions(replicates)} x {self.folds} folds in the order of time"
         return "one test part for all"
 
 
+def count_block(method: str, folds: int) -> int:
+    """Return how many replicates of a cut belong together: those that test every row once, or 1."""
+    return folds if method in ("kfold", "forward") else 1
+
+
 def choose_method(asked: str, rows: int, published: bool, method: str, free: bool) -> str:
-    """Return the cut of a study: as asked, or kfold for few rows without a test part of their own.
+    """Return the cut of a study: as asked, or forward by time, or kfold for few rows without a test part of their own.
 
     Args:
-        asked: kfold, locked or auto.
+        asked: kfold, forward, locked or auto.
         rows: of the source.
         published: whether the source has a test part of its own.
         method: of the split as typed.
-        free: whether no test fraction, fold or other cut was typed.
+        free: whether no fold, and but by time no test fraction, was typed.
     """
     if asked != "auto":
         return asked
+    if method == "time" and not published and free:
+        return "forward"
     return (
         "kfold"
         if rows < MOST_FOLDED and not published and method in ("random", "folds", "groups") and free

@@ -73,7 +73,7 @@ def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
         rope=plan.settings.rope,
         alpha=plan.settings.alpha,
         look=len(plan.looks),
-        folds=plan.rule.folds if plan.rule.method == "kfold" else 1,
+        folds=plan.rule.block,
         perfect=1.0 if metric.higher_is_better else 0.0,
         seed=plan.settings.seed,
     )

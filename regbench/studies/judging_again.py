@@ -14,6 +14,7 @@ from regbench.evidence.verdict import Rules, Verdict, judge
 from regbench.metrics import METRICS, Metric, list_metrics
 from regbench.studies.arms import AS_TYPED
 from regbench.studies.comparison import ROPE
+from regbench.studies.cuts import count_block
 from regbench.studies.judging import find_lost, name_choice, read_scores
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.row_values import find_values
@@ -71,7 +72,7 @@ def judge_again(study: StoredStudy, asked: Asked) -> JudgedAgain:
         rope=rope,
         alpha=float(stored["alpha"]) * 2.0**look,
         look=look,
-        folds=study.plan["cut"]["folds"] if study.plan["cut"]["method"] == "kfold" else 1,
+        folds=count_block(study.plan["cut"]["method"], study.plan["cut"]["folds"]),
         perfect=1.0 if metric.higher_is_better else 0.0,
         seed=study.plan["identity"]["study"]["seed"],
     )

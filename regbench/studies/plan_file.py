@@ -16,6 +16,7 @@ from regbench.metrics import METRICS
 from regbench.studies.arms import AUTO_COCKTAIL
 from regbench.studies.cocktail_plan import add_cocktail
 from regbench.studies.curve_points import count_points
+from regbench.studies.cuts import FRESH
 from regbench.studies.plan import (
     ArmPlan,
     Pilot,
@@ -99,6 +100,10 @@ def _count_test(survey: Survey) -> int | None:
         return None
     if survey.rule.method == "kfold":
         return int(card["rows"]) // survey.rule.folds
+    if survey.rule.method == "forward":
+        tested = survey.rule.settings(0, FRESH)["test"]
+        assert isinstance(tested, float)
+        return int(round(tested * int(card["rows"]), 9)) // survey.rule.folds
     test = survey.rule.typed.get("test")
     share = test if isinstance(test, float) else 0.2
     return math.ceil(round(share * int(card["rows"]), 9))
@@ -187,8 +192,8 @@ def _check_same(stored: Mapping[str, Any], request: StudyRequest, survey: Survey
 
 def extend_looks(plan: StudyPlan, more: int) -> tuple[int, ...]:
     """Return the looks of a study with further replicates, in whole partitions."""
-    folds = plan.rule.folds if plan.rule.method == "kfold" else 1
-    return (*plan.looks, plan.replicates + math.ceil(more / folds) * folds)
+    block = plan.rule.block
+    return (*plan.looks, plan.replicates + math.ceil(more / block) * block)
 
 
 def extend_plan(stored: Mapping[str, Any], plan: StudyPlan) -> dict[str, Any]:

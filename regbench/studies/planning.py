@@ -68,8 +68,8 @@ def make_plan(request: StudyRequest, survey: Survey, backend: Backend) -> StudyP
 
 
 def _check_replicates(request: StudyRequest, survey: Survey) -> None:
-    replicates, folds = request.settings.replicates, survey.rule.folds
-    if survey.rule.method == "kfold" and replicates is not None and replicates % folds:
+    replicates, folds = request.settings.replicates, survey.rule.block
+    if replicates is not None and replicates % folds:
         nearest = max(1, round(replicates / folds)) * folds
         raise ConfigError(
             f"study.replicates={replicates} is not allowed; it is a multiple of study.folds={folds}, such as {nearest}"
@@ -121,9 +121,8 @@ def _decide_sizes(request: StudyRequest, survey: Survey, arms: Sequence[ArmPlan]
     settings, pilots = request.settings, [arm.pilot for arm in arms]
     if settings.replicates is not None and settings.trials is not None:
         return Sizes(settings.replicates, settings.trials, settings.finalists or 0)
-    folds = survey.rule.folds if survey.rule.method == "kfold" else None
     points = count_points(settings.curves, survey)
-    sizes, fits = choose_sizes(pilots, settings.seconds, folds, workers, points)
+    sizes, fits = choose_sizes(pilots, settings.seconds, survey.rule.block, workers, points)
     if fits:
         return sizes
     needed = estimate_seconds(pilots, sizes, workers, points)

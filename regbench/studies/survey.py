@@ -17,6 +17,7 @@ from regbench.metrics import BY_TASK, list_metrics
 from regbench.runs.prepare import PreparedRun, build_records
 from regbench.studies.cuts import SEARCH, CutRule, choose_method
 from regbench.studies.search_data import SearchData, prepare_cut, read_search_data
+from regbench.studies.variants import vary
 from regbench.tasks import Task
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def survey_data(config: RunConfig, settings: StudySettings) -> Survey:
     rule = _choose_rule(config, settings, data)
     if rule.method == "kfold":
         _check_folds(settings, data.raw)
+    if rule.method == "forward":
+        _check_windows(config, rule, data)
     records = build_records(config)
     prepared = prepare_cut(data, config, records, rule, (0, SEARCH))
     published = _has_test(data)
@@ -92,23 +95,53 @@ def _choose_rule(config: RunConfig, settings: StudySettings, data: SearchData) -
     split = data.dataset.split
     roles = data.raw.roles
     own_val = roles is not None and bool((roles == VAL).any())
-    free = split.test is None and split.fold is None and split.folds is None
+    free = (split.test is None or split.method == "time") and split.fold is None and split.folds is None
     method = choose_method(settings.cut, len(data.raw.y), _has_test(data), split.method, free)
-    if method == "kfold" and (_has_test(data) or split.method in ("time", "given")):
-        raise ConfigError(
-            "study.cut=kfold is not allowed; "
-            + (
-                f"dataset.split.method={split.method} says which rows are the test part"
-                if split.method in ("time", "given")
-                else f"{escape(data.raw.origin)} has a test part of its own"
-            )
-            + "; take study.cut=locked"
-        )
+    _check_method(method, data)
     if split.val == 0 and not own_val:
         raise ConfigError("dataset.split.val=0 is not allowed; a study chooses settings on validation rows")
     given = config.dataset.get("split")
     typed = given if isinstance(given, Mapping) else {}
-    return CutRule(method, settings.folds, settings.seed, own_val or split.method == "time", typed)
+    by_time = split.method == "time" and method != "forward"
+    return CutRule(method, settings.folds, settings.seed, own_val or by_time, typed)
+
+
+def _check_method(method: str, data: SearchData) -> None:
+    """Refuse folds where the test part is known, at random where rows have an order, or by time where they have none.
+
+    Raises:
+        ConfigError: names the cut to take.
+    """
+    own, by = data.dataset.split.method, f"dataset.split.method={data.dataset.split.method}"
+    if method == "locked":
+        return
+    if _has_test(data):
+        why, other = f"{escape(data.raw.origin)} has a test part of its own", "locked"
+    elif own == "given":
+        why, other = f"{by} says which rows are the test part", "locked"
+    elif method == "kfold" and own == "time":
+        why, other = f"{by} says that the rows have an order", "forward"
+    elif method == "forward" and own != "time":
+        why, other = "it takes dataset.split.method=time, which says the order of the rows", "kfold"
+    else:
+        return
+    raise ConfigError(f"study.cut={method} is not allowed; {why}; take study.cut={other}")
+
+
+def _check_windows(config: RunConfig, rule: CutRule, data: SearchData) -> None:
+    """Refuse windows of the time whose training rows lack a class, before any of them is trained on."""
+    from regbench.data.forward import find_scarce
+    from regbench.data.loading import build_dataset
+    from regbench.data.split_settings import check_source
+
+    dataset = build_dataset(vary(config, {}, config.seed, rule.settings(0, SEARCH)).dataset)
+    check_source(dataset, data.raw)
+    name = find_scarce(data.raw, dataset.split)
+    if name is not None:
+        raise ConfigError(
+            f"{escape(data.raw.origin)}: some stretch of the time that would train has no row of class {escape(name)}; "
+            "leave the class out, lower dataset.split.test, or take study.cut=locked"
+        )
 
 
 def _has_test(data: SearchData) -> bool:

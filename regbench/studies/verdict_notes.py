@@ -90,6 +90,11 @@ def list_notes(judged: Judged) -> Sequence[str]:
             "replicates test unequal numbers of rows: rows/ holds the truth alone, and there is no calibration and no "
             "bias and variance"
         )
+    if plan.rule.method == "forward":
+        notes.append(
+            "replicates are stretches of one time, so the intervals hold for the time that was tested: what changes "
+            "after it, and swings longer than a replicate, are not in them"
+        )
     if plan.rule.fixed:
         notes.append("the validation rows are the same in every replicate, so the intervals lack the noise of that cut")
     return notes

@@ -38,6 +38,15 @@ def test_each_replicate_and_stage_has_validation_rows_of_its_own() -> None:
         assert len(seeds) == 20
 
 
+def test_by_time_the_search_validates_earlier_and_each_partition_has_folds_of_its_own() -> None:
+    cuts = [rule("forward").settings(replicate, SEARCH) for replicate in range(10)]
+    assert [(cut["seed"], cut["fold"]) for cut in cuts] == [(p, fold) for p in range(2) for fold in range(5)]
+    assert len({cut["val_seed"] for cut in cuts}) == 10
+    assert all(cut["test"] == 0.3 and "method" not in cut for cut in cuts)
+    assert rule("forward").settings(3, FRESH)["val_seed"] is None
+    assert CutRule("forward", 5, 7, fixed=False, typed={"test": 0.1}).settings(3, FRESH)["test"] == 0.1
+
+
 def test_a_locked_test_part_stays_as_it_was_typed() -> None:
     assert set(rule("locked").settings(3, FRESH)) == {"val_seed"}
     assert rule("locked", fixed=True).settings(3, FRESH) == {}
@@ -49,7 +58,10 @@ def test_a_locked_test_part_stays_as_it_was_typed() -> None:
         (569, False, "random", True, "kfold"),
         (5000, False, "random", True, "locked"),
         (569, True, "random", True, "locked"),
-        (569, False, "time", True, "locked"),
+        (569, False, "time", True, "forward"),
+        (50_000, False, "time", True, "forward"),
+        (569, True, "time", True, "locked"),
+        (569, False, "time", False, "locked"),
         (569, False, "groups", True, "kfold"),
         (569, False, "random", False, "locked"),
     ],
