@@ -78,7 +78,7 @@ class StudySettings:
     trials: int | None = integer_or("auto", None, low=1, high=1024)
     finalists: int | None = integer_or("auto", None, low=0, high=32)
     cut: str = choice("auto", "kfold", "forward", "locked")
-    folds: int = integer(5, low=2, high=100)
+    folds: int | None = integer_or("auto", None, low=2, high=100)
     search: Mapping[str, object] = settings(example="{dropout.rate: [0.1, 0.6]}")
     sampler: str = choice("sobol", "tpe")
     select: str = choice("metric", "val_loss")

@@ -27,10 +27,9 @@ class SplitRule:
     rows as the test part and those before them as validation, and never tears rows of equal time apart. With `folds` or
     `fold` it cuts the last rows (the fraction `test`) into folds, and number `fold` is the test part of a window: rows
     that train, rows that validate, the fold, in the order of time and as many of each for every fold. There `val` is a
-    fraction of the window, `seed` moves all folds back by less than one, and `val_seed` moves the other rows back
-    besides, by 1 to as many rows as validate. `given` reads the part of each row from `column`, or keeps the parts of
-    the source. `all` trains on every row, whatever its part:
-    for a final model, of which nothing is measured on rows that it has not seen.
+    fraction of the window, and `val_seed` moves the other rows back by 1 to as many rows as validate. `given` reads the
+    part of each row from `column`, or keeps the parts of the source. `all` trains on every row, whatever its part: for
+    a final model, of which nothing is measured on rows that it has not seen.
 
     `val_seed` draws the validation part alone, so that one test part goes with many validation parts; null draws it
     with `seed`, as everything else.

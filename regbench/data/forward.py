@@ -17,8 +17,6 @@ from regbench.data.split_settings import TEST_FRACTION, count_folds
 from regbench.errors import ConfigError
 
 BACK_STREAM = 5
-GOLDEN = (5**0.5 - 1) / 2
-"""Multiples of it, without their whole part, are spread evenly however many there are."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,16 @@ class Window:
 def measure_window(total: int, rule: SplitRule, origin: str) -> Window:
     """Return the sizes of a window of `total` rows.
 
-    Before the first fold lie the window's other rows, as many more as folds may be moved back (less than one), and as
-    many as the validation part may be (its own size).
+    Before the first fold lie the window's other rows, and as many more as they may be moved back: those that validate.
 
     Raises:
         ConfigError: no training row is left.
     """
     folds, tested = count_folds(rule), TEST_FRACTION if rule.test is None else rule.test
     test = int(round(tested * total, 9)) // folds
-    length = int((total - folds * test) / (1 + rule.val))
-    val = count_rows(rule.val, length)
-    val = min(val, total - folds * test - length)
+    before = total - (folds - 1) * test
+    length = int(round(before / (1 + rule.val), 9))
+    val = min(count_rows(rule.val, length), before - length)
     train = length - val - test
     if test < 1 or train < 1 or (rule.val > 0 and val < 1):
         raise ConfigError(
@@ -53,15 +50,11 @@ def measure_window(total: int, rule: SplitRule, origin: str) -> Window:
     return Window(train, val, test)
 
 
-def find_back(rule: SplitRule, window: Window) -> tuple[int, int]:
-    """Return how many rows the folds are moved back, fewer than one fold, and the other parts besides.
-
-    `seed` 0 moves no fold, and the next ones spread them over the rows between; `val_seed` draws the other number.
-    """
-    moved = int(window.test * ((rule.seed * GOLDEN) % 1))
+def draw_back(rule: SplitRule, window: Window) -> int:
+    """Return how many rows the training and validation rows are moved back: none, or what `val_seed` draws."""
     if rule.val_seed is None or window.val == 0:
-        return moved, 0
-    return moved, int(np.random.default_rng([rule.val_seed, BACK_STREAM]).integers(1, window.val + 1))
+        return 0
+    return int(np.random.default_rng([rule.val_seed, BACK_STREAM]).integers(1, window.val + 1))
 
 
 def cut_window(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
@@ -75,9 +68,8 @@ def cut_window(raw: Raw, rule: SplitRule) -> tuple[Rows, Rows, Rows]:
     assert raw.times is not None
     total = len(raw.times)
     window = measure_window(total, rule, raw.origin)
-    moved, back = find_back(rule, window)
-    end = total - moved - (count_folds(rule) - 1 - (rule.fold or 0)) * window.test
-    stop = end - window.test - back
+    end = total - (count_folds(rule) - 1 - (rule.fold or 0)) * window.test
+    stop = end - window.test - draw_back(rule, window)
     places = (stop - window.val - window.train, stop - window.val, stop, end - window.test, end)
     moments, counts = np.unique(raw.times, return_counts=True)
     edges = np.concatenate([[0], np.cumsum(counts)])
@@ -100,7 +92,7 @@ def describe_window(raw: Raw, parts: tuple[Rows, Rows, Rows]) -> str:
 
 
 def find_scarce(raw: Raw, rule: SplitRule) -> str | None:
-    """Return the first class that some window's training rows lack, wherever seeds may move it; None where none does.
+    """Return the first class that some window's training rows lack, wherever it may lie; None where none does.
 
     Raises:
         ConfigError: there are too few rows.

@@ -49,8 +49,8 @@ def check_settings(dataset: Dataset) -> None:
         _refuse_typed(dataset, ("val_seed",), "dataset.split.val=0, which draws no validation part")
     if rule.method == "time":
         drawn = dataset.train_size is not None or dataset.label_noise > 0
-        moved = () if is_forward(rule) else ("val_seed", *(() if drawn else ("seed",)))
-        _refuse_typed(dataset, ("stratify", "duplicates", *moved), _describe_time(rule))
+        idle = ("stratify", "duplicates", *(() if is_forward(rule) else ("val_seed",)), *(() if drawn else ("seed",)))
+        _refuse_typed(dataset, idle, _describe_time(rule))
 
 
 def count_folds(rule: SplitRule) -> int:
@@ -108,7 +108,6 @@ def check_source(dataset: Dataset, raw: Raw) -> None:
 def seed_matters(dataset: Dataset, raw: Raw) -> bool:
     """Tell whether the seed of a split decides anything about the rows of the parts."""
     drawn = dataset.train_size is not None or dataset.label_noise > 0
-    drawn = drawn or is_forward(dataset.split)
     return drawn or (dataset.split.method != "time" and not {VAL, TEST} <= _list_roles(raw))
 
 

@@ -13,6 +13,10 @@ MOST_FOLDED = 5000
 FORWARD_TEST = 0.3
 """Share of the rows that is tested in the order of time: training windows hold fewer rows where it is larger."""
 
+FORWARD = "forward"
+FOLDS, FORWARD_FOLDS = 5, 10
+"""Folds where none are asked for. In the order of time a fold is one observation, and words take 10 of them."""
+
 SEARCH, FRESH = "search", "fresh"
 """Stages with a cut of their own: trials are chosen on other validation rows than the fresh run stops on."""
 
@@ -21,11 +25,11 @@ SEARCH, FRESH = "search", "fresh"
 class CutRule:
     """How the replicates of a study are cut.
 
-    `kfold`: replicate r tests fold r mod folds of partition r // folds, drawn anew for each partition. `forward`: the
-    same for rows in the order of time, where a partition is the one before it moved by a part of a fold. `locked`: all
-    replicates test the same rows. Each replicate and stage draws its own validation rows from the others, unless the
-    source has a validation part of its own or its rows are ordered by time (`fixed`); `forward` moves them back in time
-    for the search, and keeps those next to the test rows for the fresh run.
+    `kfold`: replicate r tests fold r mod folds of partition r // folds, drawn anew for each partition. `forward`: rows
+    in the order of time; replicate r tests fold r mod folds, the same in every partition. `locked`: all replicates test
+    the same rows. Each replicate and stage draws its own validation rows from the others, unless the source has a
+    validation part of its own or its rows are ordered by time (`fixed`); `forward` moves the window back in time for
+    the search, and takes the one next to the test rows for the fresh run.
     """
 
     method: str
@@ -52,8 +56,8 @@ class CutRule:
         if self.method == "locked":
             return drawn
         partition, fold = divmod(replicate, self.folds)
-        if self.method == "forward":
-            return self._settings_by_time(partition, fold, drawn if stage != FRESH else {"val_seed": None})
+        if self.method == FORWARD:
+            return self._settings_by_time(fold, {"val_seed": None} if stage == FRESH else drawn)
         return {
             "method": "folds",
             "folds": self.folds,
@@ -64,23 +68,27 @@ class CutRule:
             **drawn,
         }
 
-    def _settings_by_time(self, partition: int, fold: int, drawn: Mapping[str, object]) -> dict[str, object]:
+    def _settings_by_time(self, fold: int, drawn: Mapping[str, object]) -> dict[str, object]:
         test = self.typed.get("test")
-        cut = {"folds": self.folds, "fold": fold, "seed": partition, "test": FORWARD_TEST if test is None else test}
-        return {**cut, **drawn}
+        return {"folds": self.folds, "fold": fold, "test": FORWARD_TEST if test is None else test, **drawn}
 
     def describe(self, replicates: int) -> str:
         """Say how the rows are cut, in a few words."""
         if self.method == "kfold":
             return f"{self.partitions(replicates)} x {self.folds} folds"
-        if self.method == "forward":
+        if self.method == FORWARD:
             return f"{self.partitions(replicates)} x {self.folds} folds in the order of time"
         return "one test part for all"
 
 
+def count_folds(asked: int | None, method: str) -> int:
+    """Return the folds of a study: as asked, or what the method of the split as typed suggests."""
+    return asked or (FORWARD_FOLDS if method == "time" else FOLDS)
+
+
 def count_block(method: str, folds: int) -> int:
     """Return how many replicates of a cut belong together: those that test every row once, or 1."""
-    return folds if method in ("kfold", "forward") else 1
+    return folds if method in ("kfold", FORWARD) else 1
 
 
 def choose_method(asked: str, rows: int, published: bool, method: str, free: bool) -> str:
@@ -96,7 +104,7 @@ def choose_method(asked: str, rows: int, published: bool, method: str, free: boo
     if asked != "auto":
         return asked
     if method == "time" and not published and free:
-        return "forward"
+        return FORWARD
     return (
         "kfold"
         if rows < MOST_FOLDED and not published and method in ("random", "folds", "groups") and free

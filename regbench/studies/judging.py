@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from regbench.evidence.verdict import Rules, Verdict, judge
+from regbench.evidence.verdict import Rules, Verdict
 from regbench.evidence.words import Word
 from regbench.metrics import METRICS, Metric
 from regbench.statuses import RunState
 from regbench.studies.arms import AS_TYPED
+from regbench.studies.by_fold import judge_scores
 from regbench.studies.cocktail_plan import settle_cocktail
 from regbench.studies.costs import Cost, measure_costs
 from regbench.studies.outputs import ReplicateOutputs
@@ -67,17 +68,15 @@ def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
     kept = [part for part in evidence.outputs if part.replicate not in lost]
     given = {name: read_scores(evidence.fresh, name, f"test_{plan.metric}") for name in [*names, AS_TYPED]}
     scores = score_study(plan.metric, evidence.task, [*names, AS_TYPED], kept, given)
-    family = scores.take(names)
     metric = METRICS[plan.metric]
     rules = Rules(
         rope=plan.settings.rope,
         alpha=plan.settings.alpha,
         look=len(plan.looks),
-        folds=plan.rule.block,
         perfect=1.0 if metric.higher_is_better else 0.0,
         seed=plan.settings.seed,
     )
-    verdict = judge(family.matrix, names, plan.baseline, rules, family.rows)
+    scores, verdict = judge_scores(scores, names, plan.baseline, rules, (plan.rule.method, plan.rule.folds))
     costs = measure_costs(plan, evidence.trials, evidence.fresh, scores.replicates)
     return Judged(plan, evidence, scores, verdict, costs, recommend_all(plan, evidence.trials), tuple(sorted(lost)))
 

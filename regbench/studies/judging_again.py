@@ -10,11 +10,11 @@ import numpy as np
 
 from regbench.errors import ConfigError, escape, suggest
 from regbench.evidence.arrays import Floats
-from regbench.evidence.verdict import Rules, Verdict, judge
+from regbench.evidence.verdict import Rules, Verdict
 from regbench.metrics import METRICS, Metric, list_metrics
 from regbench.studies.arms import AS_TYPED
+from regbench.studies.by_fold import judge_scores
 from regbench.studies.comparison import ROPE
-from regbench.studies.cuts import count_block
 from regbench.studies.judging import find_lost, name_choice, read_scores
 from regbench.studies.outputs import ReplicateOutputs
 from regbench.studies.row_values import find_values
@@ -72,17 +72,16 @@ def judge_again(study: StoredStudy, asked: Asked) -> JudgedAgain:
         rope=rope,
         alpha=float(stored["alpha"]) * 2.0**look,
         look=look,
-        folds=count_block(study.plan["cut"]["method"], study.plan["cut"]["folds"]),
         perfect=1.0 if metric.higher_is_better else 0.0,
         seed=study.plan["identity"]["study"]["seed"],
     )
-    family = scored.take(study.names)
-    verdict = judge(family.matrix, study.names, baseline, rules, family.rows)
+    cut = str(study.plan["cut"]["method"]), int(study.plan["cut"]["folds"])
+    scored, verdict = judge_scores(scored, study.names, baseline, rules, cut)
     content = _describe(study, metric, scored, verdict) | {
         "notes": list(_list_notes(study, asked, scored, metric, baseline))
     }
     chance = float(scored.of(GUESS).mean()) if GUESS in scored.names else None
-    return JudgedAgain(study, metric, family, chance, verdict, content)
+    return JudgedAgain(study, metric, scored.take(study.names), chance, verdict, content)
 
 
 def _find_metric(study: StoredStudy, name: str) -> Metric:

@@ -13,6 +13,7 @@ from regbench.config.study_settings import StudySettings
 from regbench.errors import ConfigError, escape
 from regbench.studies.arms import ArmChoice, list_arms
 from regbench.studies.cocktail import check_cocktail, list_combinable
+from regbench.studies.cuts import count_folds
 from regbench.studies.spaces import Space, check_search, list_keys, read_space
 from regbench.studies.tpe import check_tpe
 
@@ -116,6 +117,8 @@ def describe_identity(request: StudyRequest, checksum: str) -> dict[str, Any]:
     names = [name for name in settings.__dataclass_fields__ if name not in left_out]
     kept = {name: _plain(getattr(settings, name)) for name in names}
     base = request.base.identity()
+    split = request.base.dataset.get("split")
+    kept["folds"] = count_folds(settings.folds, str(split.get("method")) if isinstance(split, Mapping) else "")
     return {
         "data": checksum,
         "study": {"arms": [c.choice.name for c in request.contestants], **kept},

@@ -17,7 +17,7 @@ from regbench.studies.row_values import Predicted, find_values
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores `[A, R]` of the named arms in the replicates that all of them have.
+    """Scores `[A, R]` of the named arms in the replicates that all of them have, or `[A, K]` as means of K folds.
 
     `constant` are the replicates in which an arm was scored as the constant predictor, by arm.
     """

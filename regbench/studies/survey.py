@@ -15,7 +15,7 @@ from regbench.errors import ConfigError, escape, suggest
 from regbench.formatting import count_noun
 from regbench.metrics import BY_TASK, list_metrics
 from regbench.runs.prepare import PreparedRun, build_records
-from regbench.studies.cuts import SEARCH, CutRule, choose_method
+from regbench.studies.cuts import FORWARD_FOLDS, SEARCH, CutRule, choose_method, count_folds
 from regbench.studies.search_data import SearchData, prepare_cut, read_search_data
 from regbench.studies.variants import vary
 from regbench.tasks import Task
@@ -53,7 +53,7 @@ def survey_data(config: RunConfig, settings: StudySettings) -> Survey:
     metric, why = _choose_metric(settings, data.raw)
     rule = _choose_rule(config, settings, data)
     if rule.method == "kfold":
-        _check_folds(settings, data.raw)
+        _check_folds(rule.folds, data.raw)
     if rule.method == "forward":
         _check_windows(config, rule, data)
     records = build_records(config)
@@ -103,7 +103,8 @@ def _choose_rule(config: RunConfig, settings: StudySettings, data: SearchData) -
     given = config.dataset.get("split")
     typed = given if isinstance(given, Mapping) else {}
     by_time = split.method == "time" and method != "forward"
-    return CutRule(method, settings.folds, settings.seed, own_val or by_time, typed)
+    folds = count_folds(settings.folds, split.method)
+    return CutRule(method, folds, settings.seed, own_val or by_time, typed)
 
 
 def _check_method(method: str, data: SearchData) -> None:
@@ -134,6 +135,11 @@ def _check_windows(config: RunConfig, rule: CutRule, data: SearchData) -> None:
     from regbench.data.loading import build_dataset
     from regbench.data.split_settings import check_source
 
+    if rule.folds < FORWARD_FOLDS:
+        raise ConfigError(
+            f"study.folds={rule.folds} is not allowed with study.cut=forward; it takes {FORWARD_FOLDS} or more, "
+            "because each fold counts once there"
+        )
     dataset = build_dataset(vary(config, {}, config.seed, rule.settings(0, SEARCH)).dataset)
     check_source(dataset, data.raw)
     name = find_scarce(data.raw, dataset.split)
@@ -150,15 +156,15 @@ def _has_test(data: SearchData) -> bool:
     return has_published_test(data.dataset, data.raw)
 
 
-def _check_folds(settings: StudySettings, raw: Raw) -> None:
+def _check_folds(folds: int, raw: Raw) -> None:
     """Refuse classes with fewer rows than folds: some fold would have none of them."""
     if raw.task != Task.CLASSIFICATION:
         return
     counts = np.bincount(raw.y, minlength=len(raw.classes))
-    for number in np.flatnonzero((counts < settings.folds) & (counts > 0)):
+    for number in np.flatnonzero((counts < folds) & (counts > 0)):
         raise ConfigError(
             f"{escape(raw.origin)}: class {raw.classes[number]!r} has {count_noun(int(counts[number]), 'row')}, fewer "
-            f"than study.folds={settings.folds}; leave the class out, lower study.folds, or take study.cut=locked"
+            f"than study.folds={folds}; leave the class out, lower study.folds, or take study.cut=locked"
         )
 
 

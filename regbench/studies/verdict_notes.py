@@ -92,8 +92,8 @@ def list_notes(judged: Judged) -> Sequence[str]:
         )
     if plan.rule.method == "forward":
         notes.append(
-            "replicates are stretches of one time, so the intervals hold for the time that was tested: what changes "
-            "after it, and swings longer than a replicate, are not in them"
+            "folds are stretches of one time and each counts once, so the intervals hold for the time that was tested: "
+            "what changes after it, and swings longer than a fold, are not in them"
         )
     if plan.rule.fixed:
         notes.append("the validation rows are the same in every replicate, so the intervals lack the noise of that cut")
