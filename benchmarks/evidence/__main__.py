@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.evidence import coverage, false_alarms, looks, needs, real
+from benchmarks.evidence import coverage, false_alarms, looks, needs, ordered, real
 from benchmarks.evidence.figures import Figure, print_figures
 
 
@@ -33,6 +33,7 @@ PARTS = {
     "false-alarms": Part("Are nulls called different?", "studies a task", 400, false_alarms.measure),
     "looks": Part("Does looking again find what is not there?", "studies a task", 500, looks.measure),
     "needs": Part("Does the N named decide?", "comparisons a setting", 250, needs.measure),
+    "ordered": Part("Do intervals hold the truth by time?", "studies a setting", 3000, ordered.measure),
     "real": Part("Are copies of one arm called different, trained by regbench?", "studies", 200, real.measure),
 }
 

@@ -13,7 +13,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from regbench.evidence.verdict import Rules, Verdict, judge
+from regbench.evidence.arrays import Floats
+from regbench.evidence.effects import count_wins
+from regbench.evidence.verdict import ArmVerdict, Rules, Verdict, judge
 from regbench.evidence.words import Needs
 from regbench.studies.cuts import FORWARD, count_block
 from regbench.studies.study_scores import Scores
@@ -40,8 +42,7 @@ def judge_scores(
         return scores, judge(family.matrix, names, baseline, replace(rules, folds=count_block(*cut)), family.rows)
     averaged = average_folds(scores, folds)
     verdict = judge(averaged.take(names).matrix, names, baseline, rules)
-    each = 0.0 if scores.rows is None else float(scores.rows.tested.any(0).sum()) / verdict.replicates
-    arms = tuple(replace(arm, needs=_need_rows(arm.needs, verdict.replicates, each)) for arm in verdict.arms)
+    arms = tuple(_restate(arm, scores, scores.of(baseline), verdict.replicates) for arm in verdict.arms)
     return averaged, replace(verdict, replicates=len(scores.replicates), arms=arms)
 
 
@@ -50,6 +51,13 @@ def average_folds(scores: Scores, folds: int) -> Scores:
     fold = np.array(scores.replicates) % folds
     columns = [scores.matrix[:, fold == number].mean(axis=1) for number in np.unique(fold)]
     return replace(scores, matrix=np.stack(columns, axis=1), rows=None)
+
+
+def _restate(arm: ArmVerdict, scores: Scores, baseline: Floats, folds: int) -> ArmVerdict:
+    """Return what is said of an arm with its wins counted in replicates, and what it needs in rows."""
+    each = 0.0 if scores.rows is None else float(scores.rows.tested.any(0).sum()) / folds
+    wins = replace(count_wins(scores.of(arm.name) - baseline), interval=arm.wins.interval)
+    return replace(arm, wins=wins, needs=_need_rows(arm.needs, folds, each))
 
 
 def _need_rows(needs: Needs | None, folds: int, each: float) -> Needs | None:

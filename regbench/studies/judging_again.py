@@ -76,12 +76,12 @@ def judge_again(study: StoredStudy, asked: Asked) -> JudgedAgain:
         seed=study.plan["identity"]["study"]["seed"],
     )
     cut = str(study.plan["cut"]["method"]), int(study.plan["cut"]["folds"])
-    scored, verdict = judge_scores(scored, study.names, baseline, rules, cut)
+    compared, verdict = judge_scores(scored, study.names, baseline, rules, cut)
     content = _describe(study, metric, scored, verdict) | {
         "notes": list(_list_notes(study, asked, scored, metric, baseline))
     }
     chance = float(scored.of(GUESS).mean()) if GUESS in scored.names else None
-    return JudgedAgain(study, metric, scored.take(study.names), chance, verdict, content)
+    return JudgedAgain(study, metric, compared.take(study.names), chance, verdict, content)
 
 
 def _find_metric(study: StoredStudy, name: str) -> Metric:

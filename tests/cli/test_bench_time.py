@@ -30,8 +30,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_study_by_time_tests_rows_that_come_after_all_that_train(folder: Path) -> None:
+def test_a_study_by_time_tests_rows_that_come_after_all_that_train(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["bench", *WORDS]) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("l2 ")]
+    assert main(["compare", "runs/s"]) == 0
+    assert shown == [line for line in capsys.readouterr().out.splitlines() if line.startswith("l2 ")]
     study = folder / "runs" / "s"
     plan, verdict = (json.loads((study / name).read_text()) for name in ("study.json", "verdict.json"))
     assert plan["cut"] == {"method": "forward", "folds": 10, "text": "1 x 10 folds in the order of time"}

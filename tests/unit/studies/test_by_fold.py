@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -46,8 +44,10 @@ def test_the_same_replicates_again_decide_nothing() -> None:
         judge_scores(score(np.tile(differences, times)), NAMES, "none", Rules(), ("forward", FOLDS))[1].arms[0]
         for times in (1, 4)
     )
-    assert replace(once, interval=again.interval, difference=again.difference) == again
-    assert again.interval.low == pytest.approx(once.interval.low)
+    for name in ("low", "high"):
+        assert getattr(again.interval, name) == pytest.approx(getattr(once.interval, name))
+        assert getattr(again.wins.interval, name) == getattr(once.wins.interval, name)
+    assert (again.word, again.needs, again.wins.count) == (once.word, once.needs, 4 * once.wins.count)
 
 
 def test_what_would_decide_is_rows_and_never_replicates() -> None:
