@@ -15,7 +15,7 @@ from regbench.errors import ConfigError, escape, suggest
 from regbench.formatting import count_noun
 from regbench.metrics import BY_TASK, list_metrics
 from regbench.runs.prepare import PreparedRun, build_records
-from regbench.studies.cuts import FORWARD_FOLDS, SEARCH, CutRule, choose_method, count_folds
+from regbench.studies.cuts import FORWARD_FOLDS, FRESH, SEARCH, CutRule, choose_method, count_folds
 from regbench.studies.search_data import SearchData, prepare_cut, read_search_data
 from regbench.studies.variants import vary
 from regbench.tasks import Task
@@ -130,8 +130,8 @@ def _check_method(method: str, data: SearchData) -> None:
 
 
 def _check_windows(config: RunConfig, rule: CutRule, data: SearchData) -> None:
-    """Refuse windows of the time whose training rows lack a class, before any of them is trained on."""
-    from regbench.data.forward import find_scarce
+    """Refuse windows of the time that cannot be cut or lack a class, before any of them is trained on."""
+    from regbench.data.forward import cut_window, find_scarce
     from regbench.data.loading import build_dataset
     from regbench.data.split_settings import check_source
 
@@ -142,6 +142,10 @@ def _check_windows(config: RunConfig, rule: CutRule, data: SearchData) -> None:
         )
     dataset = build_dataset(vary(config, {}, config.seed, rule.settings(0, SEARCH)).dataset)
     check_source(dataset, data.raw)
+    for replicate in range(rule.folds):
+        for stage in (SEARCH, FRESH):
+            own = vary(config, {}, config.seed, rule.settings(replicate, stage))
+            cut_window(data.raw, build_dataset(own.dataset).split)
     name = find_scarce(data.raw, dataset.split)
     if name is not None:
         raise ConfigError(

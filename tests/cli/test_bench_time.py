@@ -70,6 +70,17 @@ def test_what_cannot_be_cut_by_time_is_refused(
     assert not (folder / "runs").exists()
 
 
+def test_times_too_few_for_the_folds_are_refused_before_anything_is_trained(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = pd.read_csv("rows.csv")
+    table["day"] = np.where(table["day"] >= 170, 170, table["day"])  # the last 30 rows have one time: five folds of 6
+    table.to_csv("rows.csv", index=False)
+    assert main(["bench", *WORDS]) == 2
+    assert "171 different times are too few for dataset.split.folds=10" in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
 def test_classes_that_appear_late_are_refused_before_anything_is_trained(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
