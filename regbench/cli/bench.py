@@ -37,6 +37,7 @@ Overrides are those of `regbench run`, which hold for all arms, and those of the
   study.budget=3m                                  the largest plan that fits; or study.replicates=20 study.trials=8
   study.metric, study.rope, study.alpha            the figure that is judged, and how
   study.cocktail=true                              also the three best arms of each replicate, combined
+  study.interval=paired|corrected                  corrected is for the cautious: it finds large differences only
   study=quick|thorough|interactions|curves         other defaults; configs/study/default.yaml explains all settings
 
 examples:

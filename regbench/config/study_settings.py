@@ -14,8 +14,11 @@ from regbench.config.values import shorten
 from regbench.errors import ConfigError
 from regbench.metrics import METRICS
 
-JUDGING = ("rope", "alpha", "reference", "curves")
+JUDGING = ("rope", "alpha", "interval", "reference", "curves")
 """Settings that may change without making it another study: what was trained is judged anew, or runs are added."""
+
+CORRECTED = "corrected"
+"""The interval of Nadeau and Bengio, for the cautious."""
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 REPLICATES, TRIALS = 20, 8
@@ -85,6 +88,7 @@ class StudySettings:
     metric: str = declare("auto", Choice(options=("auto", *METRICS)))
     rope: float = number(0.01, low=0.0, open_low=True)
     alpha: float = number(0.05, low=0.0, high=0.5, open_low=True)
+    interval: str = choice("paired", CORRECTED)
     interactions: tuple[str, ...] = declare((), Names())
     cocktail: bool = flag(False)
     reference: bool = flag(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -43,7 +43,8 @@ class Rules:
     """How a study is judged.
 
     `rope` is half the width of no practical difference in the metric's unit, `look` counts judged ends from 1, `folds`
-    the replicates of a partition, `perfect` the score without error (0 for negated losses), `seed` that of the flips.
+    the replicates of a partition, `perfect` the score without error (0 for negated losses), `seed` that of the flips,
+    `overlap` n_test/n_train where intervals are corrected by it, else 0.
     """
 
     rope: float = 0.01
@@ -52,6 +53,7 @@ class Rules:
     folds: int = 1
     perfect: float = 1.0
     seed: int = 0
+    overlap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -121,13 +123,13 @@ class Table:
     scores: Floats
     rows: RowScores | None
     tested: RowLayout | None
+    overlap: float = 0.0
 
     def compare(self, arm: int, other: int) -> Difference:
         """Return the difference of an arm from another, paired by replicate."""
         differences = self.scores[arm] - self.scores[other]
-        if self.rows is None:
-            return measure_difference(differences)
-        return measure_difference(differences, self.rows.scores[arm] - self.rows.scores[other], self.tested)
+        rows = None if self.rows is None else self.rows.scores[arm] - self.rows.scores[other]
+        return replace(measure_difference(differences, rows, self.tested), overlap=self.overlap)
 
 
 def judge(
@@ -140,7 +142,7 @@ def judge(
     """
     check_scores(scores, names, baseline)
     base = list(names).index(baseline)
-    table = Table(scores, rows, None if rows is None else describe_rows(rows.tested))
+    table = Table(scores, rows, None if rows is None else describe_rows(rows.tested), rules.overlap)
     others = [index for index in range(len(names)) if index != base]
     differences = [table.compare(index, base) for index in others]
     adjusted, limits = account_for_all(scores[others] - scores[base], differences, rules)

@@ -129,8 +129,9 @@ def find_rows(difference: Difference, limits: Limits) -> int | None:
     """Return how many tested rows would decide, with any number of replicates; None where rows are not what is short.
 
     M = (rows tested) x (lasting part of V)/(allowed V) = q/(allowed V), q the variance of a row's lasting difference.
+    By the corrected interval no number is known: what it adds is no sum over rows.
     """
     allowed = allowed_variance(difference, limits, math.inf)
-    if allowed == 0 or difference.lasting == 0:
+    if allowed == 0 or difference.lasting == 0 or difference.overlap > 0:
         return None
     return math.ceil(difference.q_row / allowed)

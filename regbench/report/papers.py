@@ -15,6 +15,9 @@ STATISTICS = (
     ("chances", "Benavoli et al. (2017), Time for a change: a tutorial for comparing multiple classifiers"),
 )
 
+CORRECTED = (("corrected intervals", "Nadeau & Bengio (2003), Inference for the generalization error"),)
+"""Named where a study's intervals are corrected."""
+
 
 def list_references(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the source of each technique that names one, in alphabetical order."""

@@ -31,7 +31,7 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
         "replicate's test rows, which no part of the search had in memory.",
         f"Judged is {measure.name.replace('_', ' ')}"
         f"{_because(read_text(study.plan, 'metric', 'why'))}, by the difference from {base} in each replicate.",
-        "Intervals are t intervals of the mean difference with a term for test rows that several replicates share.",
+        _describe_intervals(study),
         f"Words account for all {len(study.contenders)} arms by step-down max-t over sign flips (Westfall and "
         f"Young) at {write_number(spent)}, what look {study.look} spends of {write_number(spent * 2**study.look)}.",
         f"No practical difference means that the 90 % interval lies within {measure.difference(-rope)} and "
@@ -42,6 +42,16 @@ def describe_protocol(study: StudyData) -> tuple[str, ...]:
         _describe_time(study),
     ]
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def _describe_intervals(study: StudyData) -> str:
+    if study.overlap:
+        return (
+            "Intervals are t intervals of the mean difference, its variance corrected for training rows "
+            f"that replicates share (Nadeau and Bengio; {write_number(study.overlap)} test rows to one other); they are "
+            "cautious."
+        )
+    return "Intervals are t intervals of the mean difference with a term for test rows that several replicates share."
 
 
 def _describe_choice(study: StudyData) -> str:

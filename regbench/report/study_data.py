@@ -120,6 +120,12 @@ class StudyData:
         look = read_number(self.verdict, "look")
         return int(look) if look >= 1 else 1
 
+    @property
+    def overlap(self) -> float:
+        """n_test/n_train where intervals are corrected by it, else 0."""
+        overlap = read_number(self.verdict, "interval", "overlap")
+        return 0.0 if math.isnan(overlap) else overlap
+
     @cached_property
     def measure(self) -> Measure:
         """The judged metric."""

@@ -24,7 +24,7 @@ from regbench.report.figures.sensitivity import draw_sensitivity
 from regbench.report.figures.weights import draw_study_weights
 from regbench.report.leaderboard import describe_cost, make_leaderboard
 from regbench.report.page import ArmDetails, Card, Page
-from regbench.report.papers import STATISTICS, list_references
+from regbench.report.papers import CORRECTED, STATISTICS, list_references
 from regbench.report.picture import Picture
 from regbench.report.protocol import describe_protocol
 from regbench.report.study_data import ArmFacts, StudyData, read_study
@@ -73,7 +73,7 @@ def make_study_page(folder: Path) -> Page:
         protocol=describe_protocol(study),
         files=tuple((name, told) for name, told in FILES if (folder / name).exists()),
         versions=tuple((str(name), str(text)) for name, text in sorted(read_mapping(study.plan, "versions").items())),
-        references=(*list_references(members), *STATISTICS),
+        references=(*list_references(members), *STATISTICS, *(CORRECTED if study.overlap else ())),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
+from regbench.config.study_settings import CORRECTED
 from regbench.evidence.verdict import Rules, Verdict
 from regbench.evidence.words import Word
 from regbench.metrics import METRICS, Metric
@@ -68,6 +70,8 @@ def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
     kept = [part for part in evidence.outputs if part.replicate not in lost]
     given = {name: read_scores(evidence.fresh, name, f"test_{plan.metric}") for name in [*names, AS_TYPED]}
     scores = score_study(plan.metric, evidence.task, [*names, AS_TYPED], kept, given)
+    if plan.settings.interval == CORRECTED:
+        scores = replace(scores, overlap=measure_overlap(kept))
     metric = METRICS[plan.metric]
     rules = Rules(
         rope=plan.settings.rope,
@@ -75,10 +79,16 @@ def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
         look=len(plan.looks),
         perfect=1.0 if metric.higher_is_better else 0.0,
         seed=plan.settings.seed,
+        overlap=scores.overlap,
     )
     scores, verdict = judge_scores(scores, names, plan.baseline, rules, (plan.rule.method, plan.rule.folds))
     costs = measure_costs(plan, evidence.trials, evidence.fresh, scores.replicates)
     return Judged(plan, evidence, scores, verdict, costs, recommend_all(plan, evidence.trials), tuple(sorted(lost)))
+
+
+def measure_overlap(parts: Sequence[ReplicateOutputs]) -> float:
+    """Return n_test/n_train, the mean over replicates; n_train counts the rows that a run stops on too."""
+    return float(np.mean([len(part.rows) / part.learnt for part in parts])) if parts else 0.0
 
 
 def find_lost(fresh: pd.DataFrame, names: Sequence[str]) -> set[int]:

@@ -65,7 +65,7 @@ def judge_again(study: StoredStudy, asked: Asked) -> JudgedAgain:
     baseline = asked.baseline or str(study.plan["baseline"])
     if baseline not in study.names:
         raise ConfigError(f"--baseline {escape(baseline)}: no such arm; {suggest(baseline, study.names)}")
-    scored = _score(study, metric)
+    scored = replace(_score(study, metric), overlap=study.overlap)
     rope = asked.rope or (float(stored["rope"]) if metric.name == stored["metric"] else ROPE)
     look = int(stored["look"])
     rules = Rules(
@@ -74,6 +74,7 @@ def judge_again(study: StoredStudy, asked: Asked) -> JudgedAgain:
         look=look,
         perfect=1.0 if metric.higher_is_better else 0.0,
         seed=study.plan["identity"]["study"]["seed"],
+        overlap=study.overlap,
     )
     cut = str(study.plan["cut"]["method"]), int(study.plan["cut"]["folds"])
     compared, verdict = judge_scores(scored, study.names, baseline, rules, cut)
@@ -153,7 +154,7 @@ def _describe(study: StoredStudy, metric: Metric, scored: Scores, verdict: Verdi
     chosen = name_choice(verdict)
     as_before = metric.name == stored["metric"] and verdict.baseline == stored["baseline"]["name"]
     return {
-        **{key: stored[key] for key in ("complete", "look", "alpha")},
+        **{key: stored[key] for key in ("complete", "look", "alpha", "interval") if key in stored},
         "metric": metric.name,
         "replicates": verdict.replicates,
         "baseline": {

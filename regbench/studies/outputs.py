@@ -41,8 +41,8 @@ class ReplicateOutputs:
 
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
     finite. `target` and `weight` are those of the rows, as the data have them. `constant` `[C]` is what the constant
-    predictor says. `noise` is the figure of each arm at the noises of `studies.noise`, `references` are rows of
-    references.csv.
+    predictor says. `learnt` counts the rows of training and validation, 0 where they are not known. `noise` is the
+    figure of each arm at the noises of `studies.noise`, `references` are rows of references.csv.
     """
 
     replicate: int
@@ -51,6 +51,7 @@ class ReplicateOutputs:
     target: NDArray[Any]
     weight: Floats
     constant: Floats
+    learnt: int = 0
     noise: Mapping[str, Sequence[float]] = field(default_factory=dict)
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
 
@@ -91,6 +92,7 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
         target=own_units(np.asarray(test.y), split),
         weight=weights,
         constant=predict_constant(split),
+        learnt=len(split.train.y) + len(split.val.y),
         noise=noise,
         references=_measure_references(task, split),
     )

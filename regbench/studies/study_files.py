@@ -67,6 +67,11 @@ class StoredStudy:
         settings = self.plan["identity"]["dataset"]
         return tuple(sorted((key, repr(value)) for key, value in settings.items() if key not in MADE))
 
+    @property
+    def overlap(self) -> float:
+        """n_test/n_train where the study's intervals are corrected by it, else 0."""
+        return float(self.verdict.get("interval", {}).get("overlap", 0.0))
+
     def estimate_replicate(self) -> float:
         """Return the seconds that a further replicate takes, as the plan estimates it."""
         pilots, sizes = [Pilot(**self.plan["pilot"][name]) for name in self.names], Sizes(**self.plan["sizes"])

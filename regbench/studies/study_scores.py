@@ -19,7 +19,8 @@ from regbench.studies.row_values import Predicted, find_values
 class Scores:
     """Scores `[A, R]` of the named arms in the replicates that all of them have, or `[A, K]` as means of K folds.
 
-    `constant` are the replicates in which an arm was scored as the constant predictor, by arm.
+    `constant` are the replicates in which an arm was scored as the constant predictor, by arm; `overlap` is
+    n_test/n_train where intervals are corrected by it, else 0.
     """
 
     names: tuple[str, ...]
@@ -27,6 +28,7 @@ class Scores:
     matrix: Floats
     rows: RowScores | None
     constant: Mapping[str, tuple[int, ...]]
+    overlap: float = 0.0
 
     def of(self, name: str) -> Floats:
         """Return the scores `[R]` of an arm."""
@@ -37,16 +39,16 @@ class Scores:
         """Return the difference of an arm from another, paired by replicate."""
         one, two = self.names.index(name), self.names.index(other)
         differences = self.matrix[one] - self.matrix[two]
-        if self.rows is None:
-            return measure_difference(differences)
-        values = self.rows.scores[one] - self.rows.scores[two]
-        return measure_difference(differences, values, describe_rows(self.rows.tested))
+        values, tested = None, None
+        if self.rows is not None:
+            values, tested = self.rows.scores[one] - self.rows.scores[two], describe_rows(self.rows.tested)
+        return replace(measure_difference(differences, values, tested), overlap=self.overlap)
 
     def take(self, names: Sequence[str]) -> Scores:
         """Return the scores of some arms."""
         places = [self.names.index(name) for name in names]
         rows = None if self.rows is None else RowScores([self.rows.scores[p] for p in places], self.rows.tested)
-        return Scores(tuple(names), self.replicates, self.matrix[places], rows, self.constant)
+        return replace(self, names=tuple(names), matrix=self.matrix[places], rows=rows)
 
 
 def score_study(

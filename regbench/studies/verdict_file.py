@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from regbench.config.study_settings import CORRECTED
 from regbench.evidence.verdict import ArmVerdict
 from regbench.statuses import RunState
 from regbench.studies.arms import AS_TYPED
@@ -29,6 +30,7 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
     how = judged.recommended[choose_arm(judged)].overrides
     each = estimate_training([a.pilot for a in plan.arms], plan.sizes, plan.workers, plan.points) / plan.replicates
     return {
+        **_describe_interval(judged),
         "schema": SCHEMA,
         "study_hash": study_hash,
         "complete": complete,
@@ -54,6 +56,13 @@ def describe_verdict(judged: Judged, study_hash: str, complete: bool) -> dict[st
         "notes": list(list_notes(judged)),
         "warnings": list(warnings[plan.baseline]),
     }
+
+
+def _describe_interval(judged: Judged) -> dict[str, Any]:
+    """Return how intervals are made, where it is not the usual way."""
+    if judged.plan.settings.interval != CORRECTED:
+        return {}
+    return {"interval": {"method": CORRECTED, "overlap": judged.scores.overlap}}
 
 
 def _describe_baseline(judged: Judged) -> dict[str, Any]:

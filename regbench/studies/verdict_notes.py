@@ -95,6 +95,11 @@ def list_notes(judged: Judged) -> Sequence[str]:
             "folds are stretches of one time and each counts once, so the intervals hold for the time that was tested: "
             "what changes after it, and swings longer than a fold, are not in them"
         )
+    if scores.overlap:
+        notes.append(
+            f"intervals are corrected for training rows that replicates share ({scores.overlap:.2f} test rows to one "
+            "other; Nadeau and Bengio): they find large differences only"
+        )
     if plan.rule.fixed:
         notes.append("the validation rows are the same in every replicate, so the intervals lack the noise of that cut")
     return notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,8 @@ def measure_interactions(study: StudyData, names: list[str]) -> list[Pair]:
         alpha=read_number(study.verdict, "alpha") * 2**study.look,  # the verdict names what this look spends
         look=study.look,
     )
-    differences = [measure_difference(values) for values in matrix]
+    overlap = study.overlap
+    differences = [replace(measure_difference(values), overlap=overlap) for values in matrix]
     adjusted, limits = account_for_all(matrix, differences, rules)
     return [
         Pair(a, b, d.mean, d.interval().low, d.interval().high, str(choose_word(d, p, limits) or "-"))
