@@ -48,8 +48,8 @@ def _describe_intervals(study: StudyData) -> str:
     if study.overlap:
         return (
             "Intervals are t intervals of the mean difference, its variance corrected for training rows "
-            f"that replicates share (Nadeau and Bengio; {write_number(study.overlap)} test rows to one other); they are "
-            "cautious."
+            f"that replicates share (Nadeau and Bengio; {write_number(study.overlap)} test rows to one other): they "
+            "are cautious."
         )
     return "Intervals are t intervals of the mean difference with a term for test rows that several replicates share."
 

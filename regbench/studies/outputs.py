@@ -20,17 +20,22 @@ from regbench.tasks import Task
 
 if TYPE_CHECKING:
     from regbench.data.records import Split
+    from regbench.data.repeats import Repeats
     from regbench.training.networks import Networks
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutputsTask:
-    """The fresh runs of one replicate, by arm, all on one cut; `reference` asks for other models on it."""
+    """The fresh runs of one replicate, by arm, all on one cut.
+
+    `reference` asks for other models on it, and `repeats` for rows that equal others.
+    """
 
     replicate: int
     configs: Mapping[str, RunConfig]
     metric: str
     reference: bool
+    repeats: bool
     seed: int
     base: Path
 
@@ -42,7 +47,8 @@ class ReplicateOutputs:
     `outputs` by arm `[n, C]` are logits, or numbers in the targets' own units; None where a run has none that are
     finite. `target` and `weight` are those of the rows, as the data have them. `constant` `[C]` is what the constant
     predictor says. `learnt` counts the rows of training and validation, 0 where they are not known. `noise` is the
-    figure of each arm at the noises of `studies.noise`, `references` are rows of references.csv.
+    figure of each arm at the noises of `studies.noise`, `references` are rows of references.csv, and
+    `repeats` tells of equal rows, None where there are none or nobody asked.
     """
 
     replicate: int
@@ -53,6 +59,7 @@ class ReplicateOutputs:
     constant: Floats
     learnt: int = 0
     noise: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    repeats: Repeats | None = None
     references: Sequence[Mapping[str, object]] = field(default_factory=tuple)
 
 
@@ -68,13 +75,15 @@ def compute_outputs(task: OutputsTask) -> ReplicateOutputs:
 def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     from regbench.data.loading import build_dataset
     from regbench.data.preparing import prepare
+    from regbench.data.repeats import find_repeats
     from regbench.data.search_split import list_parts
     from regbench.runs.prepare import build_records
 
     dataset = build_dataset(first.dataset)
     raw = dataset.read()
     split = prepare(dataset, raw, build_records(first).input_type)
-    rows = np.asarray(list_parts(dataset, raw).test, dtype=np.int64)
+    parts = list_parts(dataset, raw)
+    rows = np.asarray(parts.test, dtype=np.int64)
     outputs: dict[str, Floats | None] = {}
     noise: dict[str, Sequence[float]] = {}
     for arm, config in task.configs.items():
@@ -94,6 +103,7 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
         constant=predict_constant(split),
         learnt=len(split.train.y) + len(split.val.y),
         noise=noise,
+        repeats=find_repeats(raw, parts) if task.repeats else None,
         references=_measure_references(task, split),
     )
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from regbench.errors import escape
 from regbench.evidence.verdict import ArmVerdict, Headline, Verdict
 from regbench.evidence.words import FEWEST, Needs, Word
 from regbench.formatting import count_noun, format_figure, join_words, spell_seconds
 from regbench.metrics import Metric
+
+if TYPE_CHECKING:
+    from regbench.data.repeats import Repeats
 
 PERCENT = ("accuracy", "balanced_accuracy", "macro_f1", "label_accuracy")
 """Shares that people read in per cent."""
@@ -209,6 +213,22 @@ def describe_few_rows(rows: int, metric: Metric) -> str:
     """Return the warning that a replicate tests few rows."""
     worth = f", so that one row is {100 / rows:.1f} points" if metric.name == "accuracy" else ""
     return f"few rows: a replicate tests {count_noun(rows, 'row')}{worth}"
+
+
+def describe_repeats(repeats: Repeats) -> str:
+    """Return the warning that rows repeat others, and whether the parts tear them apart."""
+    many = f"duplicates: {repeats.rows:,} of {repeats.total:,} rows repeat another in all inputs"
+    if repeats.together:
+        return f"{many}; equal rows are kept in one part (dataset.split.duplicates=apart if they are different cases)"
+    torn = [
+        f"{count:,} of {size:,} {part} rows equal one that {others}"
+        for count, size, part, others in (
+            (repeats.test, repeats.test_rows, "test", "trains or validates"),
+            (repeats.val, repeats.val_rows, "validation", "trains"),
+        )
+        if count
+    ]
+    return f"{many}; {join_words(torn)}, so that figures on them may be too good"
 
 
 def list_warnings(found: Mapping[str, Sequence[str]]) -> list[str]:

@@ -56,6 +56,7 @@ def predict_all(
             configs=configs,
             metric=plan.metric,
             reference=plan.settings.reference,
+            repeats=replicate == replicates[0],
             seed=draw_seed(plan.settings.seed, "reference", replicate),
             base=Path.cwd(),
         )

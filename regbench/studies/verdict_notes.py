@@ -11,7 +11,7 @@ from regbench.studies.arms import AS_TYPED
 from regbench.studies.cocktail_plan import describe_cocktails
 from regbench.studies.judging import Judged
 from regbench.studies.row_values import find_values
-from regbench.studies.sentences import describe_few_rows, describe_lost_tuning, show_figure
+from regbench.studies.sentences import describe_few_rows, describe_lost_tuning, describe_repeats, show_figure
 from regbench.studies.study_scores import score_study
 from regbench.studies.warnings import FEW_ROWS
 
@@ -95,6 +95,8 @@ def list_notes(judged: Judged) -> Sequence[str]:
             "folds are stretches of one time and each counts once, so the intervals hold for the time that was tested: "
             "what changes after it, and swings longer than a fold, are not in them"
         )
+    repeats = next((part.repeats for part in judged.evidence.outputs if part.repeats is not None), None)
+    notes += [] if repeats is None else [describe_repeats(repeats)]
     if scores.overlap:
         notes.append(
             f"intervals are corrected for training rows that replicates share ({scores.overlap:.2f} test rows to one "

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from regbench.config.run_config import RunConfig
+from regbench.data.loading import build_dataset
+from regbench.data.search_split import list_parts
 from regbench.errors import ConfigError
 from regbench.studies.cuts import FRESH, SEARCH, CutRule, choose_method
 from regbench.studies.variants import draw_seed, read_value, shorten_key, vary
+from tests.unit.data.study_sources import Given
 
 CONFIG = RunConfig(
     dataset={"name": "digits", "split": {"method": "random", "seed": 0, "val": 0.2}},
@@ -98,3 +104,17 @@ def test_a_key_that_leads_nowhere_is_refused(key: str) -> None:
 def test_keys_are_shown_without_what_all_have() -> None:
     shown = [shorten_key(key) for key in ("schedule.optimizer.lr", "regularizer.l2.strength", "model.widths")]
     assert shown == ["lr", "l2.strength", "model.widths"]
+
+
+@pytest.mark.parametrize("method", ["kfold", "locked"])
+def test_no_stage_of_any_replicate_tears_equal_rows_apart(method: str) -> None:
+    case = np.repeat(np.arange(90), np.where(np.arange(90) % 6 == 0, 4, 1))
+    rows = Given(x=tuple((float(number),) for number in case), y=tuple((case % 2).tolist()))
+    sizes = set()
+    for replicate, stage in product(range(10), (SEARCH, "finalist1", FRESH)):
+        split = build_dataset({"name": "digits", "split": rule(method).settings(replicate, stage)}).split
+        own = replace(rows, split=split)
+        parts = list_parts(own, own.read())[:3]
+        sizes.add(tuple(len(part) for part in parts))
+        assert sum(len(np.unique(case[part])) for part in parts) == 90
+    assert sizes == {(81, 27, 27)}
