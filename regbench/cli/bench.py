@@ -38,6 +38,7 @@ Overrides are those of `regbench run`, which hold for all arms, and those of the
   study.metric, study.rope, study.alpha            the figure that is judged, and how
   study.cocktail=true                              also the three best arms of each replicate, combined
   study.interval=paired|corrected                  corrected is for the cautious: it finds large differences only
+  study.keep=fresh|figures|all                     runs that have folders at the end: fresh ones, none, every trial too
   study=quick|thorough|interactions|curves         other defaults; configs/study/default.yaml explains all settings
 
 examples:
@@ -102,7 +103,7 @@ def _plan(request: StudyRequest, more: int) -> int:
     from regbench.studies.study_folder import PLAN
 
     begun = (request.base.runs / request.name / PLAN).exists() and request.base.resume != "fresh"
-    print_plan(plan_study(request, more), begun)
+    print_plan(plan_study(request, more), begun, request.settings.keep)
     return 0
 
 
@@ -121,7 +122,7 @@ def _make(request: StudyRequest, given: Namespace) -> int:
         import webbrowser
 
         webbrowser.open(page.resolve().as_uri())
-    if result.signal is not None and (result.verdict is None or not result.verdict["complete"]):
+    if result.signal is not None and (result.unkept or result.verdict is None or not result.verdict["complete"]):
         print_warning("interrupted; the same command resumes from here")
         return 128 + result.signal
     return 1 if result.failed else final

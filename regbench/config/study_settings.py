@@ -20,6 +20,12 @@ JUDGING = ("rope", "alpha", "interval", "reference", "curves")
 CORRECTED = "corrected"
 """The interval of Nadeau and Bengio, for the cautious."""
 
+FRESH, FIGURES, ALL = "fresh", "figures", "all"
+"""Which runs of a study have folders: the fresh ones, none at its end, or every trial too."""
+
+STORING = ("keep",)
+"""Settings that say what is left of a study, and nothing about its results."""
+
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 REPLICATES, TRIALS = 20, 8
 """Taken for the one that is not given where the other is."""
@@ -93,6 +99,7 @@ class StudySettings:
     cocktail: bool = flag(False)
     reference: bool = flag(True)
     curves: bool = flag(False, help="train baseline and leader again on fewer rows, and with wrong labels")
+    keep: str = choice(FRESH, FIGURES, ALL)
     seed: int = integer(0, low=0, high=2**31 - 1)
 
     @property

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from regbench.display.study_table import LABEL, list_budget, list_files, list_plan, list_verdict
+from regbench.display.study_budget import list_budget
+from regbench.display.study_table import LABEL, list_files, list_plan, list_verdict
 from regbench.display.warning import print_warning
 from regbench.errors import escape
 from regbench.formatting import format_clock
@@ -63,6 +64,10 @@ class StudyDisplay:
     def curves(self, done: int, total: int) -> None:
         """Show how many runs on fewer rows, or with wrong labels, are done."""
         self._show("curves", done, total, f"{done:,} of {total:,} runs on fewer rows or with wrong labels")
+
+    def keep(self, done: int, total: int) -> None:
+        """Show how many trials have a folder of their own."""
+        self._show("keep", done, total, f"{done:,} of {total:,} trials as runs with a folder")
 
     def note(self, text: str) -> None:
         """Print a sentence that a person has to know."""
@@ -120,10 +125,10 @@ class StudyDisplay:
         return f"{stage:<{LABEL}}[{'#' * filled}{'.' * (wide - filled)}]{told}"
 
 
-def print_plan(plan: Mapping[str, Any], begun: bool) -> None:
-    """Print what a dry run says; `begun` says that the plan lies in its folder already."""
+def print_plan(plan: Mapping[str, Any], begun: bool, keep: str) -> None:
+    """Print what a dry run says; `begun` says that the plan lies in its folder already, `keep` is study.keep."""
     width = find_width()
-    print_lines([*list_plan(plan, width), *list_budget(plan, begun, width)])
+    print_lines([*list_plan(plan, width), *list_budget(plan, begun, keep, width)])
 
 
 def find_width() -> int:

@@ -217,10 +217,10 @@ def _lay_out(metric: Metric, rows: Sequence[Row], layout: Layout) -> list[str]:
         columns.append(["wins", *(row.wins for row in rows)])
     if layout.marks:
         columns.append(["", *(row.marks for row in rows)])
-    return list(_align(columns, layout.gap))
+    return list(align(columns, layout.gap))
 
 
-def _align(columns: Sequence[Sequence[str]], gap: int) -> Iterator[str]:
+def align(columns: Sequence[Sequence[str]], gap: int) -> Iterator[str]:
     """Yield columns of cells as lines; those of names, differences, words and marks stand to the left."""
     widths = [max(map(len, column)) for column in columns]
     for row in zip(*columns, strict=True):
@@ -247,29 +247,6 @@ def _list_scale(metric: Metric, plan: Mapping[str, Any], verdict: Mapping[str, A
         told.append(f"scikit-learn: {others}")
     if told:
         yield from wrap(f"for scale: {'; '.join(told)}", width, " " * LABEL)
-
-
-def list_budget(plan: Mapping[str, Any], begun: bool, width: int) -> Iterator[str]:
-    """Yield what a dry run says besides the plan: what each arm's pilot showed, and the disk that is needed."""
-    found = plan["pilot"].values()
-    columns = [
-        ["arm", *map(escape, plan["pilot"])],
-        ["epochs", *(f"{pilot['epochs']:.0f}" for pilot in found)],
-        ["steps an epoch", *(f"{pilot['steps']}" for pilot in found)],
-        ["runs stacked", *(f"{pilot['cohort']}" for pilot in found)],
-        ["s a run", *(f"{_time_run(pilot):.3f}" for pilot in found)],
-    ]
-    yield from _align(columns, 2)
-    fresh = (len(plan["arms"]) + 2) * plan["sizes"]["replicates"] + plan.get("curves", {}).get("runs", 0)
-    yield from say("disk", f"about {fresh * 0.2 + 5:.0f} MB ({fresh} fresh runs with a folder each)", width)
-    told = "nothing was trained but this pilot, and nothing was written"
-    if begun:
-        told = "this study has begun already, with this plan; nothing was trained, and what is left may be less"
-    yield from say("dry run", told, width)
-
-
-def _time_run(pilot: Mapping[str, Any]) -> float:
-    return float(pilot["epochs"] * pilot["steps"] * pilot["step_seconds"] * (1 + pilot["evaluation"]))
 
 
 def say(label: str, text: str, width: int) -> list[str]:

@@ -7,18 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from regbench.config.study_settings import ALL, FIGURES
 from regbench.config.sweep_settings import build_settings
 from regbench.errors import ConfigError, escape
 from regbench.signals import StopSignal, stop_requests
 from regbench.studies.choices import Choice, choose_all, read_choices, write_choices
 from regbench.studies.curve_figures import describe_curves, find_halved, list_row_notes
-from regbench.studies.curve_runs import Curves, train_curves
-from regbench.studies.curve_table import write_curves
+from regbench.studies.curve_runs import Curves, CurvesAsked, train_curves
+from regbench.studies.curve_table import describe_curve_runs, write_curves
 from regbench.studies.final import list_final_words
 from regbench.studies.findings import describe_findings
-from regbench.studies.fresh import FreshRun, discard_runs, list_fresh, train_fresh
-from regbench.studies.fresh_table import tabulate_fresh
-from regbench.studies.judging import Evidence, Judged, judge_study
+from regbench.studies.fresh import FreshRun, list_fresh, train_fresh
+from regbench.studies.fresh_table import describe_runs, tabulate_fresh
+from regbench.studies.judging import Evidence, Judged, Tested, judge_study
+from regbench.studies.keeping import discard_study, drop_kept, keep_figures, train_all
+from regbench.studies.kept import NOTHING, Kept, Row, read_kept
 from regbench.studies.observer import StudyObserver
 from regbench.studies.plan import StudyPlan
 from regbench.studies.plan_file import describe_plan, extend_looks, extend_plan, follow_curves, restore_plan
@@ -42,10 +45,9 @@ from regbench.studies.testing import find_complete, predict_all, write_reference
 from regbench.studies.trial_table import collect_trials
 from regbench.studies.verdict_file import describe_verdict
 from regbench.sweeps.backends import Backend, LocalProcesses
-from regbench.sweeps.manifest import read_planned
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    pass
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class StudyResult:
     """What became of a study: its folder, study.json, and verdict.json where it could be judged.
 
     `failed` counts fresh runs that failed; `signal` is the one that ended the command, if any.
+    `unkept` is true where trials still lack the folders that `study.keep=all` asks for.
     """
 
     folder: Path
@@ -60,6 +63,7 @@ class StudyResult:
     verdict: Mapping[str, Any] | None
     failed: int
     signal: int | None
+    unkept: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def run_study(request: StudyRequest, observer: StudyObserver, more: int = 0) -> 
                 return StudyResult(path, stored, None, 0, stop.number)
             with claim(path) as folder:
                 if request.base.resume == "fresh":
-                    _discard(folder)
+                    discard_study(folder)
                 found = folder.read_json(PLAN)
                 if found is not None and found["pilot"] != stored["pilot"]:
                     raise ConfigError(
@@ -173,16 +177,44 @@ def _make(stages: Stages) -> StudyResult:
         return _end(stages, None, 0)
     choices = _choose(plan, folder)
     runs = list_fresh(plan, choices)
+    kept = read_kept(folder, runs) if plan.settings.keep == FIGURES else NOTHING
+    errors = _confirm(stages, [run for run in runs if run.replicate not in kept.replicates], len(runs))
+    tested = _judge(stages, runs, kept)
+    if tested is None:
+        return _end(stages, None, len(errors))
+    curves = _make_curves(stages, tested.judged, CurvesAsked(runs, kept))
+    rows = {} if curves is None else describe_curve_runs(curves.runs, plan.metric, kept)
+    verdict = _conclude(stages, tested, curves, rows)
+    failed = len(errors) + len(curves.errors if curves else ())
+    if verdict["complete"] and not failed:
+        again = [] if curves is None else [made.run for made in curves.runs]
+        _settle_folders(
+            stages, [*runs, *again], Kept(tested.rows, tested.outputs, kept.trained, {**kept.curves, **rows})
+        )
+    return _end(stages, verdict, failed)
+
+
+def _settle_folders(stages: Stages, runs: Sequence[FreshRun], found: Kept) -> None:
+    """Remove the folders of a study that is complete, or make those of its trials, as `study.keep` says."""
+    plan, folder = stages.plan, stages.folder
+    if plan.settings.keep == FIGURES:
+        keep_figures(folder, runs, found)
+        return
+    drop_kept(folder)
+    if plan.settings.keep == ALL and not stages.stop.requested():
+        train_all(plan, folder, stages.backend, stages.stop, (stages.observer.keep, stages.observer.note))
+
+
+def _confirm(stages: Stages, runs: Sequence[FreshRun], total: int) -> Mapping[str, str]:
+    """Train the fresh runs that are left, of so many in all, and return the errors by run id."""
+    if not runs:
+        stages.observer.confirm(total, total)
+        return {}
     tell: tuple[Callable[[int, int], None], Callable[[str], None]] = (stages.observer.confirm, stages.observer.note)
-    errors = train_fresh(plan, runs, stages.backend, stages.stop, tell)
+    errors = train_fresh(stages.plan, runs, stages.backend, stages.stop, tell)
     for line in sorted(set(errors.values())):
         stages.observer.note(f"a fresh run failed: {line}")
-    judged, references = _judge(stages, runs)
-    if judged is None:
-        return _end(stages, None, len(errors))
-    curves = _make_curves(stages, runs, judged)
-    verdict = _conclude(stages, judged, references, curves)
-    return _end(stages, verdict, len(errors) + len(curves.errors if curves else ()))
+    return errors
 
 
 def _choose(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
@@ -199,46 +231,50 @@ def _choose(plan: StudyPlan, folder: StudyFolder) -> list[Choice]:
     return choices
 
 
-def _judge(stages: Stages, runs: Sequence[FreshRun]) -> tuple[Judged | None, DataFrame | None]:
+def _judge(stages: Stages, runs: Sequence[FreshRun], kept: Kept) -> Tested | None:
     """Test and judge the replicates that are complete, with other models; None where they are fewer than two."""
     plan, folder = stages.plan, stages.folder
-    complete = find_complete(runs, plan.replicates)
+    complete = find_complete(runs, plan.replicates, kept.replicates)
     if len(complete) < 2:
-        return None, None
-    outputs = predict_all(plan, runs, complete, stages.backend)
-    table, timing = tabulate_fresh(plan, [run for run in runs if run.replicate in set(complete)])
+        return None
+    outputs = predict_all(plan, runs, complete, stages.backend, kept)
+    rows = describe_runs(plan, [run for run in runs if run.replicate in set(complete)], kept.rows)
+    table, timing = tabulate_fresh(plan, rows.values())
     folder.write_table(FRESH, table)
     folder.write_table(FRESH_TIMING, timing)
     write_rows(folder, outputs)
-    references = write_references(folder, outputs)
+    references = write_references(folder, outputs, plan.settings.reference)
     trials, fresh = folder.read_table(TRIALS), folder.read_table(FRESH)
     assert trials is not None
     assert fresh is not None
-    return judge_study(plan, Evidence(trials, fresh, outputs, stages.survey.task)), references
+    judged = judge_study(plan, Evidence(trials, fresh, outputs, stages.survey.task))
+    return Tested(judged, references, rows)
 
 
-def _make_curves(stages: Stages, runs: Sequence[FreshRun], judged: Judged) -> Curves | None:
+def _make_curves(stages: Stages, judged: Judged, asked: CurvesAsked) -> Curves | None:
     """Train baseline and leader again on fewer rows and with wrong labels; None where that was not asked for."""
     if not stages.plan.points:
         stages.folder.remove(CURVES)
         return None
     observer = stages.observer
     tell = (observer.curves, observer.note)
-    curves = train_curves(judged, runs, stages.survey, stages.backend, stages.stop, tell)
+    curves = train_curves(judged, asked, stages.survey, stages.backend, stages.stop, tell)
     for line in sorted(set(curves.errors.values())):
         observer.note(f"a run on fewer rows or with wrong labels failed: {line}")
     return curves
 
 
-def _conclude(stages: Stages, judged: Judged, references: DataFrame | None, curves: Curves | None) -> dict[str, Any]:
-    """Write the verdict, and return it."""
-    plan, folder = stages.plan, stages.folder
+def _conclude(
+    stages: Stages, tested: Tested, curves: Curves | None, rows: Mapping[tuple[str, str], Row]
+) -> dict[str, Any]:
+    """Write the verdict, and return it; `rows` are those of the curves."""
+    plan, folder, judged, references = stages.plan, stages.folder, tested.judged, tested.references
     complete = len(judged.evidence.outputs) == plan.replicates and (curves is None or curves.complete)
     found = describe_verdict(judged, str(stages.stored["hash"]), complete)
     if curves is None:
         found |= describe_findings(judged, references)
     else:
-        table = write_curves(folder, curves, plan.metric)
+        table = write_curves(folder, rows.values())
         found |= describe_findings(judged, references, find_halved(table, plan.baseline))
         found |= describe_curves(judged, table)
         found["notes"] += [*curves.notes, *list_row_notes(judged, found)]
@@ -249,11 +285,5 @@ def _conclude(stages: Stages, judged: Judged, references: DataFrame | None, curv
 
 
 def _end(stages: Stages, verdict: Mapping[str, Any] | None, failed: int) -> StudyResult:
-    return StudyResult(stages.folder.path, stages.stored, verdict, failed, stages.stop.number)
-
-
-def _discard(folder: StudyFolder) -> None:
-    """Remove a study with its fresh runs: those that its folder's plans name, whether or not they have ended."""
-    planned = read_planned(folder.path, lambda line: None)
-    folder.discard()
-    discard_runs(folder.path / run.run_id for run in planned)
+    unkept = stages.plan.settings.keep == ALL and stages.stop.requested()
+    return StudyResult(stages.folder.path, stages.stored, verdict, failed, stages.stop.number, unkept)

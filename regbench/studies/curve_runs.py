@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from regbench.errors import ConfigError, escape
 from regbench.runs.prepare import build_records, prepare_from
 from regbench.signals import StopSignal
-from regbench.store.run_files import read_result
 from regbench.studies.curve_points import CurvePoint, list_points, move_to, read_noise, tell_apart
 from regbench.studies.cut_reader import CutReader
 from regbench.studies.fresh import FreshRun, train_fresh
 from regbench.studies.judging import Judged
+from regbench.studies.keeping import find_trained
+from regbench.studies.kept import Kept
 from regbench.studies.survey import Survey
 from regbench.studies.testing import is_missing
 from regbench.sweeps.backends import Backend
@@ -27,6 +28,14 @@ class CurveRun:
     point: CurvePoint
     run: FreshRun
     anew: bool
+
+
+@dataclass(frozen=True)
+class CurvesAsked:
+    """The fresh runs that curves are made from, and what is kept of runs without folders."""
+
+    fresh: Sequence[FreshRun]
+    kept: Kept
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,13 @@ def name_curve_arms(judged: Judged) -> list[str]:
 
 
 def train_curves(
-    judged: Judged, fresh: Sequence[FreshRun], survey: Survey, backend: Backend, stop: StopSignal, tell: Tell
+    judged: Judged, asked: CurvesAsked, survey: Survey, backend: Backend, stop: StopSignal, tell: Tell
 ) -> Curves:
     """Train the runs of the curves that have not ended; they are ordinary runs, as the fresh runs are.
 
     Args:
         judged: the study; its replicates have the curves.
-        fresh: all fresh runs.
+        asked: all fresh runs, and what is kept of those without folders.
         survey: of the data.
         backend: trains.
         stop: ends it.
@@ -64,15 +73,21 @@ def train_curves(
         ConfigError: what is there of some was made from other data or by other code.
     """
     names, replicates = name_curve_arms(judged), set(judged.scores.replicates)
-    own = [run for run in fresh if run.arm in names and run.replicate in replicates]
-    found = [made for run in own for made in _list_runs(run, survey)]
-    refused = find_refused([made for made in found if made.anew])
+    kept_runs = asked.kept
+    own = [run for run in asked.fresh if run.arm in names and run.replicate in replicates]
+    found = [made for run in own for made in _list_runs(run, survey, kept_runs)]
+    refused = find_refused([made for made in found if made.anew and not is_kept(made, kept_runs)])
     kept = [made for made in found if (made.run.arm, made.point) not in refused]
-    anew = [made.run for made in kept if made.anew]
+    anew = [made.run for made in kept if made.anew and not is_kept(made, kept_runs)]
     errors = train_fresh(judged.plan, anew, backend, stop, tell) if anew else {}
     notes = [_say_refused(arm, point, why) for (arm, point), why in refused.items()]
     complete = not any(is_missing(run.config) for run in anew)
     return Curves(tuple(kept), errors, tuple(notes), complete)
+
+
+def is_kept(made: CurveRun, kept: Kept) -> bool:
+    """Tell whether the figures of a run are kept, so that it needs no folder."""
+    return (made.run.arm, made.run.config.run_id()) in kept.curves
 
 
 def find_refused(runs: Sequence[CurveRun]) -> dict[tuple[str, CurvePoint], str]:
@@ -94,11 +109,10 @@ def find_refused(runs: Sequence[CurveRun]) -> dict[tuple[str, CurvePoint], str]:
     return refused
 
 
-def _list_runs(fresh: FreshRun, survey: Survey) -> Iterator[CurveRun]:
+def _list_runs(fresh: FreshRun, survey: Survey, kept: Kept) -> Iterator[CurveRun]:
     """Yield the runs of one fresh run, itself the last; none where it never began."""
-    rows = (read_result(fresh.config.folder() / "result.json") or {}).get("rows")
-    whole = rows.get("train") if isinstance(rows, dict) else None
-    if not isinstance(whole, int):
+    whole = find_trained([fresh], kept).get(fresh.config.run_id())
+    if whole is None:
         return
     noise, classes = read_noise(survey), len(survey.card["classes"])
     for point in tell_apart(list_points(survey.task, noise), whole, classes):

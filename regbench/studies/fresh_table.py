@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -13,6 +13,7 @@ from regbench.store.run_files import read_result
 from regbench.studies.cocktail import spell_combined
 from regbench.studies.cocktail_plan import COLUMN, find_arm
 from regbench.studies.fresh import FreshRun
+from regbench.studies.kept import Row
 from regbench.studies.plan import StudyPlan
 from regbench.studies.trial_table import list_keys
 from regbench.studies.variants import shorten_key
@@ -22,11 +23,18 @@ LAST = ("train", "val")
 BATCH = "schedule.batch_size"
 
 
-def tabulate_fresh(plan: StudyPlan, runs: Sequence[FreshRun]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def describe_runs(
+    plan: StudyPlan, runs: Sequence[FreshRun], kept: Mapping[tuple[str, int], Row]
+) -> dict[tuple[str, int], Row]:
+    """Return the rows of fresh.csv by arm and replicate, in the order of the runs; those kept have no folders."""
+    places = {(run.arm, run.replicate): run for run in runs}
+    return {place: kept[place] if place in kept else _describe(plan, run) for place, run in places.items()}
+
+
+def tabulate_fresh(plan: StudyPlan, rows: Iterable[Row]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return fresh.csv and fresh_timing.csv."""
     keys = list(dict.fromkeys(shorten_key(key) for arm in plan.arms for key in list_keys(arm)))
-    rows = [_describe(plan, run) for run in runs]
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(list(rows))
     head = ["arm", *([COLUMN] if plan.cocktail else []), "replicate", "seed"]
     others = [name for name in table.columns if name not in (*head, *keys, "seconds")]
     return table.reindex(columns=[*head, *keys, *others]), table[["arm", "replicate", "seconds"]]

@@ -56,6 +56,20 @@ class Judged:
         return 1.0 if self.metric.higher_is_better else -1.0
 
 
+@dataclass(frozen=True)
+class Tested:
+    """A study as it was judged, what other models reach, and rows of fresh.csv by arm and replicate."""
+
+    judged: Judged
+    references: pd.DataFrame | None
+    rows: Mapping[tuple[str, int], Mapping[str, object]]
+
+    @property
+    def outputs(self) -> tuple[ReplicateOutputs, ...]:
+        """The outputs that were judged."""
+        return tuple(self.judged.evidence.outputs)
+
+
 def judge_study(plan: StudyPlan, evidence: Evidence) -> Judged:
     """Judge the arms on the replicates whose fresh runs all have ended.
 

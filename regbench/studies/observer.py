@@ -22,6 +22,9 @@ class StudyObserver(Protocol):
     def curves(self, done: int, total: int) -> None:
         """Take how many runs on fewer rows, or with wrong labels, are done."""
 
+    def keep(self, done: int, total: int) -> None:
+        """Take how many trials have a folder of their own."""
+
     def note(self, text: str) -> None:
         """Take a sentence that a person has to know."""
 
@@ -42,6 +45,9 @@ class SilentStudy:
         """Do nothing."""
 
     def curves(self, done: int, total: int) -> None:
+        """Do nothing."""
+
+    def keep(self, done: int, total: int) -> None:
         """Do nothing."""
 
     def note(self, text: str) -> None:

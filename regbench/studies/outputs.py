@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class OutputsTask:
     """The fresh runs of one replicate, by arm, all on one cut.
 
-    `reference` asks for other models on it, and `repeats` for rows that equal others.
+    `reference` asks for other models on it, and `repeats` for rows that equal others; without `predicted` nothing is
+    asked of the runs, whose folders may be gone.
     """
 
     replicate: int
@@ -38,6 +39,7 @@ class OutputsTask:
     repeats: bool
     seed: int
     base: Path
+    predicted: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def _compute(task: OutputsTask, first: RunConfig) -> ReplicateOutputs:
     rows = np.asarray(parts.test, dtype=np.int64)
     outputs: dict[str, Floats | None] = {}
     noise: dict[str, Sequence[float]] = {}
-    for arm, config in task.configs.items():
+    for arm, config in task.configs.items() if task.predicted else ():
         networks = _restore(config)
         outputs[arm] = None if networks is None else predict_test(networks, split)
         if networks is not None and outputs[arm] is not None:

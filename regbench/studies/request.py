@@ -18,6 +18,8 @@ from regbench.studies.spaces import Space, check_search, list_keys, read_space
 from regbench.studies.tpe import check_tpe
 
 DEFAULT_NAME = "default"
+SAID_ELSEWHERE = ("arms", "replicates", "trials", "finalists", "budget", "search", "interactions")
+"""Settings of a study that decide its arms, spaces and sizes, of which the identity has what they come to."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ def list_regularizers() -> list[str]:
 
 def describe_identity(request: StudyRequest, checksum: str) -> dict[str, Any]:
     """Return all that decides what a study trains: a folder that holds another one is not gone on with."""
-    from regbench.config.study_settings import JUDGING
+    from regbench.config.study_settings import JUDGING, STORING
 
     settings = request.settings
-    left_out = {*JUDGING, "arms", "replicates", "trials", "finalists", "budget", "search", "interactions"}
+    left_out = {*JUDGING, *STORING, *SAID_ELSEWHERE}
     if not settings.cocktail:
         left_out.add("cocktail")  # a study that was made before there was one goes on
     names = [name for name in settings.__dataclass_fields__ if name not in left_out]

@@ -28,7 +28,9 @@ TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES, CURVES = (
     "references.csv",
     "curves.csv",
 )
-GENERATIONS, ROWS = "generations", "rows"
+GENERATIONS, ROWS, KEPT = "generations", "rows", "kept"
+RUNS = "runs.csv"
+"""Names the folder of each trial, where they have folders."""
 PAGE = "report.html"
 LOCK = "study.lock"
 DIGITS = 6
@@ -113,9 +115,9 @@ class StudyFolder:
 
     def discard(self) -> None:
         """Remove all that a study has written here, the plan first: without it, nothing of the rest counts."""
-        names = (PLAN, CHOICES, VERDICT, TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES, CURVES, PAGE)
+        names = (PLAN, CHOICES, VERDICT, TRIALS, TIMING, FRESH, FRESH_TIMING, REFERENCES, CURVES, RUNS, PAGE)
         durable.remove(*(self.path / name for name in names))
-        for folder in (GENERATIONS, ROWS):
+        for folder in (GENERATIONS, ROWS, KEPT):
             shutil.rmtree(self.path / folder, ignore_errors=True)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from regbench.config.run_config import RunConfig
 from regbench.errors import RegbenchError
 from regbench.store.run_files import read_result
 from regbench.studies.fresh import FreshRun
+from regbench.studies.kept import NOTHING, Kept
 from regbench.studies.outputs import OutputsTask, ReplicateOutputs, compute_outputs
 from regbench.studies.plan import StudyPlan
 from regbench.studies.study_folder import REFERENCES, ROWS, StudyFolder
@@ -24,9 +26,9 @@ from regbench.sweeps.workers.dispatch import work_on
 TRUTH = f"{ROWS}/truth.npz"
 
 
-def find_complete(runs: Sequence[FreshRun], replicates: int) -> list[int]:
-    """Return the replicates in which no run is still to be trained."""
-    unended = {run.replicate for run in runs if is_missing(run.config)}
+def find_complete(runs: Sequence[FreshRun], replicates: int, kept: Collection[int] = ()) -> list[int]:
+    """Return the replicates in which no run is still to be trained; those that are kept need no folders."""
+    unended = {run.replicate for run in runs if run.replicate not in kept and is_missing(run.config)}
     return [replicate for replicate in range(replicates) if replicate not in unended]
 
 
@@ -39,13 +41,16 @@ def is_missing(config: RunConfig) -> bool:
 
 
 def predict_all(
-    plan: StudyPlan, runs: Sequence[FreshRun], replicates: Sequence[int], backend: Backend
+    plan: StudyPlan, runs: Sequence[FreshRun], replicates: Sequence[int], backend: Backend, kept: Kept = NOTHING
 ) -> list[ReplicateOutputs]:
     """Return the outputs of the fresh runs of some replicates, in their order.
+
+    Those that are kept are not computed again, but for other models that were not asked for then.
 
     Raises:
         RegbenchError: workers were lost.
     """
+    known = {part.replicate: part for part in kept.outputs}
     by_replicate: dict[int, dict[str, RunConfig]] = {replicate: {} for replicate in replicates}
     for run in runs:
         if run.replicate in by_replicate:
@@ -57,15 +62,21 @@ def predict_all(
             metric=plan.metric,
             reference=plan.settings.reference,
             repeats=replicate == replicates[0],
+            predicted=replicate not in known,
             seed=draw_seed(plan.settings.seed, "reference", replicate),
             base=Path.cwd(),
         )
         for replicate, configs in by_replicate.items()
+        if replicate not in known or (plan.settings.reference and not known[replicate].references)
     ]
+    if not tasks:
+        return [known[replicate] for replicate in replicates]
     done = work_on(backend, compute_outputs, tasks)
     if len(done.results) < len(tasks):
         raise RegbenchError(f"a worker was lost while it predicted ({done.lost}); the same command resumes from here")
-    return sorted(done.results, key=lambda part: part.replicate)
+    found = {part.replicate: part for part in done.results}
+    found |= {r: replace(part, references=found[r].references) if r in found else part for r, part in known.items()}
+    return [found[replicate] for replicate in replicates]
 
 
 def write_rows(folder: StudyFolder, parts: Sequence[ReplicateOutputs]) -> None:
@@ -106,10 +117,10 @@ def _gather_truth(parts: Sequence[ReplicateOutputs]) -> Mapping[str, NDArray[Any
     }
 
 
-def write_references(folder: StudyFolder, parts: Sequence[ReplicateOutputs]) -> pd.DataFrame | None:
+def write_references(folder: StudyFolder, parts: Sequence[ReplicateOutputs], asked: bool) -> pd.DataFrame | None:
     """Write what other models reach; None where they were not asked for."""
     rows = [row for part in parts for row in part.references]
-    if not rows:
+    if not asked or not rows:
         return None
     table = pd.DataFrame(rows)
     folder.write_table(REFERENCES, table)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def read_planned(folder: Path, warn: Callable[[str], None]) -> list[PlannedRun]:
         except ValueError as error:
             warn(f"{escape(str(path))} is ignored because it {error}")
     return list(runs.values())
+
+
+def forget(folder: Path, run_ids: Collection[str]) -> None:
+    """Remove the plans all of whose runs are among these: their folders were removed.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    for path in _plan_files(folder):
+        with suppress(ValueError, FileNotFoundError):
+            if all(run.run_id in run_ids for run in _read_plan(path)):
+                durable.remove(path)
 
 
 def varying(runs: Sequence[PlannedRun]) -> list[str]:
