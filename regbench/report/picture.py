@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from regbench.formatting import count_noun
+
+MOST_ARMS = 30
+"""Arms that small multiples show in one grid, and rasters at all."""
+
 
 @dataclass(frozen=True)
 class DataTable:
@@ -33,6 +38,20 @@ class Swatch:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """Panels of one family of arms, folded away until they are asked for unless they are `open`."""
+
+    family: str
+    panels: tuple[Panel, ...]
+    open: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The family, and how many arms of it there are."""
+        return f"{self.family}: {count_noun(len({panel.arm for panel in self.panels}), 'arm')}"
+
+
+@dataclass(frozen=True)
 class Picture:
     """A figure: `key` is its identifier on the page, `caption` says what to see.
 
@@ -48,6 +67,8 @@ class Picture:
     wide: bool = False
     row: bool = False
     """Whether three panels share the width; else more than two are small multiples."""
+    folds: tuple[Fold, ...] = ()
+    """All panels by family, where they are too many for one grid."""
 
     @property
     def small(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from regbench.errors import escape
 from regbench.formatting import format_seconds
+from regbench.report.families import page_by_family
 from regbench.report.figures.augmented import draw_augmented
 from regbench.report.figures.balls import draw_balls
 from regbench.report.figures.boundary import draw_study_boundaries
@@ -96,7 +97,7 @@ def draw_figures(study: StudyData) -> tuple[Picture, ...]:
         draw_gradient_noise(study),
         draw_augmented(study),
     )
-    return tuple(picture for picture in drawn if picture is not None)
+    return tuple(page_by_family(picture, study) for picture in drawn if picture is not None)
 
 
 def make_command(study: StudyData, how: str) -> str:

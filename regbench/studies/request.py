@@ -74,7 +74,8 @@ def make_request(loader: CheckedLoader, primary: str, words: Sequence[str]) -> S
         try:
             config = compose_arm(loader, primary, others, choice.overrides, base)
         except ConfigError as refusal:
-            raise ConfigError(f"study.arms: {escape(choice.name)}: {refusal}") from refusal
+            told = explain_lacking(str(refusal), others, choice.overrides)
+            raise ConfigError(f"study.arms: {escape(choice.name)}: {told}") from refusal
         own = replace(config, name=base.name)
         added = [name for name in own.regularizers if name not in base.regularizers]
         space = pin_typed(read_space(own, added, settings.search), choice.overrides)
@@ -86,9 +87,37 @@ def make_request(loader: CheckedLoader, primary: str, words: Sequence[str]) -> S
     return StudyRequest(tuple(words), settings, base, tuple(contestants))
 
 
+def explain_lacking(refusal: str, typed: Sequence[str], own: Sequence[str]) -> str:
+    """Return why an arm cannot be composed, where a word for all arms names a setting that its own choice lacks.
+
+    Any other refusal is returned as it is.
+
+    Args:
+        refusal: begins with the key that is refused.
+        typed: words that hold for all arms.
+        own: overrides of the arm.
+    """
+    key, _, told = refusal.partition(": ")
+    if not told.startswith("unknown key"):
+        return refusal
+    words = [word for word in typed if _key(word) == key]
+    chosen = [word for word in own if key.startswith(_key(word).replace("/", ".") + ".")]
+    if not words or not chosen:
+        return refusal
+    allowed = told.partition("; ")[2]
+    return (
+        f"{escape(words[-1])} holds for all arms, but this arm has {escape(chosen[-1])}, which has no such setting"
+        f"{f' ({allowed})' if allowed else ''}; leave it out, or give it in the arms that have it"
+    )
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
 def pin_typed(space: Space, overrides: Sequence[str]) -> Space:
     """Return what an arm searches without the settings that it names itself; the learning rate is always searched."""
-    typed = {word.lstrip("+~").partition("=")[0] for word in overrides}
+    typed = {_key(word) for word in overrides}
     lr, *others = space.coordinates
     kept = [coordinate for coordinate in others if coordinate.key not in typed]
     return Space((lr, *kept), tuple(group for group in space.groups if group[0] not in typed))

@@ -206,6 +206,15 @@ def test_fresh_begins_anew(study: Path) -> None:
         (["study.replicates=7", "name=new"], "it is a multiple of study.folds=5"),
         (["--more", "5", "name=new"], "there is no study in runs/new yet"),
         (["study.arms=[l3]"], "unknown technique l3"),
+        (
+            ["study.arms={big: [model=linear]}", "name=new"],
+            "study.arms: big: model.widths=[8] holds for all arms, but this arm has model=linear, which has no such "
+            "setting (allowed: initialisation, name); leave it out, or give it in the arms that have it",
+        ),
+        (
+            ["study.arms={big: [model.width=[8]]}", "name=new"],
+            "study.arms: big: model.width: unknown key; did you mean",
+        ),
         (["regularizer=l2", "name=new"], "study.arms: l2 would be the baseline again"),
         (["study.arms={none: [regularizer=l2]}", "name=new"], "none has a meaning of its own"),
         (["study.metric=brier"], "study.metric=auto there, brier here"),

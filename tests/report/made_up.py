@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class MadeUp:
     evil: bool = False
     complete: bool = True
     interactions: bool = False
+    pairs: int = 0
+    """Further arms of two techniques each."""
     epochs: int = 40
     rows: int = 120
     seed: int = 0
@@ -68,6 +71,9 @@ def _list_arms(made: MadeUp) -> list[dict[str, Any]]:
         pairs = [[a, b] for k, a in enumerate(names[:3]) for b in names[k + 1 : 3]]
         names += ["+".join(pair) for pair in pairs]
         members += pairs
+    further = [list(pair) for pair in combinations(names, 2)][: made.pairs]
+    names += ["+".join(pair) for pair in further]
+    members += further
     if made.evil:
         names[-1] = EVIL
     found = [_make_arm("none", [])]

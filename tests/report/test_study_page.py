@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import ConfigError
+from regbench.report.families import page_by_family
 from regbench.report.figures.augmented import draw_augmented
 from regbench.report.leaderboard import make_leaderboard
 from regbench.report.page import format_page
+from regbench.report.picture import Panel, Picture
 from regbench.report.study_data import read_study
 from regbench.report.study_page import make_study_page
 from regbench.report.write import write_page
@@ -50,6 +52,31 @@ def test_page_is_well_formed_and_below_two_megabytes(large: str, markup: Markup)
     assert markup.faults == []
     assert markup.open == []
     assert len(large.encode()) < 2_000_000
+
+
+@pytest.mark.parametrize(("pairs", "folded"), [(9, False), (14, True)])
+def test_over_thirty_arms_small_multiples_are_paged_by_family(pairs: int, folded: bool, tmp_path: Path) -> None:
+    """21 techniques and their pairs, the baseline counted: every panel once, in the family of its arm."""
+    study = read_study(write_study(tmp_path / "study", MadeUp(arms=20, pairs=pairs, replicates=10, trials=4)))
+    panels = tuple(Panel(f"<svg>{number}</svg>", arm.number) for number, arm in enumerate(study.arms))
+    paged = page_by_family(Picture("f5", "t", "c", panels), study)
+    assert bool(paged.folds) is folded
+    if folded:
+        assert sorted(panel.svg for fold in paged.folds for panel in fold.panels) == sorted(p.svg for p in panels)
+        by_name = {study.arms[p.arm or 0].name: fold.family for fold in paged.folds for p in fold.panels}
+        expected = {
+            "none": "no technique",
+            "dropout": "inside the network",
+            "l2": "loss and penalties",
+            "mixup": "data and batches",
+            "sam": "gradients",
+            "max_norm": "weights after the update",
+            "dropout+l2": "inside the network, combined",
+        }
+        assert {name: by_name[name] for name in expected} == expected
+        assert study.leader is not None
+        assert by_name[study.leader.name] in {fold.family for fold in paged.folds if fold.open}
+        assert not all(fold.open for fold in paged.folds)
 
 
 def test_policy_allows_nothing_from_outside_and_nothing_refers_there(large: str, markup: Markup) -> None:

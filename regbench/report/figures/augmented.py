@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from regbench.errors import RegbenchError
 from regbench.report.palette import BLUE, MUTED, RED
-from regbench.report.picture import Panel, Picture, Swatch
+from regbench.report.picture import MOST_ARMS, Panel, Picture, Swatch
 from regbench.report.study_data import ArmFacts, StudyData
 from regbench.report.svg import FONT, add_axes, render, tidy_axes
 from regbench.report.wording import read_number, shorten
@@ -46,7 +46,7 @@ def draw_augmented(study: StudyData) -> Picture | None:
     """Return the panels of all arms that change the inputs of a batch; None without one, or without the data."""
     if not read_number(study.plan, "data", "rows") <= MOST_ROWS:
         return None
-    found = [augmented for arm in study.contenders if (augmented := _augment_arm(study, arm))]
+    found = [augmented for arm in study.contenders[: MOST_ARMS - 1] if (augmented := _augment_arm(study, arm))]
     if not found:
         return None
     panels = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from regbench.errors import RegbenchError
 from regbench.report.palette import INK, RASTER
-from regbench.report.picture import Panel, Picture
+from regbench.report.picture import MOST_ARMS, Panel, Picture
 from regbench.report.study_data import StudyData
 from regbench.report.svg import FONT, add_axes, render, tidy_axes
 from regbench.report.wording import read_list, shorten
@@ -49,9 +49,13 @@ def draw_study_boundaries(study: StudyData) -> Picture | None:
     "there."""
     if read_list(study.plan, "data", "input_shape") != [2] or study.plan.get("data") is None:
         return None
-    folders = [(study.median_folder(arm.name), arm) for arm in study.arms]
+    folders = [(study.median_folder(arm.name), arm) for arm in study.arms[:MOST_ARMS]]
     found = [b for folder, arm in folders if folder is not None and (b := read_boundary(folder, arm.shown, arm.number))]
-    return draw_boundaries(found) if found else None
+    if not found:
+        return None
+    drawn = draw_boundaries(found)
+    few = f" Of {len(study.arms)} arms the baseline and the {MOST_ARMS - 1} with the largest differences are drawn."
+    return replace(drawn, caption=drawn.caption + few) if len(study.arms) > MOST_ARMS else drawn
 
 
 def read_boundary(folder: Path, name: str, arm: int | None = None) -> Boundary | None:

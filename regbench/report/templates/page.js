@@ -42,6 +42,7 @@ for (const kind of ["mouseover", "mouseout", "focusin", "focusout"]) document.ad
 document.getElementById("filter")?.addEventListener("input", event => {
   const wanted = event.target.value.trim().toLowerCase();
   const kept = new Set(all(".board tr[data-arm]").filter(row => row.textContent.toLowerCase().includes(wanted)).map(row => row.dataset.arm));
+  if (wanted) for (const family of all("details.family")) family.open = true;
   for (const element of all("[data-arm]")) element.classList.toggle("gone", !kept.has(element.dataset.arm));
 });
 
