@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regbench.errors import ConfigError, escape
+from regbench.report.picture import MOST_ARMS
 from regbench.report.wording import Measure, read_list, read_mapping, read_number, read_text
 from regbench.studies.cocktail import spell_combined
 from regbench.studies.study_folder import StudyFolder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PLAN, VERDICT = "study.json", "verdict.json"
 SCHEMA = 1
 BASELINE = "baseline"
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,13 @@ class StudyData:
     def leader(self) -> ArmFacts | None:
         """The best arm as the verdict has it."""
         return self.by_name.get(str(self.verdict.get("leader")))
+
+    @property
+    def named(self) -> tuple[ArmFacts, ...]:
+        """The arms that drawings have room to name: all, or of more than 30 the baseline, the leader and the best."""
+        if len(self.arms) <= MOST_ARMS:
+            return self.arms
+        return tuple(arm for arm in self.arms if arm.number <= MOST_NAMED or arm is self.leader)
 
     def setting(self, name: str) -> object:
         """Return a setting `study.NAME` as the plan records it; None where it does not."""

@@ -61,6 +61,7 @@ def test_over_thirty_arms_small_multiples_are_paged_by_family(pairs: int, folded
     panels = tuple(Panel(f"<svg>{number}</svg>", arm.number) for number, arm in enumerate(study.arms))
     paged = page_by_family(Picture("f5", "t", "c", panels), study)
     assert bool(paged.folds) is folded
+    assert [arm.number for arm in study.named] == list(range(11 if folded else 30))
     if folded:
         assert sorted(panel.svg for fold in paged.folds for panel in fold.panels) == sorted(p.svg for p in panels)
         by_name = {study.arms[p.arm or 0].name: fold.family for fold in paged.folds for p in fold.panels}

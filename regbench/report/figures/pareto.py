@@ -41,6 +41,7 @@ def draw_pareto(study: StudyData) -> Picture | None:
             "Up is better, left is cheaper; costs are multiples of the baseline's, on a logarithmic axis. The line "
             "joins the front: arms to which no cheaper one comes close. A point below and to the right of the line "
             "costs more without being told apart."
+            f"{'' if study.named == study.arms else ' Named are the front, the baseline and the best arms.'}"
         ),
         panels=tuple(panels),
         table=DataTable(("arm", "difference", "training, x", "prediction, x", "on the front of"), rows),
@@ -70,7 +71,7 @@ def _draw_kind(study: StudyData, kind: str, words: str) -> Panel | None:
         axes.margins(y=0.12)
         axes.set_xlabel(f"{words}, x {shorten(study.baseline.shown)}")
         axes.set_ylabel(study.measure.points)
-        _name_points(axes, arms, kind, factor)
+        _name_points(axes, [arm for arm in arms if arm in study.named or arm.name in front], kind, factor)
 
     sentence = f"Difference of {len(arms)} arms against {words}."
     return Panel(render(f"f3{kind[0]}", f"Gain against {words}", sentence, SIZE, paint))
