@@ -125,7 +125,7 @@ class StudyDisplay:
         return f"{stage:<{LABEL}}[{'#' * filled}{'.' * (wide - filled)}]{told}"
 
 
-def print_plan(plan: Mapping[str, Any], begun: bool, keep: str) -> None:
+def print_plan(plan: Mapping[str, Any], begun: bool, keep: str = "fresh") -> None:
     """Print what a dry run says; `begun` says that the plan lies in its folder already, `keep` is study.keep."""
     width = find_width()
     print_lines([*list_plan(plan, width), *list_budget(plan, begun, keep, width)])
