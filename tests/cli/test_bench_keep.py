@@ -168,3 +168,31 @@ def test_a_dry_run_tells_what_stays_on_the_disk(
 def test_an_unknown_word_is_refused(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *WORDS, "study.keep=nothing"]) == 2
     assert "study.keep='nothing' is not allowed" in capsys.readouterr().err
+
+
+@pytest.mark.matrix(cases=1)
+@pytest.mark.parametrize(
+    "further", [["study.curves=true"], ["study.cocktail=true", "study.arms=[l2,dropout,max_norm]"]]
+)
+def test_curves_and_cocktails_need_no_folders_either(
+    further: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = {word.partition("=")[0] for word in further}
+    words = [*(word for word in WORDS if word.partition("=")[0] not in kept), *further]
+    assert main(["bench", *words]) == 0
+    study = tmp_path / "runs" / "s"
+    names = [*TABLES, *(["curves.csv"] if "study.curves=true" in further else [])]
+    before = {name: (study / name).read_bytes() for name in names}
+    assert main(["bench", *words, "study.keep=all"]) == 0
+    trials, runs = pd.read_csv(study / "trials.csv"), pd.read_csv(study / "runs.csv")
+    assert len(trials) == len(runs)
+    assert all((study / run / "result.json").exists() for run in runs["run"])
+    for _ in range(2):
+        assert main(["bench", *words, "study.keep=figures"]) == 0
+        assert folders(study) == []
+        assert before == {name: (study / name).read_bytes() for name in names}
+    assert main(["report", "runs/s"]) == 0
+    assert main(["bench", *words, "study.keep=figures", "--more", "5"]) == 0
+    assert json.loads((study / "verdict.json").read_text())["replicates"] == 10
+    assert folders(study) == []
