@@ -14,7 +14,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -49,19 +48,47 @@ class Stacked(NamedTuple):
 Seed: TypeAlias = int | Stacked
 
 
-@dataclass(frozen=True)
-class Randomness:
+class Drawing(NamedTuple):
+    """What was drawn below a source: it can be drawn again below another."""
+
+    trail: tuple[str | int, ...]
+    """The names that lead from the source to that of the numbers."""
+    kind: str
+    draw: Draw
+    size: int
+
+    def numbers(self, source: Randomness) -> NDArray[Any]:
+        """Return the numbers `[S, count]` of the same names below a source; of a seed alone `[1, count]`."""
+        return self.draw(source.at(*self.trail).keys(self.kind), self.size)
+
+
+Told: TypeAlias = Callable[[Drawing, Tensor], None]
+"""Is told of what is drawn, with the tensor of the numbers."""
+
+
+class Randomness(NamedTuple):
     """One named source of random numbers of one run: of a seed alone, or of each run's own seed under vmap."""
 
     seed: Seed
     name: int = 0
+    told: Told | None = None
+    """Who is told of each draw below this source."""
+    trail: tuple[str | int, ...] = ()
+    """The names since somebody is told."""
 
     def at(self, *names: str | int) -> Randomness:
         """Return the source with a more specific name; different names give independent numbers."""
         name = self.name
         for part in names:
             name = _mix(name ^ (_hash(part) if isinstance(part, str) else part + 1))
-        return Randomness(self.seed, name)
+        return Randomness(self.seed, name, self.told, self.trail + names if self.told else ())
+
+    def keys(self, kind: str) -> Words:
+        """Return the key of each run's numbers of a kind, `[S]`."""
+        name = self.name ^ _hash(kind)
+        if isinstance(self.seed, int):
+            return np.array([_mix(self.seed) ^ name], dtype=np.uint64)
+        return self.seed.keys ^ np.uint64(name)
 
     def uniform(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from U[0, 1): multiples of 2^-24, in float64 of 2^-53."""
@@ -117,18 +144,17 @@ class Randomness:
 
     def _draw(self, kind: str, shape: Sequence[int], draw: Draw) -> Tensor:
         """Return this run's numbers of those that a function draws for all runs."""
-        name, count = self.name ^ _hash(kind), math.prod(shape)
+        count = math.prod(shape)
+        drawn = torch.from_numpy(draw(self.keys(kind), count))
+        if self.told is not None:
+            self.told(Drawing(self.trail, kind, draw, count), drawn)
         if isinstance(self.seed, int):
-            key = np.array([_mix(self.seed) ^ name], dtype=np.uint64)
-            return torch.from_numpy(draw(key, count)).view(list(shape))
-        drawn = torch.from_numpy(draw(self.seed.keys ^ np.uint64(name), count))
+            return drawn.view(list(shape))
         # Drawn at once for all runs, of which each takes its row; of all ways to say so, vmap is quickest with this.
         return F.embedding(self.seed.place, drawn).view(list(shape))
 
     def _sample(self, distribution: str, parameter: Tensor) -> Tensor:
-        key = self._draw(distribution, (), lambda keys, _: keys.view(np.int64)[:, None])
-        if isinstance(self.seed, int):
-            return _sample_one(int(key), distribution, parameter)
+        key = self._draw(distribution, (), _draw_keys)
         drawn: Tensor = _sample_op(key, distribution, parameter)
         return drawn
 
@@ -176,6 +202,11 @@ def _scatter(words: Words, scratch: Words) -> None:
 
 
 # -- numbers ------------------------------------------------------------------------------------------------------
+
+
+def _draw_keys(keys: Words, count: int) -> NDArray[np.int64]:
+    """Return the keys themselves, `[S, 1]`."""
+    return keys.view(np.int64)[:, None]
 
 
 def _draw_bits(keys: Words, count: int) -> NDArray[np.float32]:
@@ -264,9 +295,21 @@ def _sample_op(key: Tensor, distribution: str, parameter: Tensor) -> Tensor:
     return _sample_one(int(key), distribution, parameter)
 
 
+@torch.library.custom_op("regbench::sample_rows", mutates_args=())
+def _sample_rows_op(keys: Tensor, distribution: str, parameters: Tensor) -> Tensor:
+    rows = zip(keys.flatten().tolist(), parameters, strict=True)
+    return torch.stack([_sample_one(own, distribution, given) for own, given in rows])
+
+
 @torch.library.register_vmap("regbench::sample")
 def _sample_rows(info, in_dims, key, distribution, parameter):  # type: ignore[no-untyped-def]
-    """Draw one row per run, each from its own generator, exactly as the run alone would."""
-    parameters = parameter.movedim(in_dims[2], 0) if in_dims[2] is not None else [parameter] * info.batch_size
-    rows = zip(key.tolist(), parameters, strict=True)
-    return torch.stack([_sample_one(own, distribution, given) for own, given in rows]), 0
+    """Draw one row per run, each from its own generator, exactly as the run alone would.
+
+    It is one operation, so that whoever records the step sees where the numbers come from.
+    """
+    own = (
+        parameter.movedim(in_dims[2], 0)
+        if in_dims[2] is not None
+        else parameter.expand(info.batch_size, *parameter.shape)
+    )
+    return _sample_rows_op(key, distribution, own), 0

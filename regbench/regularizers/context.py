@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
+import torch
 from torch import Tensor
 
 from regbench.models.network import Site
@@ -42,7 +43,11 @@ class Rows(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """Time of a step; the same for all stacked runs."""
+    """Time of a step; the same for all stacked runs.
+
+    Counts are whole numbers, or 0-d int64 tensors where a step is recorded to be repeated at other times: a method
+    calculates with them as with a `Hyper`, and has no `if` on them.
+    """
 
     epoch: int
     """Counted from 1."""
@@ -56,7 +61,9 @@ class Moment(NamedTuple):
 
     @property
     def progress(self) -> float:
-        """Share of the schedule that is done, in [0, 1)."""
+        """Share of the schedule that is done, in [0, 1); a 0-d float64 tensor where `update` is a tensor."""
+        if isinstance(self.update, Tensor):
+            return self.update.to(torch.float64) / self.updates
         return self.update / self.updates
 
 

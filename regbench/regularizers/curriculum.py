@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regbench.config.fields import choice, number
+from regbench.config.fields import Hyper, choice, number
 from regbench.regularizers._classes import labels_of
 from regbench.regularizers.base import Context, Facts, Params, Regularizer, Rows, refuse
 from regbench.tasks import Task
@@ -67,9 +67,6 @@ class Curriculum(Regularizer):
     def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
         """Return the losses `[B]`, those of rows that do not count yet as 0 and the others scaled up."""
         share = self._share(ctx.moment.progress)
-        if share >= 1.0:
-            ctx.effect("kept", losses.new_ones(()))
-            return losses
         rank = self._rank(losses.detach()) if self.score == "loss" else ctx.about["rank"]
         counts = rank < share
         ctx.effect("kept", counts.to(losses.dtype).mean())
@@ -77,11 +74,10 @@ class Curriculum(Regularizer):
         scale = batch.weight.sum() / weight.sum().clamp_min(TINY)
         return torch.where(counts, losses * scale, 0.0)
 
-    def _share(self, progress: float) -> float:
-        """Return g, the share of the rows that count."""
-        if progress >= self.until:
-            return 1.0
-        return round(self.start + (1.0 - self.start) * progress / self.until, 9)  # or 0.84 of 50 rows would be 43
+    def _share(self, progress: Hyper) -> Tensor:
+        """Return g, the share of the rows that count, 0-d float64."""
+        done = (torch.as_tensor(progress, dtype=torch.float64) / self.until).clamp_max(1.0)
+        return (self.start + (1.0 - self.start) * done).round(decimals=9)  # or 0.84 of 50 rows would be 43
 
     def _rank(self, scores: Tensor) -> Tensor:
         """Return the place of each of n scores in the order of rows, divided by n: 0 comes first, float64 `[n]`."""

@@ -40,17 +40,17 @@ class EMA(Regularizer):
 
     def average(self, weights: Params, ctx: Context) -> State:
         """Take the new weights and statistics into the average."""
-        if ctx.moment.update == 0:
-            return {name: w.clone() for name, w in weights.items()}
-        return {name: self._mix(ctx.state[name], w) for name, w in weights.items()}
+        first = torch.as_tensor(ctx.moment.update) == 0
+        share = torch.where(first, 1.0, torch.as_tensor(1.0 - self.decay, dtype=torch.float64))
+        return {name: self._mix(ctx.state[name], w, share) for name, w in weights.items()}
 
     def averaged(self, weights: Params, ctx: Context) -> Params:
         """Return the averaged weights and statistics."""
         return dict(ctx.state)
 
-    def _mix(self, old: Tensor, new: Tensor) -> Tensor:
+    def _mix(self, old: Tensor, new: Tensor, share: Tensor) -> Tensor:
         if not new.is_floating_point():
             return new.clone()
         # Not decay · old + (1 − decay) · new: rounded to float32 the two need not add up to one, which at 0.9999
         # pulls the average off by up to 3e-4 of itself. Interpolation keeps a constant weight constant.
-        return torch.lerp(old, new, torch.as_tensor(1.0 - self.decay, dtype=new.dtype, device=new.device))
+        return torch.lerp(old, new, share.to(new.dtype))

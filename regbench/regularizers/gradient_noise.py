@@ -34,7 +34,7 @@ class GradientNoise(Regularizer):
     def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:
         """Return the gradients with noise, drawn for each parameter from its own name."""
         some = next(iter(gradients.values()))
-        fall = torch.tensor(1.0 + ctx.moment.update, dtype=torch.float64, device=some.device) ** self.gamma
+        fall = torch.as_tensor(1.0 + ctx.moment.update, dtype=torch.float64, device=some.device) ** self.gamma
         sigma = (self.eta / fall).sqrt().to(some.dtype)
         ctx.effect("sigma", sigma)
         return {name: g + sigma * ctx.random.at(name).normal(g.shape, g.dtype) for name, g in gradients.items()}

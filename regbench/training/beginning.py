@@ -11,7 +11,7 @@ from torch import Tensor
 from regbench.randomness import stack_seeds
 from regbench.regularizers.base import Params, Rows
 from regbench.training import stacking
-from regbench.training.contexts import Contexts, Run, States
+from regbench.training.contexts import Contexts, Run, States, random_at
 from regbench.training.stacked_rows import START
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def begin_states(cohort: Cohort) -> States:
 
     def one(run: Run, given: tuple[Params, Rows]) -> States:
         contexts, (weights, rows) = Contexts(spec.facts, run, START), given
-        stages = spec.stages_with(run.hypers, START.progress)
+        stages = spec.stages_with(run.hypers)
         return {name: r.begin(weights, rows, contexts.at(name, "begin")) for name, r in stages["begin"]}
 
     groups = cohort.rows.by_cut(cohort.size)
@@ -51,11 +51,13 @@ def _begin_on(cohort: Cohort, one: Begin, networks: Tensor) -> States:
     weights = cohort.layout.views(cohort.flat[networks])
     weights |= {name: value[networks] for name, value in cohort.buffers.items()}
     seeds = [cohort.seeds[place] for place in networks.tolist()]
+    hypers = cohort.hypers_at(START)
     if cohort.size == 1:
-        run = Run(seeds[0], {}, {}, {}, {}, numbers[0], {})
+        run = Run(random_at(seeds[0], START), hypers, {}, {}, {}, numbers[0], {})
         return stacking.stack_one(one(run, stacking.first((weights, rows))))
-    hypers = stacking.map_tensors(lambda values: values[networks], cohort.hypers)
-    return stacking.stacked(one)(Run(stack_seeds(seeds), hypers, {}, {}, {}, numbers, {}), (weights, rows))
+    hypers = stacking.map_tensors(lambda values: values[networks], hypers)
+    run = Run(random_at(stack_seeds(seeds), START), hypers, {}, {}, {}, numbers, {})
+    return stacking.stacked(one)(run, (weights, rows))
 
 
 def _join(states: list[Tensor], order: Tensor) -> Tensor:

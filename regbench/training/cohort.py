@@ -6,6 +6,7 @@ it by name. An ensemble's networks lie one after the other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
@@ -18,18 +19,62 @@ from regbench.models.network import Tensors
 from regbench.randomness import Randomness, stack_seeds
 from regbench.regularizers.base import Moment, Params, Rows, Update
 from regbench.schedules.ramps import ramp_regularizers
+from regbench.tape.tapes import Tapes
 from regbench.training import stacking
 from regbench.training.beginning import begin_states
-from regbench.training.contexts import Contexts, Run, States
+from regbench.training.contexts import Contexts, Run, States, random_at
 from regbench.training.gradients import StepReport
 from regbench.training.layout import Layout
 from regbench.training.networks import Member, Networks
 from regbench.training.optimizer import StackedOptimizer
-from regbench.training.spec import TrainingSpec, collect_hypers
+from regbench.training.spec import Hypers, TrainingSpec, collect_hypers, ramp_hypers
 from regbench.training.stacked_rows import StackedRows
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
+
+
+PATIENCE = 24
+"""Steps after which recording anew is worth its cost, when runs have left: the next may leave soon."""
+
+
+def plays_back() -> bool:
+    """Tell whether steps are played back: always, unless somebody looks for a fault in that."""
+    return os.environ.get("REGBENCH_TAPES") != "off"
+
+
+class Now(NamedTuple):
+    """What a step starts from, besides the weights: of all networks, stacked."""
+
+    chosen: Tensor
+    """Numbers of the rows of the batches, int64 `[S, B]`."""
+    moment: Moment
+    random: Randomness
+    hypers: Hypers
+    buffers: Tensors
+    states: States
+
+    def settings(self) -> list[Tensor]:
+        """Return the hyper-parameters."""
+        return [value for fields in self.hypers.values() for value in fields.values()]
+
+    def inputs(self) -> list[Tensor]:
+        """Return row numbers, norm statistics and states."""
+        return [self.chosen, *self.buffers.values(), *(v for state in self.states.values() for v in state.values())]
+
+    def counts(self) -> list[int]:
+        """Return the time."""
+        return [self.moment.epoch, self.moment.step, self.moment.update]
+
+    def moved(self, tensors: Sequence[Tensor], random: Randomness) -> Now:
+        """Return the same start in other tensors."""
+        own = iter(tensors)
+        hypers = {name: {field: next(own) for field in fields} for name, fields in self.hypers.items()}
+        chosen, buffers = next(own), {name: next(own) for name in self.buffers}
+        states = {name: {key: next(own) for key in state} for name, state in self.states.items()}
+        epoch, step, update = own
+        moment = self.moment._replace(epoch=epoch, step=step, update=update)
+        return Now(chosen, moment, random, hypers, buffers, states)
 
 
 class Before(NamedTuple):
@@ -56,6 +101,7 @@ class Cohort:
         self.rows = rows
         self.members = list(members)
         self._bind(spec)
+        self.tapes = Tapes(on=plays_back())
         self.alive = torch.ones(len(members), dtype=torch.bool)
         initial = [spec.network.initial_weights(Randomness(member.seed), spec.dtype) for member in members]
         self.layout = Layout(initial[0])
@@ -88,12 +134,28 @@ class Cohort:
 
     # -- the parts of a step -------------------------------------------------------------------------------------
 
-    def gather(self, chosen: Tensor) -> tuple[Run, Rows]:
-        """Return the networks and their batches, given row numbers `[S, B]`; of a single network without its axis."""
-        batch, about = self.rows.gather(chosen)
+    def now(self, chosen: Tensor, moment: Moment) -> Now:
+        """Return what a step starts from, besides the weights, given row numbers `[S, B]`."""
+        random = random_at(self._sources if self.size > 1 else self.seeds[0], moment)
+        return Now(chosen, moment, random, self.hypers_at(moment), self.buffers, self.states)
+
+    def hypers_at(self, moment: Moment) -> Hypers:
+        """Return the hyper-parameters that take the place of the configured ones, ramped ones as they are now."""
+        return ramp_hypers(self.hypers, self.spec.regularizers, self.spec.schedule.ramp, moment.progress, self.size)
+
+    def gather(self, now: Now) -> tuple[Run, Rows]:
+        """Return the networks and their batches; of a single network without its axis."""
+        batch = self.rows.gather(now.chosen)
+        return self.run(now), batch if self.size > 1 else Rows(*(part[0] for part in batch))
+
+    def run(self, now: Now) -> Run:
+        """Return the networks as a step sees them; a single one without the axis S."""
+        about = self.rows.gather_about(now.chosen)
         if self.size > 1:
-            return self._run(chosen, about), batch
-        return self._run(chosen, about), Rows(*(part[0] for part in batch))
+            return Run(now.random, now.hypers, self.weights, now.buffers, now.states, now.chosen, about)
+        buffers = {name: value[0] for name, value in now.buffers.items()}
+        states, about = stacking.first((now.states, about)) if now.states or about else ({}, {})
+        return Run(now.random, now.hypers, self._first, buffers, states, now.chosen[0], about)
 
     def stack(self, gradients: Params, report: StepReport) -> tuple[Tensor, StepReport]:
         """Return gradients `[S, P]` and figures `[S]`, given those by name that `each` left."""
@@ -115,7 +177,7 @@ class Cohort:
         def one(run: Run, weights: Params) -> Params:
             contexts = Contexts(self.spec.facts, run, moment)
             total = {name: torch.zeros_like(w) for name, w in weights.items()}
-            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["subgradient"]:
+            for name, regularizer in self.spec.stages_with(run.hypers)["subgradient"]:
                 own = regularizer.subgradient(weights, contexts.at(name, "subgradient"))
                 total |= {parameter: total[parameter] + part for parameter, part in own.items()}
             return total
@@ -147,7 +209,7 @@ class Cohort:
         def one(run: Run, update: Update) -> tuple[Params, States, Params]:
             contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
             apart: Params = {}
-            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["after_update"]:
+            for name, regularizer in self.spec.stages_with(run.hypers)["after_update"]:
                 weights, states[name] = regularizer.after_update(update, contexts.at(name, "after_update"))
                 if regularizer.acts_apart:
                     moved = {n: update.weights[n] - w for n, w in weights.items()}
@@ -171,7 +233,7 @@ class Cohort:
 
         def one(run: Run, weights: Params) -> States:
             contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
-            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["average"]:
+            for name, regularizer in self.spec.stages_with(run.hypers)["average"]:
                 states[name] = regularizer.average(weights, contexts.at(name, "average"))
             return states
 
@@ -199,11 +261,11 @@ class Cohort:
 
         def one(run: Run, weights: Params) -> Params:
             contexts = Contexts(self.spec.facts, run, moment)
-            for name, regularizer in self.spec.stages_with(run.hypers, moment.progress)["averaged"]:
+            for name, regularizer in self.spec.stages_with(run.hypers)["averaged"]:
                 weights = regularizer.averaged(weights, contexts.at(name, "averaged"))
             return weights
 
-        run = self._run(torch.zeros((self.size, 0), dtype=torch.int64), {})
+        run = self.run(self.now(torch.zeros((self.size, 0), dtype=torch.int64), moment))
         averaged = self._over(one, run, {**self.weights, **self.buffers})
         buffers = {name: averaged[name] for name in self.buffers}
         return Networks(self.spec, self.layout, members, self.layout.flatten(averaged, stacked=True), buffers)
@@ -218,18 +280,11 @@ class Cohort:
         self._bind(self.spec)
         self.place(self.flat[rows])
         self.optimizer.keep(rows)
+        self.tapes = Tapes(on=plays_back(), patience=PATIENCE)
 
     def load_state(self, states: States) -> None:
         """Continue from states that were saved, laid out in memory as they were when they were saved."""
         self.states = self._settle(states)
-
-    def _run(self, numbers: Tensor, about: dict[str, Params]) -> Run:
-        """Return the networks as a step sees them, at rows by number `[S, B]`; a single one without the axis S."""
-        if self.size > 1:
-            return Run(self._sources, self.hypers, self.weights, self.buffers, self.states, numbers, about)
-        buffers = {name: value[0] for name, value in self.buffers.items()}
-        states, about = stacking.first((self.states, about)) if self.states or about else ({}, {})
-        return Run(self.seeds[0], {}, self._first, buffers, states, numbers[0], about)
 
     def _over(self, function: Callable[[Run, Given], Done], run: Run, given: Given) -> Done:
         """Apply a function of one network, and of what is given for it, to all networks."""

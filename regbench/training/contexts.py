@@ -26,8 +26,10 @@ KEYS = {"forward_weights": "weights", "training_data": "training data"}
 class Run(NamedTuple):
     """One network at a step; a cohort's is the stack of its networks, each tensor with one more axis in front."""
 
-    seed: Seed
+    random: Randomness
+    """The source of the random numbers of this step."""
     hypers: Hypers
+    """Hyper-parameters that take the place of the configured ones: stacked or ramped."""
     weights: Params
     buffers: Params
     states: States
@@ -49,8 +51,7 @@ class Contexts:
 
     def __init__(self, facts: Facts, run: Run, moment: Moment, stream: str = "") -> None:
         self._facts, self._run, self._moment = facts, run, moment
-        random = random_at(run, moment)
-        self._random = random.at("pass", stream) if stream else random
+        self._random = run.random.at("pass", stream) if stream else run.random
         self._effects: dict[str, list[Tensor]] = {}
 
     def at(self, name: str, stage: str, site: str | None = None, forward: Forward = no_forward) -> Context:
@@ -85,9 +86,9 @@ class Contexts:
         return record
 
 
-def random_at(run: Run, moment: Moment) -> Randomness:
-    """Return the source of a run's random numbers at one step."""
-    return Randomness(run.seed).at("step", moment.epoch, moment.step)
+def random_at(seed: Seed, moment: Moment) -> Randomness:
+    """Return the source of the random numbers of one step."""
+    return Randomness(seed).at("step", moment.epoch, moment.step)
 
 
 def ignore(effect: str, value: Tensor | Callable[[], Tensor]) -> None:

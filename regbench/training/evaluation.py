@@ -152,7 +152,7 @@ def compute_outputs(networks: Networks, x: Tensor) -> Tensor:
     """Return logits or predictions of every network, `[S, N, C]`, in one pass."""
 
     def one(spec: TrainingSpec, run: Run, weights: Params) -> Tensor:
-        stages = spec.stages_with(run.hypers, 1.0)
+        stages = spec.stages_with(run.hypers)
         return Passes(spec, stages, run, START).evaluate(x, weights)
 
     return networks.over(one)

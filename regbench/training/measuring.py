@@ -28,14 +28,14 @@ class Measured:
         self.alive: list[Tensor] = []
 
     def take(self, report: StepReport, alive: Tensor) -> None:
-        """Keep one step's figures, each `[S·M]`."""
-        self.objectives.append(report.objective)
-        self.losses.append(report.loss)
+        """Keep one step's figures, each `[S·M]`: copies, for the next step may lie in the same memory."""
+        self.objectives.append(report.objective.clone())
+        self.losses.append(report.loss.clone())
         self.alive.append(alive)
         for name, value in report.penalties.items():
-            self.penalties.setdefault(name, []).append(value)
+            self.penalties.setdefault(name, []).append(value.clone())
         for name, value in report.effects.items():
-            self.effects.setdefault(name, []).append(value)
+            self.effects.setdefault(name, []).append(value.clone())
 
     def divergences(self, epoch: int, norms: Sequence[float | None], rates: Sequence[float]) -> list[str | None]:
         """Say for each run where it stopped being finite, if it did.

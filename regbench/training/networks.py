@@ -15,9 +15,10 @@ from regbench.randomness import stack_seeds
 from regbench.regularizers.base import Params, Regularizer
 from regbench.schedules.optimizers import Optimizer
 from regbench.training import stacking
-from regbench.training.contexts import Run
+from regbench.training.contexts import Run, random_at
 from regbench.training.layout import Layout
 from regbench.training.spec import TrainingSpec, collect_hypers
+from regbench.training.stacked_rows import START
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
@@ -60,12 +61,12 @@ class Networks:
         return self._over(function, (self.layout.views(self.flat), own))
 
     def _over(self, function: Callable[[TrainingSpec, Run, Given], Done], given: Given) -> Done:
-        schedule = replace(self.spec.schedule, ramp={}) if self.spec.schedule.ramp else self.spec.schedule
-        spec = replace(self.spec, regularizers=self.members[0].regularizers, schedule=schedule)
+        spec = replace(self.spec, regularizers=self.members[0].regularizers)
         numbers = torch.zeros((len(self.members), 0), dtype=torch.int64)
         if len(self.members) == 1:
-            run = Run(self.members[0].seed, {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
+            run = Run(random_at(self.members[0].seed, START), {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
             return stacking.stack_one(function(spec, run, stacking.first(given)))
         hypers = collect_hypers([member.regularizers for member in self.members])
-        run = Run(stack_seeds([member.seed for member in self.members]), hypers, {}, self.buffers, {}, numbers, {})
+        random = random_at(stack_seeds([member.seed for member in self.members]), START)
+        run = Run(random, hypers, {}, self.buffers, {}, numbers, {})
         return stacking.stacked(partial(function, spec))(run, given)

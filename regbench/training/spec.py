@@ -16,7 +16,7 @@ from regbench.models.network import Network
 from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Regularizer
 from regbench.regularizers.stages import Stages, arrange, overrides
-from regbench.schedules.ramps import ramp_regularizers
+from regbench.schedules.ramps import Ramps, ramp_regularizers
 from regbench.schedules.schedule import AUTO, DEFAULT_BATCH, FULL, Schedule
 
 Hypers: TypeAlias = dict[str, dict[str, Tensor]]
@@ -75,18 +75,11 @@ class TrainingSpec:
         """The regularizers as configured, by stage."""
         return arrange(self.regularizers)
 
-    def stages_with(self, hypers: Hypers, progress: float) -> Stages:
-        """Return the regularizers as they are at a share of training, by stage.
-
-        Args:
-            hypers: hyper-parameters that take the place of the configured ones.
-            progress: share of the updates that is done, for ramps.
-        """
-        ramps = self.schedule.ramp
-        if not hypers and not ramps:
+    def stages_with(self, hypers: Hypers) -> Stages:
+        """Return the regularizers by stage, with hyper-parameters that take the place of the configured ones."""
+        if not hypers:
             return self.stages
         own = {n: replace(r, **hypers[n]) if n in hypers else r for n, r in self.regularizers.items()}
-        own = dict(ramp_regularizers(own, ramps, progress))
         # The order depends on classes alone: sorting anew would cost more than a small network's step.
         return {method: tuple((name, own[name]) for name, _ in acting) for method, acting in self.stages.items()}
 
@@ -137,6 +130,25 @@ def note_batch(spec: TrainingSpec) -> list[str]:
     if spec.schedule.batch_size != AUTO or size >= DEFAULT_BATCH:
         return []
     return [f"schedule.batch_size=auto takes all {size} training rows, which are fewer than {DEFAULT_BATCH}"]
+
+
+def ramp_hypers(
+    hypers: Hypers, regularizers: Mapping[str, Regularizer], ramps: Ramps, progress: float, size: int
+) -> Hypers:
+    """Return hyper-parameters with the ramped ones as they are at a share of training, float64 `[S]`.
+
+    Those of a single network are 0-d.
+    """
+    if not ramps:
+        return hypers
+    now = {name: dict(fields) for name, fields in hypers.items()}
+    for name, fields in ramps.items():
+        given = replace(regularizers[name], **now.get(name, {}))
+        values = ramp_regularizers({name: given}, {name: fields}, progress)[name]
+        for field in fields:
+            value = torch.as_tensor(getattr(values, field), dtype=torch.float64)
+            now.setdefault(name, {})[field] = value.expand(size) if size > 1 else value
+    return now
 
 
 def collect_hypers(networks: Sequence[Mapping[str, Regularizer]]) -> Hypers:

@@ -49,17 +49,16 @@ class StackedRows:
         """Return the facts of a network's cut."""
         return self.facts[0 if self.cuts is None else int(self.cuts[network])]
 
-    def gather(self, chosen: Tensor) -> tuple[Rows, dict[str, Params]]:
-        """Return the rows `[S, B, ...]` of numbers `[S, B]`, and what is said about them."""
+    def gather(self, chosen: Tensor) -> Rows:
+        """Return the rows `[S, B, ...]` of numbers `[S, B]`."""
         each = torch.arange(len(chosen))
-        batch = Rows(
-            *(
-                _gather(part, chosen, each if own else self.cuts)
-                for part, own in zip(self.rows, self.stacked, strict=True)
-            )
-        )
-        about = {n: {key: _gather(t, chosen, each) for key, t in own.items()} for n, own in self.about.items()}
-        return batch, about
+        whose = (each if own else self.cuts for own in self.stacked)
+        return Rows(*(_gather(part, chosen, at) for part, at in zip(self.rows, whose, strict=True)))
+
+    def gather_about(self, chosen: Tensor) -> dict[str, Params]:
+        """Return what is said about the rows of numbers `[S, B]`, by regularizer."""
+        each = torch.arange(len(chosen))
+        return {name: {key: _gather(t, chosen, each) for key, t in own.items()} for name, own in self.about.items()}
 
     def of(self, network: int) -> Rows:
         """Return the rows of one network, `[N, ...]`."""

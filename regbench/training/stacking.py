@@ -8,14 +8,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from regbench.randomness import Stacked
+from regbench.randomness import Randomness, Stacked
 from regbench.training.contexts import Run
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
 Tree = TypeVar("Tree")
 
-ALONG = Run._make([Stacked._make([None, 0]), 0, 0, 0, 0, 0, 0])
+ALONG = Run._make([Randomness._make([Stacked._make([None, 0]), None, None, None]), 0, 0, 0, 0, 0, 0])
 """The axis of each field of a run along which networks are stacked: all share the keys that each draws from."""
 
 

@@ -21,7 +21,7 @@ from regbench.training.passes import Passes
 from regbench.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
-    from regbench.training.cohort import Cohort
+    from regbench.training.cohort import Cohort, Now
 
 TINY = 1e-12
 """Keeps a batch whose rows all have weight zero from dividing by zero."""
@@ -36,11 +36,12 @@ def train_step(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> St
         moment: the time of this step.
         lr: each network's learning rate now, float64 `[S]`.
     """
-    run, batch = cohort.gather(chosen)  # x [S, B, ...], y [S, B, C], weight [S, B]
-    gradients, report = gradients_of(cohort, run, batch, moment)  # {name: [S, ...]}
-    flat, report = cohort.stack(gradients, report)  # [S, P]; each figure [S]
+    now = cohort.now(chosen, moment)
+    key = ("gradients", chosen.shape, moment.last_of_epoch)
+    flat, report = cohort.tapes.follow(key, now, partial(gradients_of, cohort))  # [S, P]; each figure [S]
     alive = cohort.alive & finite(flat, report.objective)  # [S]; a network that is not keeps its values
     before = cohort.remember(alive)  # weights, buffers, states before the step
+    run = cohort.run(now)
     cohort.move(flat, cohort.apart(run, moment), lr)  # w ← (1 − decay) w + lr · step, [S, P]
     cohort.buffers = report.buffers
     cohort.after_update(run, before, moment, lr)  # decay, shrink, project, freeze
@@ -49,9 +50,13 @@ def train_step(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> St
     return report
 
 
-def gradients_of(cohort: Cohort, run: Run, batch: Rows, moment: Moment) -> tuple[Params, StepReport]:
-    """Return the gradients of every network's objective as the optimizer gets them, and the figures of the step."""
-    spec, each = cohort.spec, cohort.each
+def gradients_of(cohort: Cohort, now: Now) -> tuple[Tensor, StepReport]:
+    """Return the gradients of every network's objective as the optimizer gets them, and the figures of the step.
+
+    Gradients are `[S, P]`, each figure `[S]`.
+    """
+    run, batch = cohort.gather(now)  # x [S, B, ...], y [S, B, C], weight [S, B]
+    spec, each, moment = cohort.spec, cohort.each, now.moment
     objective = partial(objective_of, spec, moment)
     if spec.stages["gradient_rule"]:
         gradients, report = each(partial(follow_rule, spec, moment))(run, batch)
@@ -61,12 +66,12 @@ def gradients_of(cohort: Cohort, run: Run, batch: Rows, moment: Moment) -> tuple
     if spec.stages["gradients"]:
         gradients, effects = each(partial(treat_gradients, spec, moment))(run, gradients)
         report = report._replace(effects={**report.effects, **effects})
-    return gradients, report
+    return cohort.stack(gradients, report)
 
 
 def objective_of(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> tuple[Tensor, StepReport]:
     """Return one network's objective and its figures: batch, pass, loss of each row, of the batch, penalties."""
-    stages, contexts = spec.stages_with(run.hypers, moment.progress), Contexts(spec.facts, run, moment)
+    stages, contexts = spec.stages_with(run.hypers), Contexts(spec.facts, run, moment)
     for name, regularizer in stages["batch"]:
         batch = regularizer.batch(batch, contexts.at(name, "batch"))  # x [B, ...], y [B, C], weight [B]
     passes = Passes(spec, stages, run, moment)
@@ -103,12 +108,12 @@ def follow_rule(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> tu
     """Return one network's gradients as the regularizers of the gradient rule compute them."""
 
     def take(weights: Params) -> tuple[Params, StepReport]:
-        how = differentiate if isinstance(run.seed, int) else differentiate_under_vmap
+        how = differentiate if isinstance(run.random.seed, int) else differentiate_under_vmap
         return how(lambda own: objective_of(spec, moment, run._replace(weights=own), batch), weights)
 
     gradient: Gradient[StepReport] = take
     contexts = Contexts(spec.facts, run, moment)
-    for name, regularizer in spec.stages_with(run.hypers, moment.progress)["gradient_rule"]:
+    for name, regularizer in spec.stages_with(run.hypers)["gradient_rule"]:
         gradient = regularizer.gradient_rule(gradient, contexts.at(name, "gradient_rule"))
     return gradient(run.weights)
 
@@ -118,7 +123,7 @@ def treat_gradients(
 ) -> tuple[Params, dict[str, Tensor]]:
     """Return one network's gradients as the optimizer gets them, and the effects recorded on the way."""
     contexts = Contexts(spec.facts, run, moment)
-    for name, regularizer in spec.stages_with(run.hypers, moment.progress)["gradients"]:
+    for name, regularizer in spec.stages_with(run.hypers)["gradients"]:
         gradients = regularizer.gradients(gradients, run.weights, contexts.at(name, "gradients"))
     return gradients, contexts.effects()
 

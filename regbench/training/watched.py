@@ -125,6 +125,6 @@ def compute_own(networks: Networks, x: Tensor) -> Tensor:
 
     def one(spec: TrainingSpec, run: Run, given: tuple[Params, Tensor]) -> Tensor:
         weights, rows = given
-        return Passes(spec, spec.stages_with(run.hypers, 1.0), run, START).evaluate(rows, weights)
+        return Passes(spec, spec.stages_with(run.hypers), run, START).evaluate(rows, weights)
 
     return networks.over_own(one, x)

@@ -1,0 +1,156 @@
+"""Recording of the tensor operations of a computation, below autograd and vmap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from regbench.randomness import Drawing
+
+UNREPEATABLE = {
+    torch.Tag.nondeterministic_seeded: "draws from torch's own generator",
+    torch.Tag.data_dependent_output: "reads a number out of a tensor",
+    torch.Tag.dynamic_output_shape: "has a shape that depends on numbers",
+}
+"""Why an operation with this tag cannot be repeated on other numbers."""
+
+
+class RefusedError(Exception):
+    """The computation cannot be played back; the message says why."""
+
+
+class Value(NamedTuple):
+    """A tensor among the arguments of an operation, by number."""
+
+    number: int
+
+
+class Operation(NamedTuple):
+    """One recorded operation."""
+
+    function: OpOverload
+    args: tuple[Any, ...]
+    """With a `Value` in place of each tensor."""
+    kwargs: dict[str, Any]
+    results: tuple[int, ...]
+    """Numbers of the tensors that it returned, in their order; gradients that nobody asked for are left out."""
+
+    @property
+    def name(self) -> str:
+        """Name of the operation, as `aten.mul`."""
+        return str(self.function.overloadpacket)
+
+    def operands(self) -> list[int]:
+        """Return the numbers of the tensors among its arguments."""
+        leaves = tree_leaves((self.args, self.kwargs), is_leaf=lambda leaf: isinstance(leaf, Value))
+        return [leaf.number for leaf in leaves if isinstance(leaf, Value)]
+
+    def mutated(self) -> list[int]:
+        """Return the numbers of the tensors that it changes in place."""
+        schema = self.function._schema
+        if not schema.is_mutable:
+            return []
+        given = {argument.name: value for argument, value in zip(schema.arguments, self.args, strict=False)}
+        given |= self.kwargs
+        changed = [given.get(a.name) for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+        return [leaf.number for leaf in tree_leaves(changed, is_leaf=_is_value) if _is_value(leaf)]
+
+
+def _picks_by_number(func: OpOverload, args: tuple[Any, ...]) -> bool:
+    """Tell whether an operation looks up rows by their numbers, so that the shape of what it returns is known."""
+    if func is not torch.ops.aten.index.Tensor:
+        return False
+    return all(places is None or places.dtype in (torch.int64, torch.int32) for places in args[1])
+
+
+def _is_value(leaf: object) -> bool:
+    return isinstance(leaf, Value)
+
+
+@dataclass
+class Recording:
+    """The operations of one computation, and all tensors that they met, by number."""
+
+    tensors: list[Tensor] = field(default_factory=list)
+    """Kept, so that no two of them can have been the same object or memory."""
+    operations: list[Operation] = field(default_factory=list)
+    inputs: list[int] = field(default_factory=list)
+    """Numbers of the tensors that the computation is given, in their order."""
+    draws: dict[int, Drawing] = field(default_factory=dict)
+    outputs: list[int] = field(default_factory=list)
+    baked: set[int] = field(default_factory=set)
+    """Numbers of the tensors from elsewhere that hold the same numbers always."""
+
+    def constants(self) -> list[int]:
+        """Return the numbers of the tensors that came from elsewhere."""
+        made = {number for operation in self.operations for number in operation.results}
+        return [n for n in range(len(self.tensors)) if n not in made and n not in self.draws and n not in self.inputs]
+
+
+class Recorder(TorchDispatchMode):
+    """Records operations while it is entered.
+
+    Args:
+        inputs: the tensors that the computation is given.
+    """
+
+    def __init__(self, inputs: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.recording = Recording()
+        self._numbers: dict[int, int] = {}
+        self.recording.inputs = [self._number(tensor) for tensor in inputs]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Else the first operation imports torch's compiler, which takes a second and 80 MB.
+        return False
+
+    def told(self, drawing: Drawing, drawn: Tensor) -> None:
+        """Take down that a tensor holds random numbers."""
+        self.recording.draws[self._number(drawn)] = drawing
+
+    def finish(self, outputs: Sequence[Tensor]) -> Recording:
+        """Return the recording of a computation that returned these tensors."""
+        self.recording.outputs = [self._number(tensor) for tensor in outputs]
+        return self.recording
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: object, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Do an operation, and take it down.
+
+        Raises:
+            RefusedError: it cannot be repeated on other numbers.
+        """
+        if not _picks_by_number(func, args):
+            for tag, reason in UNREPEATABLE.items():
+                if tag in func.tags:
+                    raise RefusedError(f"{func.overloadpacket} {reason}")
+        if func is torch.ops.aten.embedding.default and self._is_whole_draw(*args[:2]):
+            return args[0]
+        given = tree_map_only(Tensor, lambda tensor: Value(self._number(tensor)), (args, dict(kwargs or {})))
+        done = func(*args, **(kwargs or {}))
+        left = [leaf for leaf in tree_leaves(done) if leaf is not None]
+        if not all(isinstance(leaf, Tensor) for leaf in left):
+            raise RefusedError(f"{func.overloadpacket} reads a number out of a tensor")
+        results = tuple(self._number(leaf) for leaf in left)
+        self.recording.operations.append(Operation(func, *given, results))
+        return done
+
+    def _is_whole_draw(self, table: Tensor, places: Tensor) -> bool:
+        """Tell whether the rows looked up are all rows of a draw in their order: what `Randomness` does under vmap."""
+        drawn = self._numbers.get(id(table), -1) in self.recording.draws
+        return drawn and table.is_contiguous() and torch.equal(places, torch.arange(len(table)))
+
+    def _number(self, tensor: Tensor) -> int:
+        number = self._numbers.setdefault(id(tensor), len(self.recording.tensors))
+        if number == len(self.recording.tensors):
+            self.recording.tensors.append(tensor)
+        return number
