@@ -16,8 +16,8 @@ def find_difference(first: Recording, second: Recording) -> str | None:
     """Return what differs between two recordings of a computation that ought to be the same; None where nothing does.
 
     A tensor from elsewhere is the same if it is the same object, or holds the same numbers: else something that is not
-    among the inputs went into the computation. Those that were made anew, but hold the same, are noted in `baked` of the
-    second recording.
+    among the inputs went into the computation. Those that were made anew, but hold the same, are noted in `baked` of
+    the second recording.
     """
     for one, other in zip(first.operations, second.operations, strict=False):
         if one.function != other.function:
@@ -32,10 +32,10 @@ def find_difference(first: Recording, second: Recording) -> str | None:
         if not _same_drawing(drawing, second.draws[number]):
             return f"what is drawn at {'.'.join(map(str, drawing.trail))} differs"
     for number in second.constants():
-        one, other = first.tensors[number], second.tensors[number]
-        if not same_tensor(one, other):
+        old, new = first.tensors[number], second.tensors[number]
+        if not same_tensor(old, new):
             return f"a tensor from elsewhere differs, which {_who_uses(first, number)} uses"
-        if one is not other:
+        if old is not new:
             second.baked.add(number)
     return None
 

@@ -15,45 +15,14 @@ from regbench.tape.comparison import same_tensor
 Call: TypeAlias = Callable[[], object]
 
 WRITING = frozenset(
-    "aten." + name
-    for name in [
-        "bmm",
-        "mm",
-        "addmm",
-        "baddbmm",
-        "sum",
-        "mean",
-        "amax",
-        "amin",
-        "cumsum",
-        "cat",
-        "stack",
-        "index_select",
-        "gather",
-        "index",
-        "take",
-        "argsort",
-        "max",
-        "min",
-        "_log_softmax",
-        "_log_softmax_backward_data",
-        "_softmax",
-        "_softmax_backward_data",
-        "logsumexp",
-        "linalg_vector_norm",
-        "max_pool2d_with_indices",
-        "max_pool2d_with_indices_backward",
-        "clone",
-        "arange",
-        "zeros",
-        "ones",
-        "full",
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "new_zeros",
-        "_to_copy",
-    ]
+    f"aten.{name}"
+    for names in (
+        ("bmm", "mm", "addmm", "baddbmm", "sum", "mean", "amax", "amin", "max", "min", "logsumexp", "cumsum"),
+        ("linalg_vector_norm", "argsort", "cat", "stack", "index_select", "gather", "index", "take"),
+        ("_log_softmax", "_log_softmax_backward_data", "_softmax", "_softmax_backward_data"),
+        ("max_pool2d_with_indices", "max_pool2d_with_indices_backward", "arange", "full", "full_like"),
+    )
+    for name in names
 )
 """Operations besides elementwise ones that can write into memory they are given, whatever its layout.
 

@@ -102,7 +102,7 @@ class Recorder(TorchDispatchMode):
     """
 
     def __init__(self, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.recording = Recording()
         self._numbers: dict[int, int] = {}
         self.recording.inputs = [self._number(tensor) for tensor in inputs]
@@ -135,13 +135,13 @@ class Recorder(TorchDispatchMode):
                     raise RefusedError(f"{func.overloadpacket} {reason}")
         if func is torch.ops.aten.embedding.default and self._is_whole_draw(*args[:2]):
             return args[0]
-        given = tree_map_only(Tensor, lambda tensor: Value(self._number(tensor)), (args, dict(kwargs or {})))
+        own, named = tree_map_only(Tensor, lambda tensor: Value(self._number(tensor)), (args, dict(kwargs or {})))
         done = func(*args, **(kwargs or {}))
         left = [leaf for leaf in tree_leaves(done) if leaf is not None]
         if not all(isinstance(leaf, Tensor) for leaf in left):
             raise RefusedError(f"{func.overloadpacket} reads a number out of a tensor")
         results = tuple(self._number(leaf) for leaf in left)
-        self.recording.operations.append(Operation(func, *given, results))
+        self.recording.operations.append(Operation(func, own, named, results))
         return done
 
     def _is_whole_draw(self, table: Tensor, places: Tensor) -> bool:

@@ -29,6 +29,7 @@ from regbench.training.networks import Member, Networks
 from regbench.training.optimizer import StackedOptimizer
 from regbench.training.spec import Hypers, TrainingSpec, collect_hypers, ramp_hypers
 from regbench.training.stacked_rows import StackedRows
+from regbench.training.starts import Now
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
@@ -41,40 +42,6 @@ PATIENCE = 24
 def plays_back() -> bool:
     """Tell whether steps are played back: always, unless somebody looks for a fault in that."""
     return os.environ.get("REGBENCH_TAPES") != "off"
-
-
-class Now(NamedTuple):
-    """What a step starts from, besides the weights: of all networks, stacked."""
-
-    chosen: Tensor
-    """Numbers of the rows of the batches, int64 `[S, B]`."""
-    moment: Moment
-    random: Randomness
-    hypers: Hypers
-    buffers: Tensors
-    states: States
-
-    def settings(self) -> list[Tensor]:
-        """Return the hyper-parameters."""
-        return [value for fields in self.hypers.values() for value in fields.values()]
-
-    def inputs(self) -> list[Tensor]:
-        """Return row numbers, norm statistics and states."""
-        return [self.chosen, *self.buffers.values(), *(v for state in self.states.values() for v in state.values())]
-
-    def counts(self) -> list[int]:
-        """Return the time."""
-        return [self.moment.epoch, self.moment.step, self.moment.update]
-
-    def moved(self, tensors: Sequence[Tensor], random: Randomness) -> Now:
-        """Return the same start in other tensors."""
-        own = iter(tensors)
-        hypers = {name: {field: next(own) for field in fields} for name, fields in self.hypers.items()}
-        chosen, buffers = next(own), {name: next(own) for name in self.buffers}
-        states = {name: {key: next(own) for key in state} for name, state in self.states.items()}
-        epoch, step, update = own
-        moment = self.moment._replace(epoch=epoch, step=step, update=update)
-        return Now(chosen, moment, random, hypers, buffers, states)
 
 
 class Before(NamedTuple):

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from regbench.metrics import PARTS
+from regbench.randomness import Randomness
 from regbench.training.cohort import Cohort
 from regbench.training.gradients import StepReport
 from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
+from regbench.training.starts import Seen
 from regbench.training.watched import Watched, measure_watched
 
 
@@ -79,7 +81,10 @@ def measure_epoch(
     that of the weights that are trained.
     """
     spec = cohort.spec
-    parts = measure_watched(evaluated, watched, cohort.rows.cuts)
+    seen = Seen(evaluated, Randomness(0))
+    parts = cohort.tapes.follow(
+        "evaluation", seen, lambda seen: measure_watched(seen.networks, watched, cohort.rows.cuts)
+    )
     columns = {f"{part}_{name}": own for part, found in zip(PARTS, parts, strict=False) for name, own in found.items()}
     columns |= measured.columns() | describe_weights(cohort, evaluated, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()

@@ -21,7 +21,8 @@ from regbench.training.passes import Passes
 from regbench.training.spec import TrainingSpec
 
 if TYPE_CHECKING:
-    from regbench.training.cohort import Cohort, Now
+    from regbench.training.cohort import Cohort
+    from regbench.training.starts import Now
 
 TINY = 1e-12
 """Keeps a batch whose rows all have weight zero from dividing by zero."""

@@ -1,0 +1,75 @@
+"""What the computations of a cohort start from, besides its weights and training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple, cast
+
+from torch import Tensor
+
+from regbench.models.network import Tensors
+from regbench.randomness import Randomness
+from regbench.regularizers.base import Moment
+from regbench.training.contexts import States
+from regbench.training.networks import Networks
+from regbench.training.spec import Hypers
+
+
+class Now(NamedTuple):
+    """What a step starts from, besides the weights: of all networks, stacked."""
+
+    chosen: Tensor
+    """Numbers of the rows of the batches, int64 `[S, B]`."""
+    moment: Moment
+    random: Randomness
+    hypers: Hypers
+    buffers: Tensors
+    states: States
+
+    def settings(self) -> list[Tensor]:
+        """Return the hyper-parameters."""
+        return [value for fields in self.hypers.values() for value in fields.values()]
+
+    def inputs(self) -> list[Tensor]:
+        """Return row numbers, norm statistics and states."""
+        return [self.chosen, *self.buffers.values(), *(v for state in self.states.values() for v in state.values())]
+
+    def counts(self) -> list[int]:
+        """Return the time."""
+        return [self.moment.epoch, self.moment.step, self.moment.update]
+
+    def moved(self, tensors: Sequence[Tensor], random: Randomness) -> Now:
+        """Return the same start in other tensors."""
+        own = iter(tensors)
+        hypers = {name: {field: next(own) for field in fields} for name, fields in self.hypers.items()}
+        chosen, buffers = next(own), {name: next(own) for name in self.buffers}
+        states = {name: {key: next(own) for key in state} for name, state in self.states.items()}
+        epoch, step, update = cast("Iterator[int]", own)
+        moment = self.moment._replace(epoch=epoch, step=step, update=update)
+        return Now(chosen, moment, random, hypers, buffers, states)
+
+
+class Seen(NamedTuple):
+    """What an evaluation starts from."""
+
+    networks: Networks
+    random: Randomness
+
+    def settings(self) -> list[Tensor]:
+        """Return nothing."""
+        return []
+
+    def inputs(self) -> list[Tensor]:
+        """Return weights and norm statistics."""
+        return [self.networks.flat, *self.networks.buffers.values()]
+
+    def counts(self) -> list[int]:
+        """Return nothing."""
+        return []
+
+    def moved(self, tensors: Sequence[Tensor], random: Randomness) -> Seen:
+        """Return the same networks in other tensors."""
+        flat, *buffers = tensors
+        own = dict(zip(self.networks.buffers, buffers, strict=True))
+        return Seen(replace(self.networks, flat=flat, buffers=own), random)
