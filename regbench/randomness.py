@@ -80,7 +80,8 @@ class Randomness(NamedTuple):
         """Return the source with a more specific name; different names give independent numbers."""
         name = self.name
         for part in names:
-            name = _mix(name ^ (_hash(part) if isinstance(part, str) else part + 1))
+            # A count that is a tensor, as in a recorded step, is read here, which whoever records the step sees.
+            name = _mix(name ^ (_hash(part) if isinstance(part, str) else int(part) + 1))
         return Randomness(self.seed, name, self.told, self.trail + names if self.told else ())
 
     def keys(self, kind: str) -> Words:

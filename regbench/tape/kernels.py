@@ -11,6 +11,7 @@ from torch import Tensor
 from torch._ops import OpOverload
 
 from regbench.tape.comparison import same_tensor
+from regbench.tape.recording import FILLS
 
 Call: TypeAlias = Callable[[], object]
 
@@ -30,7 +31,6 @@ Not all can: `native_batch_norm` with strided inputs writes wrong numbers withou
 it was recorded, and copied.
 """
 
-FILLS: Mapping[str, float] = {"aten.zeros_like": 0.0, "aten.new_zeros": 0.0, "aten.zeros": 0.0, "aten.ones_like": 1.0}
 COPIES = frozenset({"aten.clone", "aten._to_copy"})
 
 

@@ -22,6 +22,15 @@ UNREPEATABLE = {
 """Why an operation with this tag cannot be repeated on other numbers."""
 
 
+FILLS = {"aten.zeros_like": 0.0, "aten.new_zeros": 0.0, "aten.ones_like": 1.0, "aten.new_ones": 1.0}
+"""Operations that make a tensor like another, of which they need the shape alone, with what they fill it."""
+
+
+LARGEST = 1 << 29
+"""Bytes of all that a computation makes, beyond which it is not recorded: all of it is kept for a while, and the time
+of operations on so much is not that of Python around them."""
+
+
 class RefusedError(Exception):
     """The computation cannot be played back; the message says why."""
 
@@ -48,7 +57,9 @@ class Operation(NamedTuple):
         return str(self.function.overloadpacket)
 
     def operands(self) -> list[int]:
-        """Return the numbers of the tensors among its arguments."""
+        """Return the numbers of the tensors whose numbers it depends on."""
+        if self.name in FILLS:
+            return []
         leaves = tree_leaves((self.args, self.kwargs), is_leaf=lambda leaf: isinstance(leaf, Value))
         return [leaf.number for leaf in leaves if isinstance(leaf, Value)]
 
@@ -88,6 +99,11 @@ class Recording:
     baked: set[int] = field(default_factory=set)
     """Numbers of the tensors from elsewhere that hold the same numbers always."""
 
+    def forget(self) -> None:
+        """Let go of all tensors that were made on the way."""
+        kept = set(self.constants())
+        self.tensors = [t if n in kept else torch.empty(0) for n, t in enumerate(self.tensors)]
+
     def constants(self) -> list[int]:
         """Return the numbers of the tensors that came from elsewhere."""
         made = {number for operation in self.operations for number in operation.results}
@@ -105,6 +121,7 @@ class Recorder(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.recording = Recording()
         self._numbers: dict[int, int] = {}
+        self._bytes = 0
         self.recording.inputs = [self._number(tensor) for tensor in inputs]
 
     @classmethod
@@ -140,6 +157,9 @@ class Recorder(TorchDispatchMode):
         left = [leaf for leaf in tree_leaves(done) if leaf is not None]
         if not all(isinstance(leaf, Tensor) for leaf in left):
             raise RefusedError(f"{func.overloadpacket} reads a number out of a tensor")
+        self._bytes += sum(leaf.nbytes for leaf in left)
+        if self._bytes > LARGEST:
+            raise RefusedError(f"it makes more than {LARGEST >> 20} MB of numbers, which are not all to be kept")
         results = tuple(self._number(leaf) for leaf in left)
         self.recording.operations.append(Operation(func, own, named, results))
         return done

@@ -8,10 +8,10 @@ from typing import Protocol, Self, TypeVar, cast
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from regbench.randomness import Randomness
-from regbench.tape.comparison import find_difference
+from regbench.tape.comparison import find_difference, same_bits
 from regbench.tape.program import Program, write_program
 from regbench.tape.recording import Recorder, Recording, RefusedError
 
@@ -82,21 +82,28 @@ class Tapes:
             _set(tape, tape.program, start)
             tape.program.play(start.random)
             return cast(Done, tape.done)
+        done = compute(start)
         if tape.waited < self._patience:
             tape.waited += 1
-            return compute(start)
+            return done
         try:
-            return _record(tape, start, compute)
+            _record(tape, start, compute, done)
         except Exception as error:
-            # Also what a method raises that cannot calculate with counts that are tensors: done as it is, it either
-            # works or raises the error of a real fault.
+            # Also what a method raises that cannot calculate with counts that are tensors: it is done plainly from now
+            # on, where a real fault is raised again.
             self.refused[key] = str(error)
             del self._tapes[key]
-            return compute(start)
+        return done
 
 
-def _record(tape: Tape, start: S, compute: Callable[[S], Done]) -> Done:
-    """Return what a function returns, recorded; the second time, write the program.
+def _record(tape: Tape, start: S, compute: Callable[[S], object], done: object) -> None:
+    """Record a computation; the second time, write its program.
+
+    Args:
+        tape: takes the first recording, or the program.
+        start: what the computation starts from.
+        compute: the computation.
+        done: what it returned of this start, done plainly.
 
     Raises:
         RefusedError: it cannot be played back.
@@ -108,12 +115,15 @@ def _record(tape: Tape, start: S, compute: Callable[[S], Done]) -> Done:
         memory.copy_(tensor)
     recorder = Recorder(tape.memory)
     with recorder:
-        done = compute(start.moved(tape.memory, start.random._replace(told=recorder.told)))
-    leaves, tree = tree_flatten(done)
+        leaves, tree = tree_flatten(compute(start.moved(tape.memory, start.random._replace(told=recorder.told))))
     recording = recorder.finish(leaves)
+    # A method may round otherwise where a count is a tensor.
+    if not all(same_bits(one, other) for one, other in zip(leaves, tree_leaves(done), strict=True)):
+        raise RefusedError("recorded, it gives other numbers than done plainly")
     if tape.recording is None:
+        recording.forget()
         tape.recording = recording
-        return done
+        return
     difference = find_difference(tape.recording, recording)
     if difference is not None:
         raise RefusedError(difference)
@@ -121,7 +131,6 @@ def _record(tape: Tape, start: S, compute: Callable[[S], Done]) -> Done:
     with torch.no_grad():
         tape.program = write_program(recording, len(tape.settings))
     tape.done = tree_unflatten(tape.program.outputs, tree)
-    return done
 
 
 def _set(tape: Tape, program: Program, start: Start) -> None:

@@ -29,7 +29,7 @@ from regbench.training.networks import Member, Networks
 from regbench.training.optimizer import StackedOptimizer
 from regbench.training.spec import Hypers, TrainingSpec, collect_hypers, ramp_hypers
 from regbench.training.stacked_rows import StackedRows
-from regbench.training.starts import Now
+from regbench.training.starts import Moved, Now
 
 Given = TypeVar("Given")
 Done = TypeVar("Done")
@@ -136,20 +136,22 @@ class Cohort:
         needed = self.spec.stages["after_update"] or not all_alive
         return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states, all_alive)
 
-    def apart(self, run: Run, moment: Moment) -> Tensor | None:
+    def apart(self, now: Now) -> Tensor | None:
         """Return the subgradients of penalties that act after the step, `[S, P]`; None where there are none."""
         if not any(regularizer.acts_apart for _, regularizer in self.spec.stages["subgradient"]):
             return None
+        return self.tapes.follow(("subgradient", now.chosen.shape), now, self._subgradients)
 
+    def _subgradients(self, now: Now) -> Tensor:
         def one(run: Run, weights: Params) -> Params:
-            contexts = Contexts(self.spec.facts, run, moment)
+            contexts = Contexts(self.spec.facts, run, now.moment)
             total = {name: torch.zeros_like(w) for name, w in weights.items()}
             for name, regularizer in self.spec.stages_with(run.hypers)["subgradient"]:
                 own = regularizer.subgradient(weights, contexts.at(name, "subgradient"))
                 total |= {parameter: total[parameter] + part for parameter, part in own.items()}
             return total
 
-        return self.layout.flatten(self._over(one, run, self.weights), stacked=True)
+        return self.layout.flatten(self._over(one, now, self.weights), stacked=True)
 
     def move(self, gradients: Tensor, apart: Tensor | None, lr: Tensor) -> None:
         """Let the optimizer move the weights.
@@ -165,16 +167,26 @@ class Cohort:
             self.flat.mul_(shrunk)
         self.flat.addcmul_(self.optimizer.step(gradients, apart), rate)
 
-    def after_update(self, run: Run, before: Before, moment: Moment, lr: Tensor) -> None:
+    def after_update(self, now: Now, before: Before, lr: Tensor) -> None:
         """Let regularizers act on the new weights: decay, shrink, project, freeze."""
         acting = self.spec.stages["after_update"]
         if not acting:
             return
         needs_gain = any(regularizer.needs_gain for _, regularizer in acting)
-        gain = self.layout.views(self.optimizer.gain()) if needs_gain else {}
+        gain = self.optimizer.gain() if needs_gain else torch.empty(0)
+        start = Moved(self._again(now), before.flat, lr.to(self.flat.dtype), gain)
+        flat, states, apart = self.tapes.follow(("after_update", now.chosen.shape), start, self._act)
+        for moved in apart:
+            reach = lr.to(self.flat.dtype).unsqueeze(1) * self.optimizer.gain()
+            self.optimizer.absorb(torch.where(reach > 0, moved / reach, 0.0))
+        self.states = self._settle(states)
+        self.flat.copy_(flat)
+
+    def _act(self, start: Moved) -> tuple[Tensor, States, tuple[Tensor, ...]]:
+        """Return new weights, states, and how far penalties that act apart moved the weights; `[S, P]` each."""
 
         def one(run: Run, update: Update) -> tuple[Params, States, Params]:
-            contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
+            contexts, states = Contexts(self.spec.facts, run, start.now.moment), dict(run.states)
             apart: Params = {}
             for name, regularizer in self.spec.stages_with(run.hypers)["after_update"]:
                 weights, states[name] = regularizer.after_update(update, contexts.at(name, "after_update"))
@@ -184,27 +196,30 @@ class Cohort:
                 update = update._replace(weights=weights)
             return update.weights, states, apart
 
-        update = Update(self.weights, self.layout.views(before.flat), lr.to(self.flat.dtype), gain)
-        new, states, apart = self._over(one, run, update)
-        if apart:
-            reach = lr.to(self.flat.dtype).unsqueeze(1) * self.optimizer.gain()
-            moved = self.layout.flatten(apart, stacked=True)
-            self.optimizer.absorb(torch.where(reach > 0, moved / reach, 0.0))
-        self.states = self._settle(states)
-        self.flat.copy_(self.layout.flatten(new, stacked=True))
+        gain = self.layout.views(start.gain) if start.gain.numel() else {}
+        update = Update(self.weights, self.layout.views(start.previous), start.lr, gain)
+        new, states, apart = self._over(one, start.now, update)
+        moved = (self.layout.flatten(apart, stacked=True),) if apart else ()
+        return self.layout.flatten(new, stacked=True), states, moved
 
-    def average(self, run: Run, moment: Moment) -> None:
+    def average(self, now: Now) -> None:
         """Let regularizers take the new weights and norm statistics into their averages."""
-        if not self.spec.stages["average"]:
-            return
+        if self.spec.stages["average"]:
+            key = ("average", now.chosen.shape)
+            self.states = self._settle(self.tapes.follow(key, self._again(now), self._average))
 
+    def _average(self, now: Now) -> States:
         def one(run: Run, weights: Params) -> States:
-            contexts, states = Contexts(self.spec.facts, run, moment), dict(run.states)
+            contexts, states = Contexts(self.spec.facts, run, now.moment), dict(run.states)
             for name, regularizer in self.spec.stages_with(run.hypers)["average"]:
                 states[name] = regularizer.average(weights, contexts.at(name, "average"))
             return states
 
-        self.states = self._settle(self._over(one, run, {**self.weights, **self.buffers}))
+        return self._over(one, now, {**self.weights, **now.buffers})
+
+    def _again(self, now: Now) -> Now:
+        """Return the start of a later stage of the step: with norm statistics and states as they are by then."""
+        return now._replace(buffers=self.buffers, states=self.states)
 
     def restore_dead(self, before: Before, alive: Tensor) -> None:
         """Give networks that are no longer finite the values that they had before the step."""
@@ -232,8 +247,8 @@ class Cohort:
                 weights = regularizer.averaged(weights, contexts.at(name, "averaged"))
             return weights
 
-        run = self.run(self.now(torch.zeros((self.size, 0), dtype=torch.int64), moment))
-        averaged = self._over(one, run, {**self.weights, **self.buffers})
+        now = self.now(torch.zeros((self.size, 0), dtype=torch.int64), moment)
+        averaged = self._over(one, now, {**self.weights, **self.buffers})
         buffers = {name: averaged[name] for name in self.buffers}
         return Networks(self.spec, self.layout, members, self.layout.flatten(averaged, stacked=True), buffers)
 
@@ -253,20 +268,20 @@ class Cohort:
         """Continue from states that were saved, laid out in memory as they were when they were saved."""
         self.states = self._settle(states)
 
-    def _over(self, function: Callable[[Run, Given], Done], run: Run, given: Given) -> Done:
+    def _over(self, function: Callable[[Run, Given], Done], now: Now, given: Given) -> Done:
         """Apply a function of one network, and of what is given for it, to all networks."""
-        # Weights and norm statistics are what is given; states are those that the stage before this one left.
-        states = self.states if self.size > 1 else stacking.first(self.states)
-        run = run._replace(weights={}, buffers={}, states=states)
+        # Weights and norm statistics are what is given.
+        run = self.run(now)._replace(weights={}, buffers={})
         if self.size > 1:
             return stacking.stacked(function)(run, given)
         return stacking.stack_one(function(run, stacking.first(given)))
 
     def _settle(self, states: States) -> States:
-        """Return states laid out in memory as `begin` left them.
+        """Return states in memory of their own, laid out as `begin` left them.
 
         A product with a transposed matrix is rounded otherwise than with a contiguous one, so that a run could not be
-        resumed bit for bit if the layout depended on where a state comes from.
+        resumed bit for bit if the layout depended on where a state comes from. What a step that is played back returns
+        is overwritten by the next.
         """
         return {
             name: {key: stacking.lay_out(value, self._strides[name][key]) for key, value in state.items()}

@@ -47,8 +47,6 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
 
 
 def lay_out(value: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """Return a tensor `[S, ...]` whose networks lie in memory with these strides, without that of the axis S."""
-    if value.stride()[1:] == strides:
-        return value
+    """Return a copy of a tensor `[S, ...]` whose networks lie in memory with these strides, given without that of S."""
     size = max(1, value[0].numel()) if len(value) else 1
     return torch.empty_strided(value.shape, (size, *strides), dtype=value.dtype).copy_(value)

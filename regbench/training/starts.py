@@ -50,6 +50,41 @@ class Now(NamedTuple):
         return Now(chosen, moment, random, hypers, buffers, states)
 
 
+class Moved(NamedTuple):
+    """What the stages after the optimizer's step start from."""
+
+    now: Now
+    previous: Tensor
+    """Weights before the step, `[S, P]`."""
+    lr: Tensor
+    """Learning rates `[S]`, in the type of the weights."""
+    gain: Tensor
+    """The optimizer's gain `[S, P]`; empty where nobody asks for it."""
+
+    @property
+    def random(self) -> Randomness:
+        """The source of the step."""
+        return self.now.random
+
+    def settings(self) -> list[Tensor]:
+        """Return the hyper-parameters."""
+        return self.now.settings()
+
+    def inputs(self) -> list[Tensor]:
+        """Return those of the step, and what the optimizer left."""
+        return [self.previous, self.lr, self.gain, *self.now.inputs()]
+
+    def counts(self) -> list[int]:
+        """Return the time."""
+        return self.now.counts()
+
+    def moved(self, tensors: Sequence[Tensor], random: Randomness) -> Moved:
+        """Return the same start in other tensors."""
+        first = len(self.settings())
+        previous, lr, gain = tensors[first : first + 3]
+        return Moved(self.now.moved([*tensors[:first], *tensors[first + 3 :]], random), previous, lr, gain)
+
+
 class Seen(NamedTuple):
     """What an evaluation starts from."""
 

@@ -37,16 +37,15 @@ def train_step(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> St
         moment: the time of this step.
         lr: each network's learning rate now, float64 `[S]`.
     """
-    now = cohort.now(chosen, moment)
+    now = cohort.now(chosen, moment)  # row numbers, time, hyper-parameters, norm statistics, states
     key = ("gradients", chosen.shape, moment.last_of_epoch)
-    flat, report = cohort.tapes.follow(key, now, partial(gradients_of, cohort))  # [S, P]; each figure [S]
-    alive = cohort.alive & finite(flat, report.objective)  # [S]; a network that is not keeps its values
+    gradients, report = cohort.tapes.follow(key, now, partial(gradients_of, cohort))  # [S, P]; each figure [S]
+    alive = cohort.alive & finite(gradients, report.objective)  # [S]; a network that is not keeps its values
     before = cohort.remember(alive)  # weights, buffers, states before the step
-    run = cohort.run(now)
-    cohort.move(flat, cohort.apart(run, moment), lr)  # w ← (1 − decay) w + lr · step, [S, P]
-    cohort.buffers = report.buffers
-    cohort.after_update(run, before, moment, lr)  # decay, shrink, project, freeze
-    cohort.average(run, moment)  # averages of weights and norm statistics
+    cohort.move(gradients, cohort.apart(now), lr)  # w ← (1 − decay) w + lr · step, [S, P]
+    cohort.buffers = {name: value.clone() for name, value in report.buffers.items()}
+    cohort.after_update(now, before, lr)  # decay, shrink, project, freeze
+    cohort.average(now)  # averages of weights and norm statistics
     cohort.restore_dead(before, alive)
     return report
 

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LADDER = (1, 8, 32, 128)
+LADDER = (1, 4, 16, 32, 64, 128)
 """Sizes that are measured."""
 
 WORTH = 0.97
@@ -88,7 +88,8 @@ def choose_size(measured: Measurement, runs: int, workers: int) -> Cut:
     of all workers together stays below half of what is free. Of sizes within 2 % the smaller is taken.
     """
     most = max(1, int(0.5 * measured.available / (workers * max(1, measured.bytes_per_run))))
-    largest = min(runs, most, max(sample.size for sample in measured.samples) * 2)
+    # Not beyond the largest measured size: what lies in the processor's cache there need not do so in a larger cohort.
+    largest = min(runs, most, max(sample.size for sample in measured.samples))
     sizes = {sample.size for sample in measured.samples if sample.size <= largest} | {1}
     rounds = range(1, math.ceil(runs / workers) + 1)
     sizes |= {size for r in rounds if (size := math.ceil(runs / (workers * r))) <= largest}
