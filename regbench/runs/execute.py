@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -137,7 +137,7 @@ def _train(config: RunConfig, prepared: PreparedRun, folder: RunFolder, observer
         start = _describe_start(config, prepared, first)
         values: Mapping[str, object] | None = None
         try:
-            values = _fit(prepared, run, observer, start, stop)
+            values = _fit(prepared, run, observer, start, stop, folder.log)
         except Interrupted:
             folder.log("interrupted; everything up to the last commit is kept")
     if stop.number is not None:
@@ -157,9 +157,14 @@ def _describe_start(config: RunConfig, prepared: PreparedRun, first_epoch: int) 
 
 
 def _fit(
-    prepared: PreparedRun, run: CohortRun, observer: RunObserver, start: RunStart, stop: StopSignal
+    prepared: PreparedRun,
+    run: CohortRun,
+    observer: RunObserver,
+    start: RunStart,
+    stop: StopSignal,
+    log: Callable[[str], None],
 ) -> Mapping[str, object]:
-    """Train the run and return its result, followed by the observer."""
+    """Train the run and return its result, followed by the observer; the log takes what cannot be played back."""
     import torch
 
     from regbench.training.cohort_run import Observer
@@ -168,7 +173,7 @@ def _fit(
     try:
         observer.begin(start)
         with torch.no_grad():
-            told = Observer(epoch=observer.epoch, stop_requested=stop.requested)
+            told = Observer(epoch=observer.epoch, stop_requested=stop.requested, slow=log)
             return fit(prepared.spec, [run], [prepared.data], told, prepared.rows)[0]
     finally:
         observer.end()

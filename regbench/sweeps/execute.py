@@ -225,6 +225,8 @@ def _train_round(
         tracker.stale |= outcome.stale
         for line in outcome.halved:
             tracker.log(f"a cohort failed and was halved: {line}")
+    for line in dict.fromkeys(line for outcome in done.results for line in outcome.slow):
+        tracker.log(line)
     tracker.look_now()
     tracker.errors |= _left_over(tracker, assignments, returned)
     left = {config.run_id() for config in tracker.left()}

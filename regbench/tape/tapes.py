@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self, TypeVar, cast
+from typing import Protocol, Self, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from regbench.randomness import Randomness
 from regbench.tape.comparison import find_difference, same_bits
 from regbench.tape.program import Program, write_program
 from regbench.tape.recording import Recorder, Recording, RefusedError
+
+Key: TypeAlias = tuple[str, *tuple[Hashable, ...]]
+"""The name of a computation, and what else decides which operations it is made of."""
 
 Done = TypeVar("Done")
 S = TypeVar("S", bound="Start")
@@ -69,11 +72,11 @@ class Tapes:
 
     def __init__(self, *, on: bool, patience: int = 0) -> None:
         self._on, self._patience = on, patience
-        self._tapes: dict[Hashable, Tape] = {}
-        self.refused: dict[Hashable, str] = {}
+        self._tapes: dict[Key, Tape] = {}
+        self.refused: dict[Key, str] = {}
         """Why a computation is not played back, by key."""
 
-    def follow(self, key: Hashable, start: S, compute: Callable[[S], Done]) -> Done:
+    def follow(self, key: Key, start: S, compute: Callable[[S], Done]) -> Done:
         """Return what a pure function returns, of a start; the next repetition overwrites its tensors."""
         if not self._on or key in self.refused:
             return compute(start)

@@ -58,6 +58,8 @@ class Observer:
     """Called once an epoch, with its number and how many runs train on after it."""
     stop_requested: Callable[[], bool] = lambda: False
     """Asked at every step: whether training should be interrupted."""
+    slow: Callable[[str], None] = lambda why: None
+    """Called once for each computation that cannot be played back, with the reason: it takes its full time."""
     clock: Callable[[], float] = time.monotonic
 
 

@@ -88,6 +88,7 @@ class _Training:
         self.spec, self.observer = spec, observer
         self.runs = list(runs)
         self.active = list(range(len(runs)))
+        self.slow: set[str] = set()
         self.sets, self.watched = list(sets), watch(sets)
         self.cohort = stack_runs(spec, runs, sets, rows)
         self.epoch = 0
@@ -119,6 +120,7 @@ class _Training:
         evaluated = self.cohort.evaluated(self._end_of(self.epoch))
         rows = measure_epoch(self.cohort, evaluated, self.watched, measured, self._lagged())
         self._remember()
+        self._tell_slow()
         self._write(rows, self.spec.by_run(lr)[:, 0].tolist(), measured, started)
         self.best = replace_networks(evaluated, self.best, self._improved())
         self._commit_when_due(started)
@@ -155,6 +157,12 @@ class _Training:
         self._finish(ended, results, best)
         self._drop(ended)
         return dict(zip(numbers, results, strict=True))
+
+    def _tell_slow(self) -> None:
+        for (stage, *_), why in self.cohort.tapes.refused.items():
+            if stage not in self.slow:
+                self.slow.add(stage)
+                self.observer.slow(f"{stage} cannot be played back, and takes its full time: {why}")
 
     def _remarks(self, place: int) -> dict[str, object]:
         """Return what a person has to know about a run's figures: `notes`, and why regularizers are `idle`."""

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from regbench.metrics import PARTS
-from regbench.randomness import Randomness
 from regbench.training.cohort import Cohort
 from regbench.training.gradients import StepReport
 from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 from regbench.training.starts import Seen
-from regbench.training.watched import Watched, measure_watched
+from regbench.training.watched import Watched, measure_watched, share_cuts
 
 
 class Measured:
@@ -81,15 +80,22 @@ def measure_epoch(
     that of the weights that are trained.
     """
     spec = cohort.spec
-    seen = Seen(evaluated, Randomness(0))
-    parts = cohort.tapes.follow(
-        "evaluation", seen, lambda seen: measure_watched(seen.networks, watched, cohort.rows.cuts)
-    )
+    parts = _evaluate(cohort, evaluated, watched)
     columns = {f"{part}_{name}": own for part, found in zip(PARTS, parts, strict=False) for name, own in found.items()}
     columns |= measured.columns() | describe_weights(cohort, evaluated, lagged)
     table = torch.stack([column.to(torch.float64) for column in columns.values()], 1).tolist()
     empty = dict.fromkeys(spec.header[2:])
     return [{**empty, **dict(zip(columns, values, strict=True))} for values in table]
+
+
+def _evaluate(cohort: Cohort, evaluated: Networks, watched: Watched) -> list[dict[str, Tensor]]:
+    """Return the figures of each part, played back where they do not depend on hyper-parameters that change."""
+    spec, shared = cohort.spec, share_cuts(cohort.spec, cohort.rows.cuts, cohort.size)
+    if any(name in spec.schedule.ramp for name, _ in spec.stages["evaluated_activations"]):
+        return measure_watched(evaluated, watched, shared)
+    return cohort.tapes.follow(
+        ("evaluation",), Seen(evaluated), lambda seen: measure_watched(seen.networks, watched, shared)
+    )
 
 
 def describe_weights(cohort: Cohort, evaluated: Networks, lagged: Tensor | None) -> dict[str, Tensor]:

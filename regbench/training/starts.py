@@ -89,7 +89,7 @@ class Seen(NamedTuple):
     """What an evaluation starts from."""
 
     networks: Networks
-    random: Randomness
+    random: Randomness = Randomness(0)
 
     def settings(self) -> list[Tensor]:
         """Return nothing."""

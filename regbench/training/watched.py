@@ -54,25 +54,43 @@ def watch(sets: Sequence[TrainingSet]) -> Watched:
     return Watched(watched, first.watched_ends, stacked)
 
 
-def measure_watched(networks: Networks, watched: Watched, cuts: Tensor | None) -> list[dict[str, Tensor]]:
+@dataclass(frozen=True)
+class Shared:
+    """Who is measured on which cut."""
+
+    cuts: Tensor
+    """The cut of each network, int64 `[S]`."""
+    whose: Tensor
+    """The cut of each run, int64 `[R]`."""
+    runs: dict[int, Tensor]
+    """The runs of each cut that there are any of, by number."""
+
+
+def share_cuts(spec: TrainingSpec, cuts: Tensor | None, networks: int) -> Shared:
+    """Return who is measured on which cut, given the cut of each of so many networks; None: all have the first."""
+    own = torch.zeros(networks, dtype=torch.int64) if cuts is None else cuts
+    whose = spec.by_run(own)[:, 0]
+    return Shared(own, whose, {cut: (whose == cut).nonzero().squeeze(1) for cut in whose.unique().tolist()})
+
+
+def measure_watched(networks: Networks, watched: Watched, shared: Shared) -> list[dict[str, Tensor]]:
     """Return the figures of every run by name, float64 `[R]`, on each part of its watched rows.
 
     Args:
         networks: of all runs.
         watched: the rows of each cut.
-        cuts: the cut of each network, int64 `[S]`; None: all have the only one.
+        shared: says which are whose.
     """
-    present = [0] if cuts is None else cuts.unique().tolist()
-    if watched.stacked is None or cuts is None or len(present) == 1:
+    if watched.stacked is None or len(shared.runs) == 1:
         # Also where only runs of one cut are left: a cohort that resumes with them has no other either, and products
         # with shared rows may be rounded otherwise than with stacked ones.
-        return measure_parts(networks, watched.sets[present[0]], watched.ends)
+        return measure_parts(networks, watched.sets[next(iter(shared.runs))], watched.ends)
     spec = networks.spec
-    outputs, whose = predict_own(networks, watched.stacked.x, cuts), spec.by_run(cuts)[:, 0]
+    outputs = predict_own(networks, watched.stacked.x, shared.cuts)
     found = []
     for start, end in zip([0, *watched.ends], watched.ends, strict=False):
-        columns = _average(spec, outputs[:, start:end], _take(watched.stacked, whose, start, end))
-        columns |= _measure_others(spec, outputs[:, start:end], watched, whose, start)
+        columns = _average(spec, outputs[:, start:end], _take(watched.stacked, shared.whose, start, end))
+        columns |= _measure_others(spec, outputs[:, start:end], watched, shared, start)
         found.append({name: values.to(torch.float64) for name, values in columns.items()})
     return found
 
@@ -95,13 +113,12 @@ def _average(spec: TrainingSpec, outputs: Tensor, data: Labelled) -> dict[str, T
 
 
 def _measure_others(
-    spec: TrainingSpec, outputs: Tensor, watched: Watched, whose: Tensor, start: int
+    spec: TrainingSpec, outputs: Tensor, watched: Watched, shared: Shared, start: int
 ) -> dict[str, Tensor]:
     """Return the other figures of every epoch `[R]`, cut by cut: they are no means over rows."""
     names = [figure.name for figure in spec.figures if figure not in (LOSS, spec.metric)]
     found = {name: torch.full((len(outputs),), torch.nan, dtype=torch.float64) for name in names}
-    for cut in whose.unique().tolist() if names else ():
-        runs = (whose == cut).nonzero().squeeze(1)
+    for cut, runs in shared.runs.items() if names else ():
         rows = watched.sets[cut].cut(start, start + outputs.shape[1])
         for name, values in measure_figures(score_rows(spec.facts.task, outputs[runs], rows), names).items():
             found[name][runs] = values

@@ -154,15 +154,16 @@ def train(
     members: Sequence[Mapping[str, Regularizer]],
     seeds: Sequence[int],
     rates: Sequence[float],
+    slow: list[str] | None = None,
 ) -> list[Memory]:
-    """Train runs as one cohort and return what their sinks got."""
+    """Train runs as one cohort and return what their sinks got; `slow` takes what could not be played back."""
     sinks = [Memory() for _ in seeds]
     runs = [
         CohortRun(seed=seed, regularizers=own, optimizer=replace(spec.schedule.optimizer, lr=lr), sink=sink)
         for seed, own, lr, sink in zip(seeds, members, rates, sinks, strict=True)
     ]
     with torch.no_grad():
-        fit(spec, runs, [data], Observer())
+        fit(spec, runs, [data], Observer(slow=[].append if slow is None else slow.append))
     return sinks
 
 

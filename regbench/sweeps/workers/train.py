@@ -70,6 +70,8 @@ class Outcome:
     """Ended, but on other data or with other code than those of now: one line each."""
     halved: list[str] = field(default_factory=list)
     """Cohorts that failed and were halved, and why: in smaller stacks figures are rounded differently."""
+    slow: list[str] = field(default_factory=list)
+    """What could not be played back, and why."""
     interrupted: bool = False
 
 
@@ -137,7 +139,7 @@ def _train_together(runs: Sequence[RunConfig], outcome: Outcome, requests: StopR
             claim for run, folder in zip(runs, folders, strict=True) if (claim := _claim(run, folder, present, outcome))
         ]
         if claims:
-            train_claims(claims, outcome.errors, requests, report)
+            outcome.slow += train_claims(claims, outcome.errors, requests, report)
 
 
 def _claim_folder(stack: ExitStack, config: RunConfig) -> RunFolder | RegbenchError:

@@ -57,8 +57,10 @@ class Opened:
         return 0 if self.checkpoint is None else int(self.checkpoint.facts["track"]["epoch"])
 
 
-def train_claims(claims: Sequence[Claim], errors: dict[str, str], requests: StopRequests, report: Progress) -> None:
-    """Train runs of one stack; those interrupted at different epochs resume separately.
+def train_claims(
+    claims: Sequence[Claim], errors: dict[str, str], requests: StopRequests, report: Progress
+) -> list[str]:
+    """Train runs of one stack, those interrupted at different epochs separately; return what was not played back.
 
     Args:
         claims: the runs.
@@ -73,6 +75,7 @@ def train_claims(claims: Sequence[Claim], errors: dict[str, str], requests: Stop
     from regbench.training.timing import count_bytes
 
     waiting: list[Opened] = []
+    slow: list[str] = []
     held = 0
     for places in group_by_cut([claim.config for claim in claims]):
         members = [claims[place] for place in places]
@@ -81,12 +84,12 @@ def train_claims(claims: Sequence[Claim], errors: dict[str, str], requests: Stop
             continue
         size = count_bytes(prepared.data)
         if waiting and held + size > MOST_BYTES:
-            _train(waiting, requests, report)
+            slow += _train(waiting, requests, report)
             waiting, held = [], 0
             release_memory()
         waiting += _open_all(members, prepared, errors)
         held += size
-    _train(waiting, requests, report)
+    return slow + _train(waiting, requests, report)
 
 
 def _prepare(claims: Sequence[Claim], errors: dict[str, str]) -> PreparedRun | None:
@@ -123,9 +126,8 @@ def _open(claim: Claim, prepared: PreparedRun) -> Opened | RegbenchError:
         return refusal
 
 
-def _train(runs: Sequence[Opened], requests: StopRequests, report: Progress) -> None:
-    for cohort in find_cohorts(runs):
-        _fit(cohort, requests, report)
+def _train(runs: Sequence[Opened], requests: StopRequests, report: Progress) -> list[str]:
+    return [why for cohort in find_cohorts(runs) for why in _fit(cohort, requests, report)]
 
 
 def find_cohorts(runs: Sequence[Opened]) -> list[list[Opened]]:
@@ -147,7 +149,7 @@ def find_cohorts(runs: Sequence[Opened]) -> list[list[Opened]]:
     return [members for _, members in cohorts]
 
 
-def _fit(cohort: Sequence[Opened], requests: StopRequests, report: Progress) -> None:
+def _fit(cohort: Sequence[Opened], requests: StopRequests, report: Progress) -> list[str]:
     import torch
 
     from regbench.runs.provenance import describe_environment
@@ -169,10 +171,14 @@ def _fit(cohort: Sequence[Opened], requests: StopRequests, report: Progress) -> 
         numbers = {key: number for number, key in enumerate(cuts)}
         runs = [_make_run(run, numbers[id(run.prepared)], threads, name) for run in cohort]
         report(len(cohort), first.epoch, epochs)
+        slow: list[str] = []
         observer = Observer(
-            progress=lambda epoch, active: report(active, epoch, epochs), stop_requested=requests.requested
+            progress=lambda epoch, active: report(active, epoch, epochs),
+            stop_requested=requests.requested,
+            slow=slow.append,
         )
         fit(spec, runs, [prepared.data for prepared in cuts.values()], observer)
+    return slow
 
 
 def _make_run(run: Opened, cut: int, threads: int, cohort: str) -> CohortRun:

@@ -27,6 +27,13 @@ from tests.contract.conftest import Memory
 from tests.unit.training.small_runs import Setting, train_alone
 from tests.unit.training.toys import EPOCHS, STEPS, TRAIN, assert_cohort_equals_alone, make_toy_setting
 
+
+@pytest.fixture(autouse=True)
+def plain_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regularizers here look at what they are given in every step, so that no step is played back."""
+    monkeypatch.setenv("REGBENCH_TAPES", "off")
+
+
 # -- contexts --------------------------------------------------------------------------------------------------------
 
 AT_SITES = ("activations", "site_penalty")
