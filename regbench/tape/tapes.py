@@ -15,7 +15,7 @@ from regbench.tape.comparison import find_difference, same_bits
 from regbench.tape.program import Program, write_program
 from regbench.tape.recording import Recorder, Recording, RefusedError
 
-Key: TypeAlias = tuple[str, *tuple[Hashable, ...]]
+Key: TypeAlias = tuple[Hashable, ...]
 """The name of a computation, and what else decides which operations it is made of."""
 
 Done = TypeVar("Done")

@@ -140,7 +140,7 @@ class Cohort:
         """Return the subgradients of penalties that act after the step, `[S, P]`; None where there are none."""
         if not any(regularizer.acts_apart for _, regularizer in self.spec.stages["subgradient"]):
             return None
-        return self.tapes.follow(("subgradient", now.chosen.shape), now, self._subgradients)
+        return self.tapes.follow(("subgradient", *now.plain()), now, self._subgradients)
 
     def _subgradients(self, now: Now) -> Tensor:
         def one(run: Run, weights: Params) -> Params:
@@ -175,7 +175,7 @@ class Cohort:
         needs_gain = any(regularizer.needs_gain for _, regularizer in acting)
         gain = self.optimizer.gain() if needs_gain else torch.empty(0)
         start = Moved(self._again(now), before.flat, lr.to(self.flat.dtype), gain)
-        flat, states, apart = self.tapes.follow(("after_update", now.chosen.shape), start, self._act)
+        flat, states, apart = self.tapes.follow(("after_update", *now.plain()), start, self._act)
         for moved in apart:
             reach = lr.to(self.flat.dtype).unsqueeze(1) * self.optimizer.gain()
             self.optimizer.absorb(torch.where(reach > 0, moved / reach, 0.0))
@@ -205,7 +205,7 @@ class Cohort:
     def average(self, now: Now) -> None:
         """Let regularizers take the new weights and norm statistics into their averages."""
         if self.spec.stages["average"]:
-            key = ("average", now.chosen.shape)
+            key = ("average", *now.plain())
             self.states = self._settle(self.tapes.follow(key, self._again(now), self._average))
 
     def _average(self, now: Now) -> States:

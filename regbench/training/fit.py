@@ -159,7 +159,8 @@ class _Training:
         return dict(zip(numbers, results, strict=True))
 
     def _tell_slow(self) -> None:
-        for (stage, *_), why in self.cohort.tapes.refused.items():
+        for (name, *_), why in self.cohort.tapes.refused.items():
+            stage = str(name)
             if stage not in self.slow:
                 self.slow.add(stage)
                 self.observer.slow(f"{stage} cannot be played back, and takes its full time: {why}")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from regbench.config.fields import hyper_names
+from regbench.config.fields import Hyper, hyper_fields, hyper_names
 from regbench.metrics import BY_TASK, LOSS, METRICS, MONITORED, PARTS, Metric, find_metric
 from regbench.models.network import Network
 from regbench.randomness import Randomness
@@ -19,8 +19,8 @@ from regbench.regularizers.stages import Stages, arrange, overrides
 from regbench.schedules.ramps import Ramps, ramp_regularizers
 from regbench.schedules.schedule import AUTO, DEFAULT_BATCH, FULL, Schedule
 
-Hypers: TypeAlias = dict[str, dict[str, Tensor]]
-"""Hyper-parameters by regularizer and field, one value per stacked network."""
+Hypers: TypeAlias = dict[str, dict[str, Hyper]]
+"""Hyper-parameters by regularizer and field: one value per stacked network, or a number for all."""
 
 FIXED_COLUMNS = ("weight_norm", "weight_change_l2", "weight_change_max", "sparsity")
 
@@ -137,7 +137,8 @@ def ramp_hypers(
 ) -> Hypers:
     """Return hyper-parameters with the ramped ones as they are at a share of training, float64 `[S]`.
 
-    Those of a single network are 0-d.
+    Those of a single network are 0-d. Before a ramp begins and where it has ended, a value that all networks have is a
+    plain number, as without a ramp: what is switched off is then bit-identical to what is absent.
     """
     if not ramps:
         return hypers
@@ -145,9 +146,13 @@ def ramp_hypers(
     for name, fields in ramps.items():
         given = replace(regularizers[name], **now.get(name, {}))
         values = ramp_regularizers({name: given}, {name: fields}, progress)[name]
-        for field in fields:
-            value = torch.as_tensor(getattr(values, field), dtype=torch.float64)
-            now.setdefault(name, {})[field] = value.expand(size) if size > 1 else value
+        for field, ramp in fields.items():
+            value, rise = getattr(values, field), ramp.rise(progress)
+            if rise == 0.0:
+                value = hyper_fields(type(given))[field].off
+            elif rise < 1.0 and not isinstance(value, Tensor):
+                value = torch.tensor(value, dtype=torch.float64).expand((size,) if size > 1 else ())
+            now.setdefault(name, {})[field] = value
     return now
 
 

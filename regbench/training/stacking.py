@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from regbench.config.fields import Hyper
 from regbench.randomness import Randomness, Stacked
 from regbench.training.contexts import Run
 
@@ -26,8 +27,18 @@ def alone(function: Callable[[Run, Given], Done]) -> Callable[[Run, Given], Done
 
 def stacked(function: Callable[[Run, Given], Done]) -> Callable[[Run, Given], Done]:
     """Return the function of all networks, from that of one."""
-    mapped: Callable[[Run, Given], Done] = torch.vmap(function, (ALONG, 0), randomness="same")
+
+    def mapped(run: Run, given: Given) -> Done:
+        axes = {name: {field: _axis(value) for field, value in own.items()} for name, own in run.hypers.items()}
+        done: Done = torch.vmap(function, (Run._make((ALONG[0], axes, *ALONG[2:])), 0), randomness="same")(run, given)
+        return done
+
     return mapped
+
+
+def _axis(value: Hyper) -> int | None:
+    """Return the axis of the networks of a hyper-parameter; None where it is a number for all."""
+    return 0 if isinstance(value, Tensor) else None
 
 
 def first(tree: Tree) -> Tree:

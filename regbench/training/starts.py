@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, cast
 
@@ -29,7 +29,13 @@ class Now(NamedTuple):
 
     def settings(self) -> list[Tensor]:
         """Return the hyper-parameters."""
-        return [value for fields in self.hypers.values() for value in fields.values()]
+        values = (value for fields in self.hypers.values() for value in fields.values())
+        return [value for value in values if isinstance(value, Tensor)]
+
+    def plain(self) -> tuple[Hashable, ...]:
+        """Return what decides which operations a step is made of: shapes, and hyper-parameters that are numbers."""
+        named = ((name, field, value) for name, fields in self.hypers.items() for field, value in fields.items())
+        return self.chosen.shape, *(own for own in named if not isinstance(own[-1], Tensor))
 
     def inputs(self) -> list[Tensor]:
         """Return row numbers, norm statistics and states."""
@@ -42,7 +48,10 @@ class Now(NamedTuple):
     def moved(self, tensors: Sequence[Tensor], random: Randomness) -> Now:
         """Return the same start in other tensors."""
         own = iter(tensors)
-        hypers = {name: {field: next(own) for field in fields} for name, fields in self.hypers.items()}
+        hypers: Hypers = {
+            name: {field: next(own) if isinstance(value, Tensor) else value for field, value in fields.items()}
+            for name, fields in self.hypers.items()
+        }
         chosen, buffers = next(own), {name: next(own) for name in self.buffers}
         states = {name: {key: next(own) for key in state} for name, state in self.states.items()}
         epoch, step, update = cast("Iterator[int]", own)

@@ -38,7 +38,7 @@ def train_step(cohort: Cohort, chosen: Tensor, moment: Moment, lr: Tensor) -> St
         lr: each network's learning rate now, float64 `[S]`.
     """
     now = cohort.now(chosen, moment)  # row numbers, time, hyper-parameters, norm statistics, states
-    key = ("gradients", chosen.shape, moment.last_of_epoch)
+    key = ("gradients", moment.last_of_epoch, *now.plain())
     gradients, report = cohort.tapes.follow(key, now, partial(gradients_of, cohort))  # [S, P]; each figure [S]
     alive = cohort.alive & finite(gradients, report.objective)  # [S]; a network that is not keeps its values
     before = cohort.remember(alive)  # weights, buffers, states before the step
