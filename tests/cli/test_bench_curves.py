@@ -138,6 +138,7 @@ def test_what_a_kill_left_undone_is_trained_to_the_same_bytes(study: Path) -> No
 def test_further_replicates_have_curves_too(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", *WORDS, "--more", "2"]) == 0
     told = capsys.readouterr().out
+    told = " ".join(told.split())  # lines are wrapped
     assert "40 of them train none and the leader again on fewer rows or with wrong labels, 5 times each" in told
     assert "runs on fewer rows or with wrong labels" in told
     verdict = judge(study)

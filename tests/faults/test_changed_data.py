@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 
 from regbench.data import loading
-from regbench.training.cohort import Cohort
+from regbench.training import fit
 from tests.faults.children import before_call, command, commit_every_epoch, contents, run_folder
 
 SHORT = ("schedule.epochs=3", "schedule.batch_size=full", "model.widths=[4]", "threads=1")
@@ -80,7 +80,7 @@ def trained(work: Path, *words: str) -> Path:
 
 def interrupted(work: Path, *words: str) -> Path:
     """Stop a run in its third epoch and return its folder."""
-    strike = before_call(Cohort, "gather", 3, lambda: os._exit(7))
+    strike = before_call(fit, "train_step", 3, lambda: os._exit(7))
     assert command(work, *words, before=[commit_every_epoch, strike]).wait().code == 7
     return run_folder(work)
 

@@ -14,13 +14,12 @@ import torch
 from torch import Tensor
 
 from regbench.randomness import Randomness
-from regbench.regularizers.base import Moment, Rows
 from regbench.schedules.schedule import build_schedule
 from regbench.training import train_step
 from regbench.training.cohort import Cohort
 from regbench.training.cohort_run import Observer, make_run
-from regbench.training.contexts import Run
 from regbench.training.fit import COMMIT_SECONDS, fit
+from regbench.training.starts import Now
 from regbench.training.tracking import Epoch, Track, begin_track, find_ending, follow
 from tests.contract.conftest import Memory
 from tests.unit.training.small_runs import Setting, draw_classes, make_setting, make_split, with_rate
@@ -60,16 +59,17 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
     def install(update: int, part: str) -> None:
         real = train_step.gradients_of
 
-        def poisoned(cohort: Cohort, run: Run, batch: Rows, moment: Moment) -> Any:
-            gradients, report = real(cohort, run, batch, moment)
+        def poisoned(cohort: Cohort, now: Now) -> Any:
+            gradients, report = real(cohort, now)
+            moment = now.moment
             if moment.update != update:
                 return gradients, report
             if part == "objective":
                 return gradients, report._replace(objective=report.objective * NAN)
-            name = next(iter(gradients))
-            return {**gradients, name: gradients[name] * NAN}, report
+            return torch.cat([gradients[:, :1] * NAN, gradients[:, 1:]], 1), report
 
         monkeypatch.setattr(train_step, "gradients_of", poisoned)
+        monkeypatch.setenv("REGBENCH_TAPES", "off")
 
     return install
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regbench.training.cohort import Cohort
+from regbench.training import fit
 from tests.faults.children import (
     before_call,
     command,
@@ -52,7 +52,7 @@ def interrupt(work: Path) -> Path:
     def leave() -> None:
         os._exit(7)
 
-    strike = before_call(Cohort, "gather", 7, leave)
+    strike = before_call(fit, "train_step", 7, leave)
     assert command(work, *WORDS, before=[commit_every_epoch, strike]).wait().code == 7
     return run_folder(work)
 
@@ -68,7 +68,7 @@ def refused(work: Path, *words: str, code: int) -> str:
 
 
 def test_disk_full_in_a_checkpoint(work: Path, reference: Mapping[str, Any]) -> None:
-    full = before_call(Cohort, "gather", 5, limit_files_to(4_000))
+    full = before_call(fit, "train_step", 5, limit_files_to(4_000))
     ended = command(work, *WORDS, before=[commit_every_epoch, full]).wait()
     checkpoint = run_folder(work).relative_to(work) / "checkpoint/last.safetensors"
     assert ended.code == 1
@@ -84,7 +84,7 @@ def test_disk_full_inside_a_row(work: Path, reference: Mapping[str, Any]) -> Non
         table = run_folder(work) / "metrics.csv"
         limit_files_to(table.stat().st_size + 20)()
 
-    full = before_call(Cohort, "gather", 5, fill)
+    full = before_call(fit, "train_step", 5, fill)
     ended = command(work, *WORDS, before=[commit_only_at_the_end, full]).wait()
     assert ended.code == 1
     assert "metrics.csv: File too large" in ended.line
@@ -243,7 +243,7 @@ def test_checkpoint_of_another_configuration_is_refused(work: Path) -> None:
 
 
 def interrupt_other_seed(work: Path) -> Path:
-    strike = before_call(Cohort, "gather", 7, lambda: os._exit(7))
+    strike = before_call(fit, "train_step", 7, lambda: os._exit(7))
     command(work, *WORDS, "seed=1", before=[commit_every_epoch, strike]).wait()
     return run_folder(work)
 
