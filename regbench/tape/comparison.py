@@ -6,9 +6,9 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
 
 from regbench.randomness import Draw, Drawing
+from regbench.tape.arguments import replace_each
 from regbench.tape.recording import Recording
 
 
@@ -22,7 +22,7 @@ def find_difference(first: Recording, second: Recording) -> str | None:
     for one, other in zip(first.operations, second.operations, strict=False):
         if one.function != other.function:
             return f"{one.name} the first time is {other.name} the second time"
-        if _exact(one[1:]) != _exact(other[1:]):
+        if _exact(tuple(one[1:])) != _exact(tuple(other[1:])):
             return f"a number or a shape given to {one.name} differs"
     if len(first.operations) != len(second.operations):
         return f"{len(first.operations)} operations the first time, {len(second.operations)} the second time"
@@ -58,7 +58,7 @@ def same_bits(one: Tensor, other: Tensor) -> bool:
 
 def _exact(tree: object) -> object:
     """Return arguments with numbers by their bits: NaN is like itself, and 0.0 is not -0.0."""
-    return tree_map_only(float, float.hex, tree)
+    return replace_each(float, float.hex, tree)
 
 
 def _same_drawing(one: Drawing, other: Drawing) -> bool:

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
 
 from regbench.randomness import Drawing, Randomness
+from regbench.tape.arguments import replace_each
 from regbench.tape.comparison import same_bits
 from regbench.tape.kernels import Call, Trial, is_elementwise, make_call
 from regbench.tape.liveness import Needs, find_needs
@@ -162,17 +162,9 @@ class _Planner:
         return torch.empty(max(size, 1), dtype=torch.uint8).untyped_storage()
 
     def _fill(self, tree: Any) -> Any:
-        return tree_map(
-            lambda leaf: self.tensor(leaf.number) if isinstance(leaf, Value) else leaf,
-            tree,
-            is_leaf=lambda leaf: isinstance(leaf, Value),
-        )
+        return replace_each(Value, lambda value: self.tensor(value.number), tree)
 
     def _trial(self, operation: Operation) -> Trial:
         tensors = self._recording.tensors
-        args, kwargs = tree_map(
-            lambda leaf: tensors[leaf.number] if isinstance(leaf, Value) else leaf,
-            (operation.args, operation.kwargs),
-            is_leaf=lambda leaf: isinstance(leaf, Value),
-        )
+        args, kwargs = replace_each(Value, lambda value: tensors[value.number], (operation.args, operation.kwargs))
         return Trial(args, kwargs, [tensors[n] for n in operation.results])

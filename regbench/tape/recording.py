@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 from regbench.randomness import Drawing
+from regbench.tape.arguments import each_of, replace_each
 
 UNREPEATABLE = {
     torch.Tag.nondeterministic_seeded: "draws from torch's own generator",
@@ -60,8 +60,7 @@ class Operation(NamedTuple):
         """Return the numbers of the tensors whose numbers it depends on."""
         if self.name in FILLS:
             return []
-        leaves = tree_leaves((self.args, self.kwargs), is_leaf=lambda leaf: isinstance(leaf, Value))
-        return [leaf.number for leaf in leaves if isinstance(leaf, Value)]
+        return [value.number for value in each_of(Value, (self.args, self.kwargs))]
 
     def mutated(self) -> list[int]:
         """Return the numbers of the tensors that it changes in place."""
@@ -71,7 +70,7 @@ class Operation(NamedTuple):
         given = {argument.name: value for argument, value in zip(schema.arguments, self.args, strict=False)}
         given |= self.kwargs
         changed = [given.get(a.name) for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
-        return [leaf.number for leaf in tree_leaves(changed, is_leaf=_is_value) if _is_value(leaf)]
+        return [value.number for value in each_of(Value, changed)]
 
 
 def _picks_by_number(func: OpOverload, args: tuple[Any, ...]) -> bool:
@@ -79,10 +78,6 @@ def _picks_by_number(func: OpOverload, args: tuple[Any, ...]) -> bool:
     if func is not torch.ops.aten.index.Tensor:
         return False
     return all(places is None or places.dtype in (torch.int64, torch.int32) for places in args[1])
-
-
-def _is_value(leaf: object) -> bool:
-    return isinstance(leaf, Value)
 
 
 @dataclass
@@ -152,9 +147,10 @@ class Recorder(TorchDispatchMode):
                     raise RefusedError(f"{func.overloadpacket} {reason}")
         if func is torch.ops.aten.embedding.default and self._is_whole_draw(*args[:2]):
             return args[0]
-        own, named = tree_map_only(Tensor, lambda tensor: Value(self._number(tensor)), (args, dict(kwargs or {})))
+        own, named = replace_each(Tensor, lambda tensor: Value(self._number(tensor)), (args, kwargs or {}))
         done = func(*args, **(kwargs or {}))
-        left = [leaf for leaf in tree_leaves(done) if leaf is not None]
+        parts = list(done) if isinstance(done, (tuple, list)) else [done]
+        left = [part for part in parts if part is not None]
         if not all(isinstance(leaf, Tensor) for leaf in left):
             raise RefusedError(f"{func.overloadpacket} reads a number out of a tensor")
         self._bytes += sum(leaf.nbytes for leaf in left)
