@@ -228,7 +228,8 @@ class Cohort:
             return
         self.flat[~alive] = before.flat[~alive]
         self.buffers = _keep_dead(alive, self.buffers, before.buffers)
-        self.states = {name: _keep_dead(alive, state, before.states[name]) for name, state in self.states.items()}
+        # A regularizer without a state has an empty one after its first step, and none before.
+        self.states = {n: _keep_dead(alive, state, before.states.get(n, {})) for n, state in self.states.items()}
 
     # -- around the steps ----------------------------------------------------------------------------------------
 
