@@ -30,7 +30,7 @@ from tests.sweep.commands import (
     sweep,
 )
 
-STRENGTHS = (*SMALL, "regularizer=l2", "regularizer.l2.strength=0.1,0.2,0.3,0.4,0.5,0.6")
+STRENGTHS = (*SMALL, "regularizer=l2", "regularizer.l2.strength=0.1,0.2,0.3,0.4,0.5,0.6", "sweep.cohort=6")
 
 
 def l2_breaks_at(strength: float) -> Callable[[], None]:
@@ -171,7 +171,7 @@ def test_a_cohort_that_memory_does_not_hold_is_halved_and_goes_on(
     work: Path, undisturbed: Path, error: Exception
 ) -> None:
     first = 4 * 2 + 2  # four steps an epoch: in the third
-    ended = sweep(work, *STRENGTHS, HERE, "sweep.cohort=6", before=[measure_nothing, memory_holds(3, error, first)])
+    ended = sweep(work, *STRENGTHS, HERE, before=[measure_nothing, memory_holds(3, error, first)])
     assert (ended.code, ended.out, ended.err) == (0, "regbench: 6 complete, 0 failed\n", "")
     assert beginnings(work) == [1] * 6
     for folder in folders(work):
