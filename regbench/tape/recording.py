@@ -157,7 +157,7 @@ class Recorder(TorchDispatchMode):
         left = [leaf for leaf in tree_leaves(done) if leaf is not None]
         if not all(isinstance(leaf, Tensor) for leaf in left):
             raise RefusedError(f"{func.overloadpacket} reads a number out of a tensor")
-        self._bytes += sum(leaf.nbytes for leaf in left)
+        self._bytes += 0 if func.is_view else sum(leaf.nbytes for leaf in left)  # a view makes no numbers
         if self._bytes > LARGEST:
             raise RefusedError(f"it makes more than {LARGEST >> 20} MB of numbers, which are not all to be kept")
         results = tuple(self._number(leaf) for leaf in left)
