@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from regbench.models.images import convolve_images, pool
 from regbench.models.network import Layer, Pass, Tensors
 from regbench.randomness import Randomness
 
@@ -123,7 +124,7 @@ class Conv(Layer):
 
     def apply(self, x: Tensor, run: Pass) -> Tensor:
         """Return the convolved feature maps."""
-        convolve = convolve_series if self.dimensions == 1 else F.conv2d
+        convolve = convolve_series if self.dimensions == 1 else convolve_images
         weight, bias = run.weights[f"{self.name}.weight"], run.weights.get(f"{self.name}.bias")
         return convolve(x, weight, bias, self.stride, self.padding)
 
@@ -172,7 +173,7 @@ class MaxPool2d(Layer):
 
     def apply(self, x: Tensor, run: Pass) -> Tensor:
         """Return feature maps smaller by the factor `size`."""
-        return F.max_pool2d(x, self.size)
+        return pool(x, self.size)
 
 
 class OrthogonalPolynomial(NamedTuple):

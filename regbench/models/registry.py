@@ -14,7 +14,7 @@ MODELS: Registry[Model] = Registry(
     group="model",
     base=Model,
     package="regbench.models",
-    helpers=("base", "registry", "network", "layers", "blocks", "normalization"),
+    helpers=("base", "registry", "network", "layers", "images", "blocks", "normalization"),
 )
 
 

@@ -153,7 +153,7 @@ class Recorder(TorchDispatchMode):
         left = [part for part in parts if part is not None]
         if not all(isinstance(leaf, Tensor) for leaf in left):
             raise RefusedError(f"{func.overloadpacket} reads a number out of a tensor")
-        self._bytes += sum(leaf.nbytes for leaf in left)
+        self._bytes += 0 if func.is_view else sum(leaf.nbytes for leaf in left)  # a view makes no numbers
         if self._bytes > LARGEST:
             raise RefusedError(f"it makes more than {LARGEST >> 20} MB of numbers, which are not all to be kept")
         results = tuple(self._number(leaf) for leaf in left)
