@@ -22,6 +22,9 @@ from regbench.errors import ConfigError
 PIECE = 1 << 21
 """Values of a piece: 16 MiB in float64."""
 
+CACHED = 1 << 16
+"""Values of a piece whose sums nobody takes: few, so that all steps find them in the processor's cache."""
+
 LARGEST = float(np.finfo(np.float32).max)
 
 ReadRows: TypeAlias = Callable[[Rows], Floats]
@@ -59,9 +62,9 @@ class Encoded:
         return taken
 
 
-def pieces(rows: Rows, width: int) -> Iterator[Rows]:
-    """Yield row numbers a piece at a time, where each row has `width` values."""
-    size = max(1, PIECE // max(1, width))
+def pieces(rows: Rows, width: int, values: int = PIECE) -> Iterator[Rows]:
+    """Yield row numbers a piece of so many values at a time, where each row has `width` of them."""
+    size = max(1, values // max(1, width))
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -92,8 +95,12 @@ def measure_spread(
         deviation = np.sqrt(squares / count)
     # The rounded mean of equal values may differ from them, so that their computed deviation need not be 0.
     first = read(rows[:1]).reshape(shape[0], -1)[:, 0].reshape(centre.shape)
-    varied = [np.logical_or.reduce(read(piece) != first, axes) for piece in pieces(rows, width)]
-    return mean, np.where(np.logical_or.reduce(varied), deviation, 0.0)
+    varied = np.zeros(mean.shape, dtype=np.bool_)
+    for piece in pieces(rows, width):
+        if varied.all():
+            break
+        varied |= np.logical_or.reduce(read(piece) != first, axes)
+    return mean, np.where(varied, deviation, 0.0)
 
 
 def prepare_array(array: Divided, fitted: Preprocessing, rows: Rows, dtype: DTypeLike, origin: str) -> Floats:
@@ -172,7 +179,7 @@ def _read_standardised(source: Encoded, fitted: Preprocessing, own: slice, rows:
 def _fill(filled: Floats, rows: Rows, read: ReadRows, features: Sequence[str], origin: str) -> None:
     """Write rows into an array of their number, a piece at a time."""
     start = 0
-    for piece in pieces(rows, math.prod(filled.shape[1:])):
+    for piece in pieces(rows, math.prod(filled.shape[1:]), CACHED):
         values = read(piece)
         refuse_too_large(values, features, origin, piece)
         filled[start : start + len(piece)] = values

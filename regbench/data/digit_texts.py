@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 CODE = re.compile(r"\s*[+-]?(0\d+|\d{16,})\s*")
 """Digits that as a number would lose something: zeros at the front, or what float64 does not tell apart."""
@@ -21,6 +24,12 @@ COMMA = re.compile(r"\s*[+-]?\d[\d.]*,\d+\s*")
 
 LONG = 1e15
 """The smallest number of 16 digits."""
+
+BATCH = 256
+"""Rows of which all cells are searched at once."""
+
+BLOCK = 1 << 16
+"""Bytes that are looked at together, so few that all that is made of them stays in the processor's cache."""
 
 ZERO, POINT = ord("0"), ord(".")
 SIGNS = np.frombuffer(b"+-", dtype=np.uint8)
@@ -33,32 +42,60 @@ def find_digit_texts(head: str, header: Sequence[str], separator: str, quote: st
     Postal codes and long keys would lose something; `1.234` is 1234 where points separate thousands, as they may where
     another column has decimal commas.
     """
+    table = partial(_find_columns, head, header, separator, quote)
+    if points_divide or table(COMMA):
+        return table(CODE) | table(POINTED)
+    return table(CODE)
+
+
+def _find_columns(head: str, header: Sequence[str], separator: str, quote: str, pattern: re.Pattern[str]) -> set[str]:
+    """Return the columns with a cell that matches a pattern as a whole, as far as the beginning of a table tells."""
+    inside = re.compile(f"\0(?:{pattern.pattern})(?=\0)")
+    found: set[str] = set()
+    for rows in _batch_rows(head, separator, quote):
+        if inside.search("\0".join(("", *chain.from_iterable(rows), ""))):  # rare: few batches are looked at by cell
+            pairs = chain.from_iterable(zip(header, row, strict=True) for row in rows if len(row) == len(header))
+            found |= {name for name, cell in pairs if name not in found and pattern.fullmatch(cell)}
+    return found
+
+
+def _batch_rows(head: str, separator: str, quote: str) -> Iterator[list[list[str]]]:
+    """Yield the rows below the header, some at a time."""
     rows = csv.reader(io.StringIO(head, newline=""), delimiter=separator, quotechar=quote)
-    codes: set[str] = set()
-    pointed: set[str] = set()
+    batch: list[list[str]] = []
     try:
         next(rows, None)
-        for row in rows:
-            if len(row) == len(header):
-                codes |= {name for name, cell in zip(header, row, strict=True) if CODE.fullmatch(cell)}
-                pointed |= {name for name, cell in zip(header, row, strict=True) if POINTED.fullmatch(cell)}
-                points_divide = points_divide or any(COMMA.fullmatch(cell) for cell in row)
+        while True:
+            batch = []
+            batch.extend(islice(rows, BATCH))
+            if not batch:
+                return
+            yield batch
     except csv.Error:
-        pass  # the rest of the head is a row cut short, or what the strict reader refuses
-    return codes | (pointed if points_divide else set())
+        yield batch  # the rest of the head is a row cut short, or what the strict reader refuses
 
 
 def has_leading_zeros(text: bytes, separator: str, quote: str) -> bool:
     """Tell whether a cell of a piece of a table may begin with a zero and a further digit."""
-    marks = np.frombuffer(b"\n\n" + text + b"\n", dtype=np.uint8)
+    edges = EDGES + f"{separator}{quote}".encode()
+    if _begins_with_zero(np.frombuffer(b"\n\n" + text[: BLOCK + 1], dtype=np.uint8), edges):
+        return True
+    marks = np.frombuffer(text, dtype=np.uint8)
+    starts = range(BLOCK, len(marks), BLOCK)
+    return any(_begins_with_zero(marks[start - 2 : start + BLOCK + 1], edges) for start in starts)
+
+
+def _begins_with_zero(marks: NDArray[np.uint8], edges: bytes) -> bool:
+    """Tell the same of a block with two marks before it and one after it."""
     digits = (marks - ZERO) < 10  # unsigned: what lies before the digits is large
     starts = (marks[2:-1] == ZERO) & digits[3:]
     starts &= ~digits[1:-2]
     starts &= marks[1:-2] != POINT
-    zeros = np.flatnonzero(starts) + 2  # few: most zeros follow a digit or a point
+    if not starts.any():  # most zeros follow a digit or a point
+        return False
+    zeros = np.flatnonzero(starts) + 2
     before = np.where(np.isin(marks[zeros - 1], SIGNS), marks[zeros - 2], marks[zeros - 1])
-    edges = np.frombuffer(EDGES + f"{separator}{quote}".encode(), dtype=np.uint8)
-    return bool(np.isin(before, edges).any())
+    return bool(np.isin(before, np.frombuffer(edges, dtype=np.uint8)).any())
 
 
 def has_decimal_commas(table: pa.Table) -> bool:

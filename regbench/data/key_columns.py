@@ -65,8 +65,9 @@ def _list_candidates(columns: Columns) -> Iterator[Key]:
 
 
 def _are_whole(values: Floats) -> bool:
+    """Tell whether all values are whole numbers or missing; most columns that are not show it at once."""
     with np.errstate(invalid="ignore"):
-        return bool((np.isnan(values) | (values == np.round(values))).all())
+        return all((np.isnan(own) | (own == np.round(own))).all() for own in (values[:SAMPLED_ROWS], values))
 
 
 def _binds_rows(key: Key, raw: Raw, rng: np.random.Generator) -> bool:

@@ -65,7 +65,7 @@ class Npz(Dataset):
                     f"{self.path}: rows of x{suffixes[0]} have shape {xs[0].shape[1:]}, of x{end} {x.shape[1:]}"
                 )
         rows = [len(x) for x in xs]
-        x = np.concatenate(xs)
+        x = xs[0] if len(xs) == 1 else np.concatenate(xs)  # a single array may be large: no copy of it
         task, y, classes, outputs, notes = self._read_targets(arrays, suffixes, rows)
         roles = np.repeat(np.array([SUFFIXES[end] for end in suffixes], dtype=np.int8), rows)
         return Raw(

@@ -19,12 +19,16 @@ from regbench.data.records import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
-PIECE = 1 << 20
+PIECE = 1 << 19
 """Bytes of text that are read at a time."""
 
 MOST_WORKERS = 8
 """Threads that read pieces side by side."""
+
+KEPT = 16
+"""Pieces after which freed memory goes back to the system: after each, its pages would have to be found anew."""
 
 LINE_FEED = 10
 
@@ -56,7 +60,7 @@ def stream_numbers(
     workers = min(pa.cpu_count(), MOST_WORKERS)
     with place.open("rb") as file, ThreadPoolExecutor(workers) as pool:
         file.readline()
-        for table in _map_in_order(pool, read, list_pieces(file), workers + 1):
+        for number, table in enumerate(_map_in_order(pool, read, list_pieces(file), workers + 1)):
             end = rows + (0 if table is None else len(table[0]))
             if table is None or end > most:  # more rows than lines: these end with a carriage return alone
                 return None
@@ -64,7 +68,8 @@ def stream_numbers(
                 columns[name][rows:end] = cells
             rows = end
             del table, cells
-            memory.release_unused()
+            if number % KEPT == KEPT - 1:
+                memory.release_unused()
     return pd.DataFrame({name: column[:rows] for name, column in columns.items()}, copy=False)
 
 
@@ -86,12 +91,18 @@ def _read_piece(
         table = arrow.read_csv(pa.BufferReader(piece), read, parse, convert, memory_pool=pa.system_memory_pool())
     except pa.ArrowInvalid:
         return None
-    columns: list[Floats] = [column.to_numpy() for column in table.columns]
+    columns = [_view_cells(column) for column in table.columns]
     told_apart = (
         (np.abs(cells) < LONG).sum() == len(cells) - column.null_count
         for cells, column in zip(columns, table.columns, strict=True)
     )
     return columns if all(told_apart) else None
+
+
+def _view_cells(column: pa.ChunkedArray) -> Floats:
+    """Return the numbers of a column, NaN where one is missing; copied only where some are."""
+    cells: Floats = column.chunk(0).to_numpy(zero_copy_only=False) if column.num_chunks == 1 else column.to_numpy()
+    return cells
 
 
 def _map_in_order(
@@ -109,16 +120,13 @@ def _map_in_order(
 
 def list_pieces(file: BinaryIO) -> Iterator[bytes]:
     """Yield the rest of a text, cut at ends of lines."""
-    rest = b""
     while piece := file.read(PIECE):
-        end = piece.rfind(b"\n") + 1
-        if end:
-            yield rest + piece[:end]
-            rest = piece[end:]
-        else:
-            rest += piece
-    if rest.strip():
-        yield rest
+        piece += file.readline()
+        if not piece.endswith(b"\n"):
+            last = piece.rfind(b"\n") + 1
+            piece = piece if piece[last:].strip() else piece[:last]
+        if piece:
+            yield piece
 
 
 def _count_lines(place: Path) -> int:

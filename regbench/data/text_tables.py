@@ -1,7 +1,7 @@
 """Tables in text files: separators, quotes, encodings, and cells as numbers wherever a column has nothing else.
 
-pyarrow reads them, in a tenth of the time that Python's own reader takes; that one is asked where a file is refused,
-for it knows the line.
+pyarrow reads them, in a tenth of the time that Python's own reader takes; that one is asked where a file may have to be
+refused, for it knows the line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import codecs
 import csv
 import io
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from regbench.data.digit_texts import find_digit_texts, has_decimal_commas, list_digit_texts, list_doubted
 from regbench.data.number_streams import list_pieces, stream_numbers
+from regbench.data.ragged_rows import has_equal_rows, refuse_ragged
 from regbench.errors import ConfigError, escape
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ FEW = 1 << 16
 """Characters of a large file that are looked at for columns of codes."""
 
 STRICT = 1 << 22
-"""Bytes up to which Python's own reader checks every line, because its messages name it."""
+"""Bytes up to which every line is checked before the table is read, because messages name it."""
 
 BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -75,7 +75,8 @@ def parse_csv(
     head = start.lstrip("\r\n")
     separator = form.separator or find_separator(head, form.quote)
     header = _read_header(head, separator, form.quote, path)
-    if isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2):
+    suspect = isinstance(content, bytes) and (len(content) <= STRICT or content.count(form.quote.encode()) % 2)
+    if isinstance(content, bytes) and suspect and not has_equal_rows(content, separator, form.quote):
         refuse_ragged(content.decode("utf-8"), separator, form.quote, path)
     # Of a large file all of the rest is looked at once it is read.
     looked_at = head if isinstance(content, bytes) else head[:FEW].rpartition("\n")[0]
@@ -103,33 +104,6 @@ def find_separator(head: str, quote: str = '"') -> str:
         elif not quoted and mark in SEPARATORS:
             counts[mark] += 1
     return max(SEPARATORS, key=counts.__getitem__)
-
-
-def refuse_ragged(table: str, separator: str, quote: str, path: str) -> None:
-    """Refuse a text table with a row of more or fewer fields than its header, an open quote, or a zero byte.
-
-    Raises:
-        ConfigError: names the line.
-    """
-    before, zero, _ = table.partition("\0")
-    if zero:
-        raise ConfigError(
-            f"{path}: line {before.count(chr(10)) + 1} has a zero byte, which no text has; save the file as UTF-8"
-        )
-    width = 0
-    limit = csv.field_size_limit(sys.maxsize)  # a cell may be as long as the file; the limit is the module's own
-    rows = csv.reader(io.StringIO(table, newline=""), delimiter=separator, quotechar=quote, strict=True)
-    try:
-        for fields in rows:
-            width = width or len(fields)
-            if fields and len(fields) != width:
-                raise ConfigError(
-                    f"{path}: line {rows.line_num} has {len(fields)} field(s), the header has {width}; they must agree"
-                )
-    except csv.Error as reason:
-        raise ConfigError(f"{path}: line {rows.line_num}: {reason}") from None
-    finally:
-        csv.field_size_limit(limit)
 
 
 def refuse_repeated(names: Iterable[str], where: str) -> None:

@@ -134,7 +134,7 @@ class _Training:
             update = (self.epoch - 1) * len(steps) + number
             lr = peaks * self.spec.schedule.curve.factor(update, len(steps), updates)
             moment = Moment(self.epoch, number, update, number == len(steps) - 1, updates)
-            measured.take(train_step(self.cohort, chosen, moment, lr), self.cohort.alive)
+            measured.take(train_step(self.cohort, chosen.long(), moment, lr), self.cohort.alive)
             if self.observer.stop_requested() and self.observer.clock() - started > PATIENT_SECONDS:
                 raise Interrupted
         return lr

@@ -16,19 +16,34 @@ from regbench.training.contexts import ignore
 if TYPE_CHECKING:
     from regbench.training.cohort import Cohort
 
+LARGEST = torch.iinfo(torch.int32).max
+
 
 def order_rows(cohort: Cohort, moment: Moment) -> Tensor:
-    """Return the numbers of the rows in the order in which each network sees them in an epoch, int64 `[S, M]`.
+    """Return the numbers of the rows in the order in which each network sees them in an epoch, `[S, M]`.
+
+    They are of the smallest type that holds them: the orders of a cohort on many rows are larger than the rows.
 
     Args:
         cohort: the networks.
         moment: the start of the epoch.
     """
-    count = cohort.rows.count
-    orders = [Randomness(seed).at("order", moment.epoch).permutation(count) for seed in cohort.seeds]
-    if cohort.spec.stages["row_order"]:
-        orders = [_change(cohort, place, order, moment) for place, order in enumerate(orders)]
-    return torch.stack(orders)
+    first = _order(cohort, 0, moment)
+    orders = torch.empty(cohort.size, len(first), dtype=number_type(cohort.rows.count))
+    orders[0] = first
+    for place in range(1, cohort.size):
+        orders[place] = _order(cohort, place, moment)
+    return orders
+
+
+def number_type(rows: int) -> torch.dtype:
+    """Return the type in which the numbers of so many rows are kept."""
+    return torch.int32 if rows <= LARGEST else torch.int64
+
+
+def _order(cohort: Cohort, place: int, moment: Moment) -> Tensor:
+    order = Randomness(cohort.seeds[place]).at("order", moment.epoch).permutation(cohort.rows.count)
+    return _change(cohort, place, order, moment) if cohort.spec.stages["row_order"] else order
 
 
 def _change(cohort: Cohort, place: int, numbers: Tensor, moment: Moment) -> Tensor:

@@ -12,6 +12,7 @@ from regbench.randomness import Randomness
 from regbench.regularizers.base import Moment
 from regbench.training.cohort_run import CohortRun
 from regbench.training.evaluation import LARGEST_PASS
+from regbench.training.ordering import number_type
 from regbench.training.spec import TrainingSpec
 from regbench.training.stacked_runs import stack_runs
 from regbench.training.train_step import train_step
@@ -42,8 +43,8 @@ def time_step(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) 
     """Return the seconds of one training step of these runs stacked: the quickest of a few."""
     cohort = stack_runs(spec, runs, [data])
     rows = cohort.rows.count
-    size = spec.batch_size or rows
-    chosen = torch.stack([Randomness(seed).at("trial").permutation(rows)[:size] for seed in cohort.seeds])
+    size = min(spec.batch_size or rows, rows)
+    chosen = torch.stack([draw_batch(Randomness(seed).at("trial"), rows, size) for seed in cohort.seeds])
     seconds: list[float] = []
     number = 0
     while len(seconds) < FIRST + 2 or sum(seconds[FIRST:]) < LEAST_SECONDS:
@@ -52,6 +53,12 @@ def time_step(spec: TrainingSpec, runs: Sequence[CohortRun], data: TrainingSet) 
         seconds.append(time.perf_counter() - start)
         number += 1
     return min(seconds[FIRST:])
+
+
+def draw_batch(random: Randomness, rows: int, size: int) -> Tensor:
+    """Draw different rows from all over the training set, int64 `[size]`; the order of all would take longer."""
+    apart = rows // size
+    return random.permutation(size) * apart + random.integers(apart, (size,))
 
 
 def count_steps(spec: TrainingSpec, data: TrainingSet) -> int:
@@ -74,10 +81,14 @@ def estimate_bytes(spec: TrainingSpec, data: TrainingSet) -> int:
     """Estimate the memory of one run of a cohort in bytes.
 
     Of every parameter there are the weight, its best value, the gradient twice, the optimizer's memory and step, and
-    those kept for the stopping rule; of every activation of a batch, the value and what backward needs of it.
+    those kept for the stopping rule; of every activation of a batch, the value and what backward needs of it; of every
+    training row, its place in the epoch's order.
     """
-    batch = spec.batch_size or len(data.rows.weight)
+    rows = len(data.rows.weight)
+    batch = spec.batch_size or rows
     units = sum(torch.Size(site.shape).numel() for site in spec.network.sites)
     kept = 8 + spec.schedule.stop.lag
     values = spec.ensemble_size * (kept * spec.parameters + 8 * batch * units)
-    return values * spec.dtype.itemsize + min(LARGEST_PASS, spec.ensemble_size * units * len(data.watched.x)) // 16
+    orders = spec.ensemble_size * rows * number_type(rows).itemsize
+    passes = min(LARGEST_PASS, spec.ensemble_size * units * len(data.watched.x)) // 16
+    return values * spec.dtype.itemsize + orders + passes

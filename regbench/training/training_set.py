@@ -74,7 +74,9 @@ def _choose_watched(train: Labelled, most: int) -> Labelled:
     count = min(len(counting), most) or len(counting)
     if count == len(train.x):
         return train
-    subset = counting[Randomness(0).at("watched training rows").permutation(len(counting))[:count].sort().values]
+    chosen = torch.zeros(len(counting), dtype=torch.bool)
+    chosen[Randomness(0).at("watched training rows").permutation(len(counting))[:count]] = True
+    subset = counting[chosen]
     return train._replace(x=train.x[subset], y=train.y[subset], weight=train.weight[subset])
 
 
@@ -114,7 +116,7 @@ def _label(part: Part, split: Split, dtype: torch.dtype) -> Labelled:
     weight = torch.ones(len(x), dtype=dtype) if part.weights is None else torch.from_numpy(part.weights).to(dtype)
     if split.task == Task.CLASSIFICATION:
         labels = torch.from_numpy(np.ascontiguousarray(part.y, dtype=np.int64))
-        y = torch.nn.functional.one_hot(labels, len(split.classes)).to(dtype)
+        y = torch.zeros(len(labels), len(split.classes), dtype=dtype).scatter_(1, labels.unsqueeze(1), 1.0)
     else:
         y = torch.from_numpy(np.ascontiguousarray(part.y)).to(dtype)
         y = y.unsqueeze(1) if y.ndim == 1 else y

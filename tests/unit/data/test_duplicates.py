@@ -34,6 +34,20 @@ def test_missing_values_are_equal_and_so_are_both_zeros() -> None:
     assert np.array_equal(number_equal_rows(table), [0, 0, 2, 2])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_both_zeros_of_an_array_are_equal(dtype: type[np.floating]) -> None:
+    assert np.array_equal(number_equal_rows(np.array([[0.0, 1.0, 0.0], [-0.0, 1.0, 0.0]], dtype=dtype)), [0, 0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_rows_that_differ_in_two_places_hardly_share_a_hash(dtype: type[np.number]) -> None:
+    """All 4,950 rows with two ones among a hundred zeros: floats differ in their highest bits alone."""
+    first, second = np.triu_indices(100, 1)
+    x = np.zeros((len(first), 100), dtype=dtype)
+    x[np.arange(len(x)), first] = x[np.arange(len(x)), second] = 1
+    assert len(np.unique(duplicates._hash_array(x))) == len(x)
+
+
 def test_columns_are_not_confused() -> None:
     assert number_equal_rows(np.array([[1.0, 2.0], [2.0, 1.0], [3.0, 0.0], [0.0, 3.0]])) is None
 
