@@ -32,6 +32,9 @@ class FolderSink:
         """Make everything so far durable."""
         self.folder.commit(tensors, facts)
 
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Do nothing: nobody resumes a run that has ended, and one killed before its result repeats its last epochs."""
+
     def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
         """Store the result and the best weights; the picture comes before the result, which marks a whole folder."""
         draw_curves(self.folder, result)
@@ -87,7 +90,7 @@ def begin_run(
     from regbench.regularizers.stages import describe_order
     from regbench.runs.fitted import store_fitted
 
-    store_fitted(prepared.fitted, folder.path)  # resumed too: an earlier version stored nothing
+    store_fitted(prepared.fitted, folder)  # resumed too: an earlier version stored nothing
     if checkpoint is not None:
         host, versions, threads = environment["host"], environment["versions"], environment["threads"]
         folder.log(f"resumed on {host} with {versions}, {threads} threads")

@@ -28,6 +28,9 @@ class Sink(Protocol):
     def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
         """Make everything so far durable."""
 
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
+        """Take the state that a run has ended with, as a commit would hold it."""
+
     def finish(self, result: Mapping[str, object], best: Mapping[str, Tensor]) -> None:
         """Take the result and the best weights."""
 

@@ -258,18 +258,20 @@ class _Training:
         return slice(place * size, (place + 1) * size)
 
     def _commit(self, place: int) -> None:
+        self.runs[self.active[place]].sink.commit(*self._state_of(place))
+
+    def _state_of(self, place: int) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """Return the tensors and the facts that a run resumes from."""
         tensors = save_run(self.cohort, self.best, self.history, self._rows_of(place))
-        run = self.runs[self.active[place]]
-        run.sink.commit(tensors, {**run.record, "track": self.tracks[place].to_json()})
+        return tensors, {**self.runs[self.active[place]].record, "track": self.tracks[place].to_json()}
 
     def _finish(self, ended: Sequence[int], results: Sequence[Mapping[str, object]], best: Networks) -> None:
         """Store the last state, result and best weights of the runs that have ended; `best` holds these runs only."""
 
         def store(at: int) -> None:
-            place = ended[at]
-            self._commit(place)
-            parameters = name_parameters(best, self._rows_of(at))
-            self.runs[self.active[place]].sink.finish(results[at], parameters)
+            sink = self.runs[self.active[ended[at]]].sink
+            sink.end(*self._state_of(ended[at]))
+            sink.finish(results[at], name_parameters(best, self._rows_of(at)))
 
         concurrently(store, range(len(ended)))
 
