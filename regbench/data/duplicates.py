@@ -92,28 +92,34 @@ def _are_distinct(hashes: NDArray[np.uint64]) -> bool:
 
 
 def _hash_columns(columns: Columns) -> NDArray[np.uint64]:
-    from pandas.util import hash_array
-
     total = np.zeros(0, dtype=np.uint64)
     for column, factor in zip(_iterate_columns(columns), _draw_factors(len(columns)), strict=True):
         total = total if len(total) else np.zeros(len(column), dtype=np.uint64)
         for start in range(0, len(column), ROWS):
             block = column[start : start + ROWS] + column.dtype.type(0)  # -0.0 + 0.0 is 0.0
-            total[start : start + ROWS] += hash_array(block) * factor
+            total[start : start + ROWS] += hash_numbers(block) * factor
     return total
 
 
 def _hash_array(x: Values) -> NDArray[np.uint64]:
-    from pandas.util import hash_array
-
     flat = x.reshape(len(x), -1)
     factors = _draw_factors(flat.shape[1])
     step = max(1, BLOCK // flat.shape[1])
     hashes = np.empty(len(flat), dtype=np.uint64)
     for start in range(0, len(flat), step):
         block = flat[start : start + step] + flat.dtype.type(0)
-        hashes[start : start + step] = (hash_array(block.ravel()).reshape(block.shape) * factors).sum(1)
+        hashes[start : start + step] = (hash_numbers(block) * factors).sum(1)
     return hashes
+
+
+def hash_numbers(values: Values) -> NDArray[np.uint64]:
+    """Return a hash of each number, the very one of `pandas.util.hash_array`, without pandas (Steele et al. 2014)."""
+    found = values.view(f"u{values.dtype.itemsize}").astype(np.uint64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        found ^= found >> np.uint64(shift)
+        found *= np.uint64(factor)
+    found ^= found >> np.uint64(31)
+    return found
 
 
 def _draw_factors(count: int) -> NDArray[np.uint64]:
