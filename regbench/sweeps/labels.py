@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING
 
 from regbench.compose.spelling import spell_value
 from regbench.errors import ConfigError, escape
 from regbench.sweeps.ranking import SeedGroup, is_data, spell
+
+if TYPE_CHECKING:
+    from regbench.config.catalogue import Option
 
 
 def telling_keys(groups: Sequence[SeedGroup]) -> list[str]:
@@ -35,8 +39,19 @@ def list_overrides(group: SeedGroup, groups: Sequence[SeedGroup]) -> list[str]:
 
     Settings that only name the default of a chosen regularizer or model are left out.
     """
-    shown = set(telling_keys(groups))
-    defaults = _find_defaults(group)
+    (words,) = list_all_overrides([group], groups)
+    return words
+
+
+def list_all_overrides(chosen: Sequence[SeedGroup], groups: Sequence[SeedGroup]) -> list[list[str]]:
+    """Return the overrides of some of the groups; what tells groups apart, and all options, are looked at once."""
+    from regbench.config.catalogue import list_options
+
+    shown, options = set(telling_keys(groups)), list_options()
+    return [_list_overrides(group, shown, _find_defaults(group, options)) for group in chosen]
+
+
+def _list_overrides(group: SeedGroup, shown: Set[str], defaults: Mapping[str, object]) -> list[str]:
     words = [_choose("regularizer", group.values.get("regularizer", "none"))]
     for key, value in group.values.items():
         if key == "regularizer" or (key not in group.keys and not key.startswith("regularizer.")):
@@ -93,17 +108,15 @@ def _choose(group: str, value: object) -> str:
     return f"{group}={names[0]}" if len(names) == 1 else f"{group}=[{','.join(names)}]"
 
 
-def _find_defaults(group: SeedGroup) -> dict[str, object]:
+def _find_defaults(group: SeedGroup, options: Sequence[Option]) -> dict[str, object]:
     """Return the settings that the shipped and the person's own files give to what this group chose, by dotted key."""
-    from regbench.config.catalogue import list_options
-
     chosen = {("regularizer", name): "regularizer" for name in str(group.values.get("regularizer")).split("+")}
     for key, value in group.values.items():
         if key.endswith(".name"):
             where = key.removesuffix(".name")
             chosen[where.replace(".", "/"), str(value)] = where
     defaults: dict[str, object] = {}
-    for option in list_options():
+    for option in options:
         if (option.group, option.name) in chosen:
             try:
                 defaults.update(_flatten(option.values(), chosen[option.group, option.name]))
