@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -66,17 +66,32 @@ def replace(path: Path, *parts: Data, keep: Path | None = None) -> None:
         StorageError: a step failed; `path` has its old or its new content, and no temporary file is left.
     """
     temporary = _temporary(path)
-    try:
+    with _undone(temporary, f"cannot write {sum(map(len, parts))} bytes to {path}"):
         _write_new(temporary, parts)
         if keep is not None and path.exists():
             _duplicate(path, keep)
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except BaseException as error:
-        _forget(temporary)
-        if isinstance(error, OSError):
-            raise _failure(f"cannot write {sum(map(len, parts))} bytes to {path}", error) from error
-        raise
+
+
+def stage(path: Path, data: Data) -> None:
+    """Make new content of a file durable beside it: `show` puts it in the file's place, which takes no time.
+
+    Raises:
+        StorageError: a step failed; nothing is left.
+    """
+    with _undone(_temporary(path), f"cannot write {len(data)} bytes to {path}"):
+        _write_new(_temporary(path), [data])
+
+
+def show(path: Path) -> None:
+    """Put the staged content of a file in its place; durable once its folder is settled.
+
+    Raises:
+        StorageError: the file has its old content.
+    """
+    with _undone(_temporary(path), f"cannot replace {path}"):
+        os.replace(_temporary(path), path)
 
 
 def publish(path: Path, data: Data) -> None:
@@ -85,13 +100,9 @@ def publish(path: Path, data: Data) -> None:
     Raises:
         StorageError: a step failed; `path` has its old content.
     """
-    temporary = _temporary(path)
-    try:
-        _write_new(temporary, [data], durable=False)
-        os.replace(temporary, path)
-    except OSError as error:
-        _forget(temporary)
-        raise _failure(f"cannot write {len(data)} bytes to {path}", error) from error
+    with _undone(_temporary(path), f"cannot write {len(data)} bytes to {path}"):
+        _write_new(_temporary(path), [data], durable=False)
+        os.replace(_temporary(path), path)
 
 
 def settle(*paths: Path) -> None:
@@ -151,11 +162,7 @@ def append(descriptor: int, data: Data, path: Path) -> None:
 
 
 def cut(descriptor: int, length: int, path: Path) -> None:
-    """Cut an open file to `length` bytes.
-
-    Raises:
-        StorageError: the operating system refused.
-    """
+    """Cut an open file to `length` bytes, or raise StorageError."""
     try:
         os.ftruncate(descriptor, length)
     except OSError as error:
@@ -176,11 +183,7 @@ def sync(descriptor: int, path: Path) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Append to a log file, opened for this one write.
-
-    Raises:
-        StorageError: it could not be written.
-    """
+    """Append to a log file, opened for this one write, or raise StorageError."""
     descriptor = open_appending(path)
     try:
         append(descriptor, text.encode("utf-8", "backslashreplace"), path)
@@ -234,11 +237,7 @@ def _write_new(path: Path, parts: Iterable[Data], *, durable: bool = True) -> No
 
 
 def write_all(descriptor: int, data: Data) -> None:
-    """Write all of some data to an open file.
-
-    Raises:
-        OSError: not all of it could be written.
-    """
+    """Write all of some data to an open file, or raise OSError."""
     rest = memoryview(data)
     while rest:
         written = os.write(descriptor, rest)  # a disk that fills up takes a part first and refuses the rest
@@ -280,6 +279,18 @@ def _temporary(path: Path) -> Path:
 def _forget(path: Path) -> None:
     with contextlib.suppress(OSError):
         os.unlink(path)
+
+
+@contextlib.contextmanager
+def _undone(temporary: Path, what: str) -> Iterator[None]:
+    """Remove a temporary file where a step fails, and say what could not be done."""
+    try:
+        yield
+    except BaseException as error:
+        _forget(temporary)
+        if isinstance(error, OSError):
+            raise _failure(what, error) from error
+        raise
 
 
 def _failure(what: str, error: OSError) -> StorageError:

@@ -6,8 +6,7 @@ On start the newest intact one is taken and the rows are cut to its length, so a
 at most what came after its last commit, bit for bit. `result.json`, written last, is the only mark of completion; the
 commits are of no use from then on and go.
 
-What a run writes before its first commit is worth nothing without one, so it is made durable with the first commit, or
-with the result where a short run makes none.
+What a run writes before its first commit is made durable with it, or with the result where a short run makes none.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ from regbench.store.durable import StorageError
 from regbench.store.locks import take_lock_or_name_owner, unlock
 from regbench.store.metrics_csv import Table
 from regbench.store.run_files import format_json, format_result, read_optional, read_result, read_run
+from regbench.store.staged_end import StagedEnd
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,7 +113,7 @@ class RunFolder:
         """Return the result of a run that has ended; None when there is none yet, or when the last attempt failed.
 
         Raises:
-            StorageError: `result.json` cannot be read, is not a result, or is one of a later schema.
+            StorageError: `result.json` cannot be read, or is not a result.
         """
         result = read_result(self._result) or {}
         return result if result.get("status") in ENDED else None
@@ -132,11 +132,7 @@ class RunFolder:
         return result
 
     def recorded_run(self) -> dict[str, object] | None:
-        """Return the content of `run.json`; None where there is none.
-
-        Raises:
-            CheckpointError: it cannot be read, or is of a later schema.
-        """
+        """Return the content of `run.json`, None without it; CheckpointError where it cannot be read."""
         try:
             return read_run(self.path / "run.json")
         except StorageError as error:
@@ -222,8 +218,7 @@ class RunFolder:
         """Add one epoch's row to `metrics.csv` and `timing.csv`; it counts from the next commit on.
 
         Raises:
-            ValueError: a key is not a column.
-            StorageError: the disk refused it.
+            StorageError: the disk refused it; or ValueError, a key is not a column.
         """
         table, clock = self._tables()
         table.append(metrics)
@@ -258,9 +253,14 @@ class RunFolder:
         """Mark the run as ended: the best epoch's tensors first, `result.json` last; then its commits go.
 
         Raises:
-            ValueError: the status is not that of a run that has ended.
             StorageError: the disk refused; the run has not ended and resumes from its last commit.
         """
+        end = self.stage(result, best)
+        end.mark()
+        end.settle()
+
+    def stage(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> StagedEnd:
+        """Make all of a run's end durable but the mark: as `finish`, for runs that are to end at the same moment."""
         if read_state(result.get("status")) not in ENDED:
             raise ValueError(f"status is {result.get('status')!r}, not one of {', '.join(ENDED)}")
         tables = self._tables()
@@ -268,8 +268,8 @@ class RunFolder:
         for table in tables:
             table.sync()
         write_checkpoint(self._best, best, {"config_hash": self._config_hash})
-        durable.replace(self._result, format_result(result))
-        durable.drop(self._last, self._prev)
+        durable.stage(self._result, format_result(result))
+        return StagedEnd(self._result, (self._last, self._prev))
 
     def fail(self, error: BaseException) -> None:
         """Record a failure: traceback into `run.log`, one line into `result.json`; the same command tries again.

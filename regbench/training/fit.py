@@ -13,6 +13,7 @@ from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.concurrently import concurrently
+from regbench.store.staged_end import StagedEnd
 from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.networks import Member, Networks
@@ -266,14 +267,21 @@ class _Training:
         return tensors, {**self.runs[self.active[place]].record, "track": self.tracks[place].to_json()}
 
     def _finish(self, ended: Sequence[int], results: Sequence[Mapping[str, object]], best: Networks) -> None:
-        """Store the last state, result and best weights of the runs that have ended; `best` holds these runs only."""
+        """Store result and best weights of the runs that have ended, and mark all of them; `best` holds these only."""
+        stored: list[StagedEnd] = []
 
         def store(at: int) -> None:
             sink = self.runs[self.active[ended[at]]].sink
             sink.end(*self._state_of(ended[at]))
-            sink.finish(results[at], name_parameters(best, self._rows_of(at)))
+            end = sink.finish(results[at], name_parameters(best, self._rows_of(at)))
+            if end is not None:
+                stored.append(end)
 
-        concurrently(store, range(len(ended)))
+        try:
+            concurrently(store, range(len(ended)))
+        finally:  # one that cannot be stored does not keep the others from their end
+            concurrently(StagedEnd.mark, stored)
+            concurrently(StagedEnd.settle, stored)
 
     def _drop(self, ended: Sequence[int]) -> None:
         stay = [place for place in range(len(self.active)) if place not in set(ended)]

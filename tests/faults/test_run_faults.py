@@ -155,8 +155,8 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
     "an evaluation": (fit, "measure_epoch", 2),
     "the last evaluation": (fit, "measure_epoch", 3),
     "the best weights": (durable, "replace", 1),
-    "the mark of the end": (durable, "replace", 2),
-    "the result": (RunFolder, "finish", 1),
+    "the mark of the end": (durable, "show", 1),
+    "the result": (RunFolder, "stage", 1),
     "the picture": (lifecycle, "draw_curves", 1),
     "the report": (run_summary, "print_result", 1),
 }
