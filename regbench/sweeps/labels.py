@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import cache
 
 from regbench.compose.spelling import spell_value
 from regbench.errors import ConfigError, escape
 from regbench.sweeps.ranking import SeedGroup, is_data, spell
-
-if TYPE_CHECKING:
-    from regbench.config.catalogue import Option
 
 
 def telling_keys(groups: Sequence[SeedGroup]) -> list[str]:
@@ -47,8 +44,16 @@ def list_all_overrides(chosen: Sequence[SeedGroup], groups: Sequence[SeedGroup])
     """Return the overrides of some of the groups; what tells groups apart, and all options, are looked at once."""
     from regbench.config.catalogue import list_options
 
-    shown, options = set(telling_keys(groups)), list_options()
-    return [_list_overrides(group, shown, _find_defaults(group, options)) for group in chosen]
+    shown, options = set(telling_keys(groups)), {(option.group, option.name): option for option in list_options()}
+
+    @cache
+    def read(kind: str, name: str) -> Mapping[str, object]:
+        try:
+            return options[kind, name].values() if (kind, name) in options else {}
+        except ConfigError:
+            return {}  # not a YAML mapping any more: then its settings are written out
+
+    return [_list_overrides(group, shown, _find_defaults(group, read)) for group in chosen]
 
 
 def _list_overrides(group: SeedGroup, shown: Set[str], defaults: Mapping[str, object]) -> list[str]:
@@ -108,7 +113,7 @@ def _choose(group: str, value: object) -> str:
     return f"{group}={names[0]}" if len(names) == 1 else f"{group}=[{','.join(names)}]"
 
 
-def _find_defaults(group: SeedGroup, options: Sequence[Option]) -> dict[str, object]:
+def _find_defaults(group: SeedGroup, read: Callable[[str, str], Mapping[str, object]]) -> dict[str, object]:
     """Return the settings that the shipped and the person's own files give to what this group chose, by dotted key."""
     chosen = {("regularizer", name): "regularizer" for name in str(group.values.get("regularizer")).split("+")}
     for key, value in group.values.items():
@@ -116,12 +121,8 @@ def _find_defaults(group: SeedGroup, options: Sequence[Option]) -> dict[str, obj
             where = key.removesuffix(".name")
             chosen[where.replace(".", "/"), str(value)] = where
     defaults: dict[str, object] = {}
-    for option in options:
-        if (option.group, option.name) in chosen:
-            try:
-                defaults.update(_flatten(option.values(), chosen[option.group, option.name]))
-            except ConfigError:
-                continue  # not a YAML mapping any more: then its settings are written out
+    for (kind, name), where in sorted(chosen.items()):
+        defaults.update(_flatten(read(kind, name), where))
     return defaults
 
 
