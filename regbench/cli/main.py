@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -35,6 +36,9 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as
 143 terminated
 """
 
+FEW_CYCLES = 20_000
+"""New objects between two searches for cycles: a large sweep's records live to its end, and a fifth of it was that."""
+
 COMMANDS = ("run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show")
 
 FUNCTIONS = {
@@ -61,6 +65,7 @@ USAGE = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a refusal is one line on the error stream, never a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    gc.set_threshold(FEW_CYCLES)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without Greek letters shows `?` for them
     return _guarded(words)

@@ -11,6 +11,7 @@ from regbench.data.dataset import SplitRule
 from regbench.data.dealing import deal
 from regbench.data.drawing import draw_rows
 from regbench.data.equal_folds import NO_FOLD, level_folds
+from regbench.data.folds import number_folds
 from regbench.data.records import Labels, Raw, Rows
 from regbench.data.split_settings import count_folds
 from regbench.errors import ConfigError
@@ -73,14 +74,7 @@ class Cutter:
     def _number_folds(self, rows: Rows, folds: int) -> Rows:
         """Return the number of the fold of each row, sizes as equal as the rows allow."""
         if self.units is None:
-            from sklearn.model_selection import KFold, StratifiedKFold
-
-            kind = StratifiedKFold if self.stratified else KFold
-            cuts = kind(folds, shuffle=True, random_state=self.rule.seed).split(rows, self._classes(rows))
-            numbers = np.empty(len(rows), dtype=np.int64)
-            for number, (_, inside) in enumerate(cuts):
-                numbers[inside] = number
-            return numbers
+            return number_folds(len(rows), folds, self.rule.seed, self._classes(rows))
         sizes = [len(rows) // folds + (number < len(rows) % folds) for number in range(folds)]
         numbers = self._deal(rows, self.units[rows], sizes, self.rule.seed)
         for number in range(folds):

@@ -97,7 +97,7 @@ def _hash_columns(columns: Columns) -> NDArray[np.uint64]:
         total = total if len(total) else np.zeros(len(column), dtype=np.uint64)
         for start in range(0, len(column), BLOCK):
             block = column[start : start + BLOCK] + column.dtype.type(0)  # -0.0 + 0.0 is 0.0
-            total[start : start + BLOCK] += _scramble(block.view(np.uint64)) * factor
+            total[start : start + BLOCK] += hash_words(block.view(np.uint64)) * factor
     return total
 
 
@@ -112,11 +112,11 @@ def _hash_array(x: Values) -> NDArray[np.uint64]:
     for start in range(0, len(flat), step):
         block = np.ascontiguousarray(flat[start : start + step] + flat.dtype.type(0))
         padded[: len(block), :size] = block.view(np.uint8)
-        hashes[start : start + step] = (_scramble(padded[: len(block)].view(np.uint64)) * factors).sum(1)
+        hashes[start : start + step] = (hash_words(padded[: len(block)].view(np.uint64)) * factors).sum(1)
     return hashes
 
 
-def _scramble(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def hash_words(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return other words, one for each, in which every bit depends on all (the finalizer of SplitMix64).
 
     Numbers differ in few bits, and the sums of products that hash a row lose the highest of them.

@@ -93,8 +93,8 @@ class Preprocessing:
         return scaled.reshape(y.shape)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values, floats exact."""
-        return asdict(self)
+        """Return the record as JSON values, floats exact; a plain number's column is its name and kind alone."""
+        return {**asdict(self), "columns": [_describe_column(column) for column in self.columns]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Preprocessing:
@@ -103,10 +103,16 @@ class Preprocessing:
         return cls(**{**values, **lists, "columns": tuple(_read_column(column) for column in values["columns"])})
 
 
+def _describe_column(column: Encoding) -> dict[str, Any]:
+    if isinstance(column, NumberColumn) and column.fill is None and not column.written:
+        return {"name": column.name, "kind": column.kind}
+    return asdict(column)
+
+
 def _read_column(values: Mapping[str, Any]) -> Encoding:
     if "words" in values:
         lists = {name: tuple(values[name]) for name in ("words", "idf")}
         return TextColumn(**{**values, **lists})
     if "levels" in values:
         return CategoryColumn(values["name"], tuple(values["levels"]), values["missing"])
-    return NumberColumn(values["name"], values["kind"], values["fill"], tuple(values.get("written", ())))
+    return NumberColumn(values["name"], values["kind"], values.get("fill"), tuple(values.get("written", ())))

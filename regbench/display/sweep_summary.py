@@ -15,7 +15,7 @@ from regbench.errors import escape
 from regbench.formatting import describe_idle, format_figure, format_seconds, join_words
 from regbench.statuses import ENDED, RunState
 from regbench.sweeps.averaging import Score
-from regbench.sweeps.labels import label_groups, list_overrides, name_data, telling_keys
+from regbench.sweeps.labels import label_groups, list_all_overrides, name_data, telling_keys
 from regbench.sweeps.origins import list_differences
 from regbench.sweeps.ranking import (
     COMMON_DRAWS,
@@ -167,13 +167,7 @@ def _count_lost(group: SeedGroup) -> list[str]:
 def _summary(
     statuses: Sequence[RunStatus], groups: Sequence[SeedGroup], folder: Path
 ) -> Iterator[tuple[str, Sequence[str]]]:
-    for group in best(groups):
-        data = name_data(group)
-        figures = f"val {group.metric} {format_score(group.validation)}, test {format_score(group.test)}"
-        words = " ".join(shlex.quote(escape(word)) for word in list_overrides(group, groups))
-        lost = _count_lost(group)
-        missing = f", without {join_words(lost)} of {group.runs} runs" if lost else ""
-        yield "best", [words, f"{figures}{f', {data}' if data else ''}{missing}", *_describe_ties(group, groups)]
+    yield from (("best", lines) for lines in _describe_best(groups))
     failed = [status for status in statuses if status.state is RunState.FAILED]
     if failed:
         lines = [line for status in failed[:MOST_LISTED] for line in _describe_failure(status, folder)]
@@ -188,14 +182,34 @@ def _summary(
     yield "table", [escape(str(folder / FILE))]
 
 
-def _describe_ties(first: SeedGroup, groups: Sequence[SeedGroup]) -> list[str]:
-    """Say which groups are as good to the last digit as the one that is named best."""
-    overrides = [list_overrides(group, groups) for group in list_tied(first, groups)]
-    tied = [" ".join(shlex.quote(escape(word)) for word in words) for words in overrides]
-    if not tied:
+def _describe_best(groups: Sequence[SeedGroup]) -> Iterator[list[str]]:
+    """Yield lines on the best group of each data set: overrides, figures, and ties."""
+    tied = [(first, list_tied(first, members)) for first, members in _pair_best(groups)]
+    named = [group for first, others in tied for group in (first, *others[:MOST_TIED])]
+    words = iter([" ".join(shlex.quote(escape(word)) for word in own) for own in list_all_overrides(named, groups)])
+    for group, others in tied:
+        data, lost = name_data(group), _count_lost(group)
+        figures = f"val {group.metric} {format_score(group.validation)}, test {format_score(group.test)}"
+        missing = f", without {join_words(lost)} of {group.runs} runs" if lost else ""
+        lines = [next(words), f"{figures}{f', {data}' if data else ''}{missing}"]
+        shown = [next(words) for _ in others[:MOST_TIED]]
+        yield [*lines, *_describe_ties(shown, len(others))]
+
+
+def _pair_best(groups: Sequence[SeedGroup]) -> Iterator[tuple[SeedGroup, list[SeedGroup]]]:
+    """Yield the best group of each data set with all groups of these data."""
+    by_data: dict[tuple[tuple[str, str], ...], list[SeedGroup]] = {}
+    for group in groups:
+        by_data.setdefault(group.data, []).append(group)
+    yield from ((first, by_data[first.data]) for first in best(groups))
+
+
+def _describe_ties(shown: Sequence[str], count: int) -> list[str]:
+    """Say which groups are as good to the last digit as the one that is named best; the first few by name."""
+    if not count:
         return []
-    more = f" and {len(tied) - MOST_TIED} more" if len(tied) > MOST_TIED else ""
-    return [f"a tie, to the last digit, with {'; '.join(tied[:MOST_TIED])}{more}: the simplest is named"]
+    more = f" and {count - len(shown)} more" if count > len(shown) else ""
+    return [f"a tie, to the last digit, with {'; '.join(shown)}{more}: the simplest is named"]
 
 
 def _describe_failure(status: RunStatus, folder: Path) -> Iterator[str]:

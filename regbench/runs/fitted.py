@@ -17,12 +17,13 @@ import numpy as np
 from regbench.data.preprocessing import Preprocessing
 from regbench.data.records import Floats
 from regbench.errors import ConfigError
-from regbench.store import durable
 from regbench.store.checkpoint import read_checkpoint, write_checkpoint
+from regbench.store.run_files import read_optional
 from regbench.store.sealed_json import read_sealed, seal
 
 if TYPE_CHECKING:
     from regbench.regularizers.base import Facts
+    from regbench.store.run_folder import RunFolder
 
 SCHEMA = 2
 DERIVED = {"sites", "categories"}
@@ -57,8 +58,8 @@ def collect_fitted(preprocessing: Preprocessing, facts: Facts, inputs: Floats | 
     return Fitted(preprocessing, plain, inputs)
 
 
-def store_fitted(fitted: Fitted, folder: Path) -> None:
-    """Write what was fitted into a run's folder, durably.
+def store_fitted(fitted: Fitted, folder: RunFolder) -> None:
+    """Write what was fitted into a run's folder, unless it is there: a run that is resumed has it already.
 
     Raises:
         StorageError: the disk refused.
@@ -66,8 +67,10 @@ def store_fitted(fitted: Fitted, folder: Path) -> None:
     if fitted.inputs is not None:
         import torch
 
-        write_checkpoint(folder / ARRAYS, {"inputs": torch.from_numpy(np.ascontiguousarray(fitted.inputs))}, {})
-    durable.replace(folder / FACTS, fitted.sealed)
+        inputs = torch.from_numpy(np.ascontiguousarray(fitted.inputs))
+        write_checkpoint(folder.path / ARRAYS, {"inputs": inputs}, {})
+    if read_optional(folder.path / FACTS) != fitted.sealed:
+        folder.write(FACTS, fitted.sealed)
 
 
 def read_fitted(folder: Path, *, with_inputs: bool) -> Fitted:

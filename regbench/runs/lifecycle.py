@@ -11,6 +11,7 @@ from regbench.runs.reuse import PresentOrigins, check_finished, check_resumable
 from regbench.runs.sources import describe_sources
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.run_folder import RunFolder
+from regbench.store.staged_end import StagedEnd
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,11 +33,14 @@ class FolderSink:
         """Make everything so far durable."""
         self.folder.commit(tensors, facts)
 
-    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Do nothing: nobody resumes a run that has ended, and one killed before its result repeats its last epochs."""
+
+    def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> StagedEnd:
         """Store the result and the best weights; the picture comes before the result, which marks a whole folder."""
         draw_curves(self.folder, result)
         self.folder.log(f"{result['status']}: {result['stopping']['reason']}")
-        self.folder.finish(result, best)
+        return self.folder.stage(result, best)
 
 
 def draw_curves(folder: RunFolder, result: Mapping[str, Any]) -> None:
@@ -87,7 +91,7 @@ def begin_run(
     from regbench.regularizers.stages import describe_order
     from regbench.runs.fitted import store_fitted
 
-    store_fitted(prepared.fitted, folder.path)  # resumed too: an earlier version stored nothing
+    store_fitted(prepared.fitted, folder)  # resumed too: an earlier version stored nothing
     if checkpoint is not None:
         host, versions, threads = environment["host"], environment["versions"], environment["threads"]
         folder.log(f"resumed on {host} with {versions}, {threads} threads")

@@ -31,6 +31,8 @@ class Environment(TypedDict):
     machine: str
     device: str
     threads: int
+    cohort: str | None
+    """Names the runs that are trained side by side, because figures are rounded by their number; None: it is alone."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def read_versions() -> dict[str, str]:
     return found
 
 
-def describe_environment(device: str) -> Environment:
+def describe_environment(device: str, cohort: str | None = None) -> Environment:
     """Return the content of `run.json` that depends on neither the run nor its data."""
     import torch
 
@@ -127,6 +129,7 @@ def describe_environment(device: str) -> Environment:
         "machine": platform.machine(),
         "device": device,
         "threads": torch.get_num_threads(),
+        "cohort": cohort,
     }
 
 

@@ -2,17 +2,16 @@
 
 A file is either *replaced* (written aside, synced, renamed over the old one, folder synced: a reader sees the old or
 the new content and nothing between) or *appended to* (rows become durable with the next `sync`). A rename without the
-sync of its folder, or a sync that failed, is never reported as done.
+sync of its folder, or a sync that failed, is never reported as done. What means nothing without a later file may be
+*published* (as replaced, without the syncs) and *settled* before that file: a kill loses nothing that was published.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -28,8 +27,12 @@ class StorageError(RegbenchError):
     """The operating system refused to store or to return something; what was committed before is intact."""
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, *, synced: bool = True) -> None:
     """Make a folder and its missing parents, and make their names durable.
+
+    Args:
+        path: the folder.
+        synced: False leaves the names to a later `settle` of the folders that they are in.
 
     Raises:
         OSError: a parent is a file, is not writable, or the name is too long.
@@ -46,7 +49,8 @@ def make_folder(path: Path) -> None:
             if not folder.is_dir():
                 raise
             # otherwise another process was first
-        _sync_folder(folder.parent)
+        if synced:
+            _sync_folder(folder.parent)
 
 
 def replace(path: Path, *parts: Data, keep: Path | None = None) -> None:
@@ -62,32 +66,62 @@ def replace(path: Path, *parts: Data, keep: Path | None = None) -> None:
         StorageError: a step failed; `path` has its old or its new content, and no temporary file is left.
     """
     temporary = _temporary(path)
-    try:
+    with _undone(temporary, f"cannot write {sum(map(len, parts))} bytes to {path}"):
         _write_new(temporary, parts)
         if keep is not None and path.exists():
             _duplicate(path, keep)
         os.replace(temporary, path)
         _sync_folder(path.parent)
-    except BaseException as error:
-        _forget(temporary)
-        if isinstance(error, OSError):
-            raise _failure(f"cannot write {sum(map(len, parts))} bytes to {path}", error) from error
-        raise
+
+
+def stage(path: Path, data: Data) -> None:
+    """Make new content of a file durable beside it: `show` puts it in the file's place, which takes no time.
+
+    Raises:
+        StorageError: a step failed; nothing is left.
+    """
+    with _undone(_temporary(path), f"cannot write {len(data)} bytes to {path}"):
+        _write_new(_temporary(path), [data])
+
+
+def show(path: Path) -> None:
+    """Put the staged content of a file in its place; durable once its folder is settled.
+
+    Raises:
+        StorageError: the file has its old content.
+    """
+    with _undone(_temporary(path), f"cannot replace {path}"):
+        os.replace(_temporary(path), path)
 
 
 def publish(path: Path, data: Data) -> None:
-    """Give a file new content all or nothing, but not durably: for what means nothing after a power failure.
+    """Give a file new content all or nothing, but not durably: `settle` does that, where a power failure matters.
 
     Raises:
         StorageError: a step failed; `path` has its old content.
     """
-    temporary = _temporary(path)
-    try:
-        _write_new(temporary, [data], durable=False)
-        os.replace(temporary, path)
-    except OSError as error:
-        _forget(temporary)
-        raise _failure(f"cannot write {len(data)} bytes to {path}", error) from error
+    with _undone(_temporary(path), f"cannot write {len(data)} bytes to {path}"):
+        _write_new(_temporary(path), [data], durable=False)
+        os.replace(_temporary(path), path)
+
+
+def settle(*paths: Path) -> None:
+    """Make those of the files and folders that exist durable, however they were written.
+
+    Raises:
+        StorageError: one may not be durable.
+    """
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise _failure(f"cannot open {path}", error) from error
+        try:
+            sync(descriptor, path)
+        finally:
+            os.close(descriptor)
 
 
 def duplicate(source: Path, target: Path) -> None:
@@ -103,16 +137,13 @@ def duplicate(source: Path, target: Path) -> None:
 
 
 def open_appending(path: Path) -> int:
-    """Open a file for reading and appending, making it if need be, and return its descriptor.
+    """Open a file for reading and appending and return its descriptor; one that is made has no durable name yet.
 
     Raises:
         StorageError: it cannot be opened.
     """
     try:
-        made = not path.exists()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-        if made:
-            _sync_folder(path.parent)
     except OSError as error:
         raise _failure(f"cannot open {path}", error) from error
     return descriptor
@@ -125,17 +156,13 @@ def append(descriptor: int, data: Data, path: Path) -> None:
         StorageError: not all of it could be written; the file may end in a part of it.
     """
     try:
-        _write_all(descriptor, data)
+        write_all(descriptor, data)
     except OSError as error:
         raise _failure(f"cannot append {len(data)} bytes to {path}", error) from error
 
 
 def cut(descriptor: int, length: int, path: Path) -> None:
-    """Cut an open file to `length` bytes.
-
-    Raises:
-        StorageError: the operating system refused.
-    """
+    """Cut an open file to `length` bytes, or raise StorageError."""
     try:
         os.ftruncate(descriptor, length)
     except OSError as error:
@@ -156,11 +183,7 @@ def sync(descriptor: int, path: Path) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Append to a log file, opened for this one write.
-
-    Raises:
-        StorageError: it could not be written.
-    """
+    """Append to a log file, opened for this one write, or raise StorageError."""
     descriptor = open_appending(path)
     try:
         append(descriptor, text.encode("utf-8", "backslashreplace"), path)
@@ -190,49 +213,15 @@ def remove(*paths: Path) -> None:
             raise _failure(f"cannot make {folder} durable", error) from error
 
 
+def drop(*paths: Path) -> None:
+    """Remove files that nothing needs any more, as far as that goes; after a power failure they may be back."""
+    for path in paths:
+        _forget(path)
+
+
 def leftovers(folder: Path) -> list[Path]:
     """Return the temporary files that a killed `replace` left in a folder."""
     return sorted(folder.glob(".*.tmp"))
-
-
-def lock(path: Path) -> int | None:
-    """Take the exclusive lock of a file and write this process into it; None when another process has it.
-
-    The kernel gives the lock back when the process ends, however it ends. The file itself is never removed: a second
-    process could then lock the removed one and a third its successor.
-
-    Raises:
-        OSError: the file cannot be opened or written, or the file system has no locks.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(descriptor, 0)
-        _write_all(descriptor, f"{os.getpid()} {os.uname().nodename}\n".encode())
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def unlock(descriptor: int) -> None:
-    """Give a lock back."""
-    with contextlib.suppress(OSError):  # the name in the file is information; the lock is the kernel's
-        os.ftruncate(descriptor, 0)
-    os.close(descriptor)
-
-
-def lock_owner(path: Path) -> str | None:
-    """Say who has a lock that was refused: `process 4711 on host`; None where nobody does any more."""
-    for _ in range(50):  # the owner writes its name microseconds after it takes the lock
-        words = path.read_text("utf-8", "replace").split()
-        if len(words) == 2:
-            return f"process {words[0]} on {words[1]}"
-        time.sleep(0.01)
-    return None
 
 
 def _write_new(path: Path, parts: Iterable[Data], *, durable: bool = True) -> None:
@@ -240,14 +229,15 @@ def _write_new(path: Path, parts: Iterable[Data], *, durable: bool = True) -> No
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         for part in parts:
-            _write_all(descriptor, part)
+            write_all(descriptor, part)
         if durable:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _write_all(descriptor: int, data: Data) -> None:
+def write_all(descriptor: int, data: Data) -> None:
+    """Write all of some data to an open file, or raise OSError."""
     rest = memoryview(data)
     while rest:
         written = os.write(descriptor, rest)  # a disk that fills up takes a part first and refuses the rest
@@ -289,6 +279,18 @@ def _temporary(path: Path) -> Path:
 def _forget(path: Path) -> None:
     with contextlib.suppress(OSError):
         os.unlink(path)
+
+
+@contextlib.contextmanager
+def _undone(temporary: Path, what: str) -> Iterator[None]:
+    """Remove a temporary file where a step fails, and say what could not be done."""
+    try:
+        yield
+    except BaseException as error:
+        _forget(temporary)
+        if isinstance(error, OSError):
+            raise _failure(what, error) from error
+        raise
 
 
 def _failure(what: str, error: OSError) -> StorageError:

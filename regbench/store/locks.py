@@ -39,9 +39,9 @@ def take_lock(path: Path) -> int | None:
     for tried in range(TRIES):
         if tried:
             time.sleep(0.001)
-        lock = durable.lock(path)
-        if lock is not None:
-            return lock
+        taken = lock(path)
+        if taken is not None:
+            return taken
     return None
 
 
@@ -51,12 +51,52 @@ def take_lock_or_name_owner(path: Path) -> tuple[int | None, str]:
     Raises:
         OSError: the file cannot be opened or written, or the file system has no locks.
     """
-    lock = take_lock(path)
-    if lock is not None:
-        return lock, ""
-    owner = durable.lock_owner(path)
+    taken = take_lock(path)
+    if taken is not None:
+        return taken, ""
+    owner = lock_owner(path)
     # Nobody's name stands there any more: the owner has ended since.
     return (None, owner) if owner is not None else (take_lock(path), "another process")
+
+
+def lock(path: Path) -> int | None:
+    """Take the exclusive lock of a file and write this process into it; None when another process has it.
+
+    The kernel gives the lock back when the process ends, however it ends. The file itself is never removed: a second
+    process could then lock the removed one and a third its successor.
+
+    Raises:
+        OSError: the file cannot be opened or written, or the file system has no locks.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        durable.write_all(descriptor, f"{os.getpid()} {os.uname().nodename}\n".encode())
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Give a lock back."""
+    with contextlib.suppress(OSError):  # the name in the file is information; the lock is the kernel's
+        os.ftruncate(descriptor, 0)
+    os.close(descriptor)
+
+
+def lock_owner(path: Path) -> str | None:
+    """Say who has a lock that was refused: `process 4711 on host`; None where nobody does any more."""
+    for _ in range(50):  # the owner writes its name microseconds after it takes the lock
+        words = path.read_text("utf-8", "replace").split()
+        if len(words) == 2:
+            return f"process {words[0]} on {words[1]}"
+        time.sleep(0.01)
+    return None
 
 
 def lock_is_taken(path: Path) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from regbench.statuses import RECORDED, read_state
 from regbench.store.checkpoint import FRESH
 from regbench.store.durable import StorageError
+from regbench.store.json_text import format_lines, sort_keys
 
 RESULT_SCHEMA = 2
 """Version of `result.json`. Schema 1 has no number in it, and calls a complete run `finished`."""
@@ -74,7 +75,10 @@ def read_optional(path: Path) -> bytes | None:
 
 def format_json(facts: Mapping[str, object]) -> bytes:
     """Return indented JSON with sorted keys, in which NaN and infinities are null."""
-    text = json.dumps(_finite(facts), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text = format_lines(sort_keys(facts))
+    except (ValueError, TypeError):
+        text = format_lines(sort_keys(_finite(facts)))
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 

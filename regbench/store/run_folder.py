@@ -3,7 +3,10 @@
 The checkpoint is the commit record. A commit makes the rows durable, then writes `checkpoint/last.safetensors`, which
 holds the tensors and the length and hash of the rows that belong to them; `prev.safetensors` is the commit before it.
 On start the newest intact one is taken and the rows are cut to its length, so a run that was killed anywhere repeats
-at most what came after its last commit, bit for bit. `result.json`, written last, is the only mark of completion.
+at most what came after its last commit, bit for bit. `result.json`, written last, is the only mark of completion; the
+commits are of no use from then on and go.
+
+What a run writes before its first commit is made durable with it, or with the result where a short run makes none.
 """
 
 from __future__ import annotations
@@ -25,18 +28,22 @@ from regbench.store.checkpoint import (
     Checkpoint,
     CheckpointError,
     DamagedCheckpointError,
-    read_checkpoint,
     write_checkpoint,
 )
+from regbench.store.commits import read_newest
 from regbench.store.durable import StorageError
-from regbench.store.locks import take_lock_or_name_owner
+from regbench.store.locks import take_lock_or_name_owner, unlock
 from regbench.store.metrics_csv import Table
 from regbench.store.run_files import format_json, format_result, read_optional, read_result, read_run
+from regbench.store.staged_end import StagedEnd
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 RESERVED = ("schema", "sha256", "config_hash", "metrics_bytes", "metrics_sha256", "timing_bytes")
+BEGUN_WITH = ("config.yaml", "run.json", "preprocessing.json")
+"""Files that are published when a run begins, and have to be durable with its first commit."""
+
 DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -51,6 +58,7 @@ class RunFolder:
         self.path = path
         self._lock = lock
         self._config_hash = ""
+        self._settled = False
         self._newest: tuple[Checkpoint | None, DamagedCheckpointError | None] | None = None
         self._metrics: Table | None = None
         self._timing: Table | None = None
@@ -69,7 +77,8 @@ class RunFolder:
             StorageError: the disk is full or broken.
         """
         try:
-            durable.make_folder(path / "checkpoint")
+            durable.make_folder(path.parent)
+            durable.make_folder(path / "checkpoint", synced=False)
             lock, owner = take_lock_or_name_owner(path / ".lock")
             if lock is None:
                 raise FolderInUse(f"{path} is in use by {owner}; wait until it ends, or stop it")
@@ -98,13 +107,13 @@ class RunFolder:
         self._metrics = self._timing = None
         lock, self._lock = self._lock, -1
         if lock >= 0:
-            durable.unlock(lock)
+            unlock(lock)
 
     def result(self) -> dict[str, Any] | None:
         """Return the result of a run that has ended; None when there is none yet, or when the last attempt failed.
 
         Raises:
-            StorageError: `result.json` cannot be read, is not a result, or is one of a later schema.
+            StorageError: `result.json` cannot be read, or is not a result.
         """
         result = read_result(self._result) or {}
         return result if result.get("status") in ENDED else None
@@ -123,11 +132,7 @@ class RunFolder:
         return result
 
     def recorded_run(self) -> dict[str, object] | None:
-        """Return the content of `run.json`; None where there is none.
-
-        Raises:
-            CheckpointError: it cannot be read, or is of a later schema.
-        """
+        """Return the content of `run.json`, None without it; CheckpointError where it cannot be read."""
         try:
             return read_run(self.path / "run.json")
         except StorageError as error:
@@ -144,7 +149,7 @@ class RunFolder:
             CheckpointError: no generation is intact, or it is of another schema version.
         """
         if self._newest is None:
-            self._newest = self._read_newest()
+            self._newest = read_newest(self._last, self._prev)
         return self._newest[0]
 
     def resume(self, config_hash: str, header: Sequence[str]) -> Checkpoint | None:
@@ -161,8 +166,9 @@ class RunFolder:
                 or set of columns, or committed rows were edited. Nothing was changed.
         """
         self._config_hash = config_hash
-        commit, damage = self._newest or self._read_newest()
+        commit, damage = self._newest or read_newest(self._last, self._prev)
         self._newest = None  # its tensors are the caller's from here on
+        self._settled = commit is not None
         if commit is None:
             self._metrics = Table.start(self.path / "metrics.csv", header)
             self._timing = Table.start(self.path / "timing.csv", None)
@@ -194,22 +200,25 @@ class RunFolder:
 
     def write_config(self, yaml_text: str) -> None:
         """Store the resolved configuration as `config.yaml`."""
-        durable.replace(self.path / "config.yaml", yaml_text.encode())
+        self.write("config.yaml", yaml_text.encode())
 
     def write_run(self, facts: Mapping[str, Any]) -> None:
         """Store what the run depends on besides its configuration (data, code, versions, device) as `run.json`."""
-        durable.replace(self.path / "run.json", format_json(facts))
+        self.write("run.json", format_json(facts))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store one of the files that a run begins with: durable from its first commit on, or from now on after it."""
+        (durable.replace if self._settled else durable.publish)(self.path / name, data)
 
     def write_curves(self, svg: bytes) -> None:
-        """Store the picture of the loss curves as `curves.svg`."""
-        durable.replace(self.path / "curves.svg", svg)
+        """Store the picture of the loss curves as `curves.svg`; it is not made durable, for it can be drawn again."""
+        durable.publish(self.path / "curves.svg", svg)
 
     def append(self, metrics: Mapping[str, object], timing: Mapping[str, object]) -> None:
         """Add one epoch's row to `metrics.csv` and `timing.csv`; it counts from the next commit on.
 
         Raises:
-            ValueError: a key is not a column.
-            StorageError: the disk refused it.
+            StorageError: the disk refused it; or ValueError, a key is not a column.
         """
         table, clock = self._tables()
         table.append(metrics)
@@ -229,6 +238,7 @@ class RunFolder:
         if taken:
             raise ValueError(f"facts of the folder itself: {', '.join(taken)}")
         table, clock = self._tables()
+        self._settle(self.path)
         table.sync()
         clock.sync()
         record = {
@@ -240,18 +250,26 @@ class RunFolder:
         write_checkpoint(self._last, tensors, {**facts, **record}, keep=self._prev)
 
     def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
-        """Mark the run as ended: the best epoch's tensors first, `result.json` last.
+        """Mark the run as ended: the best epoch's tensors first, `result.json` last; then its commits go.
 
         Raises:
-            ValueError: the status is not that of a run that has ended.
             StorageError: the disk refused; the run has not ended and resumes from its last commit.
         """
+        end = self.stage(result, best)
+        end.mark()
+        end.settle()
+
+    def stage(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> StagedEnd:
+        """Make all of a run's end durable but the mark: as `finish`, for runs that are to end at the same moment."""
         if read_state(result.get("status")) not in ENDED:
             raise ValueError(f"status is {result.get('status')!r}, not one of {', '.join(ENDED)}")
-        for table in self._tables():
+        tables = self._tables()
+        self._settle()
+        for table in tables:
             table.sync()
         write_checkpoint(self._best, best, {"config_hash": self._config_hash})
-        durable.replace(self._result, format_result(result))
+        durable.stage(self._result, format_result(result))
+        return StagedEnd(self._result, (self._last, self._prev))
 
     def fail(self, error: BaseException) -> None:
         """Record a failure: traceback into `run.log`, one line into `result.json`; the same command tries again.
@@ -270,29 +288,13 @@ class RunFolder:
         """Append to `run.log`, with the time."""
         durable.append_text(self.path / "run.log", f"{datetime.now(UTC).isoformat(timespec='seconds')} {line}\n")
 
-    def _read_newest(self) -> tuple[Checkpoint | None, DamagedCheckpointError | None]:
-        """Return the newest intact commit, and what is wrong with `last` if it is not that one."""
-        if not self._last.exists() and not self._prev.exists():
-            return None, None
-        try:
-            return _read_commit(self._last), None
-        except DamagedCheckpointError as damage:
-            try:
-                return _read_commit(self._prev), damage
-            except DamagedCheckpointError as second:
-                raise CheckpointError(f"no intact checkpoint: {damage}; {second}; put one back, {FRESH}") from second
+    def _settle(self, *folders: Path) -> None:
+        """Make durable what was written before the first commit, the run's own name, and the names in some folders."""
+        if not self._settled:
+            durable.settle(*(self.path / name for name in BEGUN_WITH), self.path.parent, *folders)
+            self._settled = True
 
     def _tables(self) -> tuple[Table, Table]:
         if self._metrics is None or self._timing is None:
             raise RuntimeError("resume() opens the tables; call it first")
         return self._metrics, self._timing
-
-
-def _read_commit(path: Path) -> Checkpoint:
-    """Read a checkpoint that is a commit record, which `best.safetensors` under another name is not."""
-    commit = read_checkpoint(path)
-    lengths = [commit.facts.get(name) for name in ("metrics_bytes", "timing_bytes")]
-    texts = [commit.facts.get(name) for name in ("config_hash", "metrics_sha256")]
-    if not (all(type(n) is int and n >= 0 for n in lengths) and all(isinstance(text, str) for text in texts)):
-        raise DamagedCheckpointError(f"{path} is a checkpoint, but not one to resume from")
-    return commit

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from regbench.errors import RegbenchError
+from regbench.store.json_text import format_lines
 
 SEAL = "sha256"
 
@@ -19,7 +20,7 @@ class DamagedFileError(RegbenchError):
 
 def seal(facts: Mapping[str, Any]) -> bytes:
     """Return facts as indented JSON with their sha256; floats are written so that they are read back exactly."""
-    text = json.dumps({**facts, SEAL: _digest(facts)}, indent=1, ensure_ascii=False, allow_nan=False)
+    text = format_lines({**facts, SEAL: _digest(facts)})
     return f"{text}\n".encode("utf-8", "surrogatepass")
 
 

@@ -32,6 +32,9 @@ class MemorySink:
     def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
         """Do nothing: what an interruption costs is trained again."""
 
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
+        """Do nothing: only the result is asked for."""
+
     def finish(self, result: Mapping[str, object], best: Mapping[str, Tensor]) -> None:
         """Keep the result."""
         self.result = result

@@ -139,7 +139,7 @@ def claim(path: Path) -> Iterator[StudyFolder]:
         yield StudyFolder(path)
     finally:
         with suppress(OSError):
-            durable.unlock(lock)
+            locks.unlock(lock)
 
 
 def shorten_floats(value: object) -> Any:

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 
 from regbench.errors import ConfigError
-from regbench.store import durable
+from regbench.store import durable, locks
 from regbench.store.durable import StorageError
 from regbench.store.json_file import read_json
-from regbench.store.locks import lock_is_taken
+from regbench.store.locks import lock_is_taken, unlock
 from regbench.sweeps.manifest import BOOKKEEPING
 
 INTERVAL = 0.5
@@ -93,7 +93,7 @@ class HeartbeatWriter:
         """Remove the file; a second call does nothing."""
         if self._lock >= 0:
             _remove(self._path)
-            durable.unlock(self._lock)
+            unlock(self._lock)
             self._lock = -1
 
 
@@ -133,7 +133,7 @@ def _count(value: object) -> int | None:
 
 def _take_lock(lock: Path) -> int | None:
     """Take a worker's lock; None when another has it, or has removed the file that was locked."""
-    descriptor = durable.lock(lock)
+    descriptor = locks.lock(lock)
     if descriptor is not None and not (lock.exists() and os.path.samestat(os.fstat(descriptor), lock.stat())):
         os.close(descriptor)
         return None
@@ -145,7 +145,7 @@ def _remove_leftovers(path: Path) -> None:
     descriptor = _take_lock(path.with_suffix(".lock"))
     if descriptor is not None:
         _remove(path)
-        durable.unlock(descriptor)
+        unlock(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from functools import cache
 
 from regbench.compose.spelling import spell_value
 from regbench.errors import ConfigError, escape
@@ -35,8 +36,27 @@ def list_overrides(group: SeedGroup, groups: Sequence[SeedGroup]) -> list[str]:
 
     Settings that only name the default of a chosen regularizer or model are left out.
     """
-    shown = set(telling_keys(groups))
-    defaults = _find_defaults(group)
+    (words,) = list_all_overrides([group], groups)
+    return words
+
+
+def list_all_overrides(chosen: Sequence[SeedGroup], groups: Sequence[SeedGroup]) -> list[list[str]]:
+    """Return the overrides of some of the groups; what tells groups apart, and all options, are looked at once."""
+    from regbench.config.catalogue import list_options
+
+    shown, options = set(telling_keys(groups)), {(option.group, option.name): option for option in list_options()}
+
+    @cache
+    def read(kind: str, name: str) -> Mapping[str, object]:
+        try:
+            return options[kind, name].values() if (kind, name) in options else {}
+        except ConfigError:
+            return {}  # not a YAML mapping any more: then its settings are written out
+
+    return [_list_overrides(group, shown, _find_defaults(group, read)) for group in chosen]
+
+
+def _list_overrides(group: SeedGroup, shown: Set[str], defaults: Mapping[str, object]) -> list[str]:
     words = [_choose("regularizer", group.values.get("regularizer", "none"))]
     for key, value in group.values.items():
         if key == "regularizer" or (key not in group.keys and not key.startswith("regularizer.")):
@@ -93,22 +113,16 @@ def _choose(group: str, value: object) -> str:
     return f"{group}={names[0]}" if len(names) == 1 else f"{group}=[{','.join(names)}]"
 
 
-def _find_defaults(group: SeedGroup) -> dict[str, object]:
+def _find_defaults(group: SeedGroup, read: Callable[[str, str], Mapping[str, object]]) -> dict[str, object]:
     """Return the settings that the shipped and the person's own files give to what this group chose, by dotted key."""
-    from regbench.config.catalogue import list_options
-
     chosen = {("regularizer", name): "regularizer" for name in str(group.values.get("regularizer")).split("+")}
     for key, value in group.values.items():
         if key.endswith(".name"):
             where = key.removesuffix(".name")
             chosen[where.replace(".", "/"), str(value)] = where
     defaults: dict[str, object] = {}
-    for option in list_options():
-        if (option.group, option.name) in chosen:
-            try:
-                defaults.update(_flatten(option.values(), chosen[option.group, option.name]))
-            except ConfigError:
-                continue  # not a YAML mapping any more: then its settings are written out
+    for (kind, name), where in sorted(chosen.items()):
+        defaults.update(_flatten(read(kind, name), where))
     return defaults
 
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from regbench.metrics import METRICS, main_metric
 from regbench.statuses import RunState
@@ -81,7 +82,7 @@ class SeedGroup:
         """Standard error of that mean; None for a single run."""
         return self.validation.error if self.validation else None
 
-    @property
+    @cached_property
     def data(self) -> tuple[tuple[str, str], ...]:
         """What tells its data from the others of the sweep; only groups of the same data can be compared."""
         settings = [(key, spell(self.values[key])) for key in self.keys if is_data(key) and key in self.values]
@@ -216,7 +217,7 @@ def _score(runs: Sequence[RunStatus], keys: tuple[str, ...]) -> SeedGroup:
             if all(name in r.idle for r in ended)
         },
         last=_average(sound, "test", metric, "last"),
-        by_draw={find_draw(run.run): _judge(run, sound, metric) for run in runs if _has_ended(run)},
+        by_draw=_judge_all(runs, sound, metric),
         over=describe_draws([find_draw(run.run) for run in sound]),
         statuses=tuple(runs),
     )
@@ -251,9 +252,11 @@ def _has_ended(run: RunStatus) -> bool:
     return run.state.ended or run.state is RunState.FAILED
 
 
-def _judge(run: RunStatus, sound: Sequence[RunStatus], metric: str | None) -> float | None:
-    """Return the validation metric of a run; None where the run was lost."""
-    return run.figures("val").get(metric or "") if any(run is other for other in sound) else None
+def _judge_all(runs: Sequence[RunStatus], sound: Sequence[RunStatus], metric: str | None) -> dict[Draw, float | None]:
+    """Return the validation metric of each run that has come to an end; None where the run was lost."""
+    counted = set(map(id, sound))
+    ended = [run for run in runs if _has_ended(run)]
+    return {find_draw(run.run): run.figures("val").get(metric or "") if id(run) in counted else None for run in ended}
 
 
 def _merit(group: SeedGroup, common: Set[object]) -> tuple[bool, int, float, int, float]:

@@ -7,9 +7,11 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeGuard
 
+from regbench.metrics import PARTS
 from regbench.runs.provenance import Origin, describe_origin
 from regbench.statuses import RunState, read_state
 from regbench.store.json_file import read_json
@@ -33,8 +35,17 @@ class RunStatus:
 
     def figures(self, part: str, at: str = "best") -> Mapping[str, float]:
         """Return the finite figures of a part (train, val, test) at the `best` or `last` epoch, if the data have it."""
-        named = self._figures(part, at)
-        return {} if named is None else {name: float(value) for name, value in named.items() if _is_figure(value)}
+        return self._finite.get((at, part), {})
+
+    @cached_property
+    def _finite(self) -> dict[tuple[str, str], Mapping[str, float]]:
+        """The finite figures by epoch and part; asked for again and again where runs are ranked."""
+        found = {(at, part): self._figures(part, at) for at in ("best", "last") for part in PARTS}
+        return {
+            key: {name: float(value) for name, value in named.items() if _is_figure(value)}
+            for key, named in found.items()
+            if named is not None
+        }
 
     def result_names(self, part: str) -> tuple[str, ...]:
         """Return the names of all figures of a part at the best epoch, undefined ones too."""
@@ -61,7 +72,7 @@ class RunStatus:
         found = (self.result or {}).get("notes")
         return tuple(map(str, found)) if isinstance(found, list) else ()
 
-    @property
+    @cached_property
     def rows(self) -> Mapping[str, int]:
         """Number of rows of each part; a part is absent where the result does not say it."""
         found = (self.result or {}).get("rows")

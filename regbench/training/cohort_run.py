@@ -12,6 +12,7 @@ from torch import Tensor
 from regbench.regularizers.base import Regularizer
 from regbench.schedules.optimizers import Optimizer
 from regbench.store.checkpoint import Checkpoint
+from regbench.store.staged_end import StagedEnd
 from regbench.training.spec import TrainingSpec
 
 
@@ -28,8 +29,11 @@ class Sink(Protocol):
     def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
         """Make everything so far durable."""
 
-    def finish(self, result: Mapping[str, object], best: Mapping[str, Tensor]) -> None:
-        """Take the result and the best weights."""
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
+        """Take the state that a run has ended with, as a commit would hold it."""
+
+    def finish(self, result: Mapping[str, object], best: Mapping[str, Tensor]) -> StagedEnd | None:
+        """Take the result and the best weights; what it returns marks the run as ended, None: it is already."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from regbench.schedules.ramps import ramp_regularizers
 from regbench.schedules.stopping import ranking
 from regbench.store.checkpoint import Checkpoint
 from regbench.store.concurrently import concurrently
+from regbench.store.staged_end import StagedEnd
 from regbench.training.cohort_run import CohortRun, Interrupted, Observer
 from regbench.training.measuring import Measured, measure_epoch
 from regbench.training.networks import Member, Networks
@@ -258,20 +259,29 @@ class _Training:
         return slice(place * size, (place + 1) * size)
 
     def _commit(self, place: int) -> None:
+        self.runs[self.active[place]].sink.commit(*self._state_of(place))
+
+    def _state_of(self, place: int) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """Return the tensors and the facts that a run resumes from."""
         tensors = save_run(self.cohort, self.best, self.history, self._rows_of(place))
-        run = self.runs[self.active[place]]
-        run.sink.commit(tensors, {**run.record, "track": self.tracks[place].to_json()})
+        return tensors, {**self.runs[self.active[place]].record, "track": self.tracks[place].to_json()}
 
     def _finish(self, ended: Sequence[int], results: Sequence[Mapping[str, object]], best: Networks) -> None:
-        """Store the last state, result and best weights of the runs that have ended; `best` holds these runs only."""
+        """Store result and best weights of the runs that have ended, and mark all of them; `best` holds these only."""
+        stored: list[StagedEnd] = []
 
         def store(at: int) -> None:
-            place = ended[at]
-            self._commit(place)
-            parameters = name_parameters(best, self._rows_of(at))
-            self.runs[self.active[place]].sink.finish(results[at], parameters)
+            sink = self.runs[self.active[ended[at]]].sink
+            sink.end(*self._state_of(ended[at]))
+            end = sink.finish(results[at], name_parameters(best, self._rows_of(at)))
+            if end is not None:
+                stored.append(end)
 
-        concurrently(store, range(len(ended)))
+        try:
+            concurrently(store, range(len(ended)))
+        finally:  # one that cannot be stored does not keep the others from their end
+            concurrently(StagedEnd.mark, stored)
+            concurrently(StagedEnd.settle, stored)
 
     def _drop(self, ended: Sequence[int]) -> None:
         stay = [place for place in range(len(self.active)) if place not in set(ended)]

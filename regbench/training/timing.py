@@ -34,6 +34,9 @@ class NoSink:
     def commit(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
         """Drop the state."""
 
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
+        """Drop the state."""
+
     def finish(self, result: Mapping[str, object], best: Mapping[str, Tensor]) -> None:
         """Drop the result."""
 

@@ -49,6 +49,9 @@ class Memory:
             ({k: v.clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}, dict(facts))
         )
 
+    def end(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        self.commit(tensors, facts)
+
     def finish(self, result: Mapping[str, Any], best: Mapping[str, Tensor]) -> None:
         self.result, self.best = dict(result), {k: v.clone() for k, v in best.items()}
 

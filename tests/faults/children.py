@@ -207,6 +207,6 @@ def commit_every_epoch() -> None:
     fit.COMMIT_SECONDS = 0.0
 
 
-def commit_only_at_the_end() -> None:
-    """Let this process commit when it is asked to stop and at the end only, as a short run does."""
+def commit_only_when_asked() -> None:
+    """Let this process commit only when it is asked to stop, as a short run does."""
     fit.COMMIT_SECONDS = 1e9

@@ -27,14 +27,14 @@ from regbench.display.run_summary import print_result
 from regbench.runs import lifecycle
 from regbench.runs.execute import run_one
 from regbench.statuses import RunState, read_state
-from regbench.store import RunFolder, durable, read_checkpoint
+from regbench.store import RunFolder, durable, locks, read_checkpoint
 from regbench.training import fit
 from tests.faults.children import (
     Child,
     before_call,
     command,
     commit_every_epoch,
-    commit_only_at_the_end,
+    commit_only_when_asked,
     contents,
     count_durable_steps,
     dying_at,
@@ -116,7 +116,7 @@ def test_run_killed_at_any_durable_step_ends_the_same(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", [33, 48, 66])
+@pytest.mark.parametrize("first", [30, 42, 56])
 def test_run_killed_again_while_it_recovers_ends_the_same(
     config: RunConfig, tmp_path: Path, reference: Mapping[str, Any], first: int
 ) -> None:
@@ -149,13 +149,14 @@ def test_kill_costs_no_more_than_what_came_after_the_last_commit(work: Path) -> 
 
 MOMENTS: dict[str, tuple[object, str, int]] = {
     "loading the data": (files, "read_recorded", 1),
-    "claiming the folder": (durable, "lock", 1),
+    "claiming the folder": (locks, "lock", 1),
     "the first step": (fit, "train_step", 1),
     "a later step": (fit, "train_step", 8),
     "an evaluation": (fit, "measure_epoch", 2),
     "the last evaluation": (fit, "measure_epoch", 3),
-    "a commit": (durable, "replace", 4),
-    "the result": (RunFolder, "finish", 1),
+    "the best weights": (durable, "replace", 1),
+    "the mark of the end": (durable, "show", 1),
+    "the result": (RunFolder, "stage", 1),
     "the picture": (lifecycle, "draw_curves", 1),
     "the report": (run_summary, "print_result", 1),
 }
@@ -168,7 +169,7 @@ def test_signal_ends_the_command_and_loses_nothing(
 ) -> None:
     owner, name, call = MOMENTS[moment]
     strike = before_call(owner, name, call, send(number))
-    ended = command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
+    ended = command(work, *WORDS, before=[commit_only_when_asked, strike]).wait()
     assert ended.code == code, ended.err
     word = "terminated" if code == 143 else "interrupted"
     assert ended.line == f"regbench: {word}; the same command resumes from here"
@@ -178,7 +179,7 @@ def test_signal_ends_the_command_and_loses_nothing(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_in_training_commits_the_epochs_so_far(work: Path, number: int) -> None:
     strike = before_call(fit, "train_step", 8, send(number))
-    command(work, *WORDS, before=[commit_only_at_the_end, strike]).wait()
+    command(work, *WORDS, before=[commit_only_when_asked, strike]).wait()
     assert read_checkpoint(run_folder(work) / "checkpoint/last.safetensors").facts["track"]["epoch"] == 3
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from regbench.runs.lifecycle import FolderSink
+from regbench.store import RunFolder, durable
 from regbench.training.cohort_run import Observer, make_run
 from regbench.training.fit import fit
 from tests.contract.conftest import Memory
@@ -34,6 +38,22 @@ def test_a_result_that_cannot_be_stored_does_not_keep_the_others_from_theirs() -
         train_cohort(setting, [make_run(setting.spec, seed, sink) for seed, sink in enumerate(sinks)])
     assert [sink.result.get("status") for sink in sinks] == ["complete", "complete", None, "complete"]
     assert all(sink.commits for sink in sinks)
+
+
+def test_runs_of_a_cohort_are_marked_as_ended_once_all_are_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, the ones left would resume in a smaller stack, which rounds otherwise."""
+    setting, seen, stage, show = setting_of(epochs=1), [], durable.stage, durable.show
+    monkeypatch.setattr(durable, "stage", lambda path, data: (seen.append("stored"), stage(path, data)))
+    monkeypatch.setattr(durable, "show", lambda path: (seen.append("marked"), show(path)))
+    with ExitStack() as stack:
+        folders = [stack.enter_context(RunFolder.claim(tmp_path / str(seed))) for seed in range(40)]
+        for folder in folders:
+            folder.resume("abc", setting.spec.header)
+        train_cohort(setting, [make_run(setting.spec, seed, FolderSink(own)) for seed, own in enumerate(folders)])
+        assert seen == ["stored"] * 40 + ["marked"] * 40
+        assert all(folder.result() for folder in folders)
 
 
 class Slow(Memory):

@@ -12,7 +12,6 @@ import pytest
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError
 from regbench.runs import prepare
-from regbench.store.checkpoint import peek_facts
 from regbench.sweeps.workers import train_cuts
 from tests.sweep.commands import HERE, SMALL, alone, assert_same_trees, folders, read_table, statuses, sweep
 
@@ -29,11 +28,11 @@ def write_table(folder: Path, rows: int) -> None:
 
 
 def cohorts(work: Path, *keys: str) -> list[set[tuple[str, ...]]]:
-    """What the runs of each cohort have at some keys, as their last commits name it; failed runs are in none."""
+    """What the runs of each cohort have at some keys, as their `run.json` names it; failed runs are in none."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for row in read_table(work / "runs/default/sweep.csv"):
         if row["status"] != "failed":
-            facts = peek_facts(work / "runs/default" / row["run_id"] / "checkpoint/last.safetensors")
+            facts = json.loads((work / "runs/default" / row["run_id"] / "run.json").read_bytes())
             found.setdefault(facts["cohort"], set()).add(tuple(row[key] for key in keys))
     return list(found.values())
 

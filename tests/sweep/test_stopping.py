@@ -110,7 +110,8 @@ def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undist
         wait_until_gone(before)
     assert ended.code == 128 + number, ended
     assert_interrupted(work, ended, "interrupted" if number == signal.SIGINT else "terminated")
-    interrupted = {row["run_id"] for row in read_table(work / "runs/default/sweep.csv") if row["status"] == "interrupted"}
+    rows = read_table(work / "runs/default/sweep.csv")
+    interrupted = {row["run_id"] for row in rows if row["status"] == "interrupted"}
     assert_it_goes_on(work, undisturbed)
     trained = {f.name for f in folders(work) if "training from epoch" in log_of(f)}
     assert trained == interrupted, "what was trained before the signal must not have been trained again"

@@ -161,12 +161,12 @@ def _fit(cohort: Sequence[Opened], requests: StopRequests, report: Progress) -> 
     before = {} if first.checkpoint is None else first.checkpoint.facts
     threads = first.claim.config.threads or before.get("threads") or 1
     with torch_threads(threads), torch.no_grad():
-        environment = describe_environment(first.claim.config.device)
+        # Those that are left of a cohort keep its name: whoever is interrupted again finds the others by it.
+        name = before.get("cohort") or name_cohort([run.claim.config for run in cohort])
+        environment = describe_environment(first.claim.config.device, name)
         concurrently(
             lambda run: begin_run(run.claim.config, run.prepared, run.claim.folder, run.checkpoint, environment), cohort
         )
-        # Those that are left of a cohort keep its name: whoever is interrupted again finds the others by it.
-        name = before.get("cohort") or name_cohort([run.claim.config for run in cohort])
         cuts = {id(run.prepared): run.prepared for run in cohort}
         numbers = {key: number for number, key in enumerate(cuts)}
         runs = [_make_run(run, numbers[id(run.prepared)], threads, name) for run in cohort]

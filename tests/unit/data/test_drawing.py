@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
+from pandas.util import hash_array
+from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from regbench.data.drawing import draw_rows
+from regbench.data.duplicates import hash_words
+from regbench.data.folds import number_folds
 
 
 def draw_classes(generator: np.random.Generator, count: int) -> NDArray[np.int64]:
@@ -33,6 +39,41 @@ def test_rows_are_those_of_scikit_learn(seed: int) -> None:
     drawn = draw_rows(count, size, seed, classes)
     assert np.array_equal(np.flatnonzero(drawn), np.sort(taken))
     assert np.array_equal(np.flatnonzero(~drawn), np.sort(kept))
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_folds_are_those_of_scikit_learn(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    count = int(generator.integers(8, 300))
+    classes = None if seed % 4 == 0 else generator.permutation(draw_classes(generator, count))
+    most = count if classes is None else int(np.bincount(classes).max())
+    folds = int(generator.integers(2, max(3, min(12, most) + 1)))
+    if folds > most:
+        return
+    kind = KFold if classes is None else StratifiedKFold
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than folds
+        cuts = kind(folds, shuffle=True, random_state=seed).split(np.arange(count), classes)
+        expected = [inside.tolist() for _, inside in cuts]
+    numbers = number_folds(count, folds, seed, classes)
+    assert [np.flatnonzero(numbers == fold).tolist() for fold in range(folds)] == expected
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.int64])
+def test_hashes_are_those_of_pandas(kind: type[np.generic]) -> None:
+    values = (np.random.default_rng(0).standard_normal(500) * 100).astype(kind)
+    assert np.array_equal(hash_words(values.view(np.uint64)), hash_array(values))
+
+
+def test_a_bundled_data_set_is_read_without_importing_what_takes_long() -> None:
+    """scikit-learn and pandas take each worker of a sweep longer to import than a run may take to begin."""
+    program = (
+        "import sys; from regbench.data.loading import load; load({'name': 'digits'}); load({'name': 'digits', "
+        "'split': {'method': 'folds', 'folds': 5, 'fold': 1}}); "
+        "print({'sklearn', 'pandas', 'scipy'} & set(sys.modules))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "set()"
 
 
 def test_a_draw_takes_memory_for_a_few_columns_only() -> None:

@@ -47,6 +47,8 @@ def test_bundled_sets_hold_the_rows_of_scikit_learn(
     expected = np.column_stack([found.data / (16.0 if name == "digits" else 1.0), found.target])
     assert np.array_equal(collect(split), expected[np.lexsort(expected.T)])
     assert (split.task, split.layout, len(split.classes), len(split.features)) == (task, "table", classes, columns)
+    assert split.features == tuple(found.feature_names)
+    assert split.classes == tuple(map(str, getattr(found, "target_names", ())))
     assert expected.shape == (rows, columns + 1)
     assert split.train.x.dtype == np.float64
     assert split.train.y.dtype == (np.int64 if classes else np.float64)

@@ -35,8 +35,6 @@ def test_the_files_of_a_run_are_those_of_the_design(tmp_path: Path) -> None:
     assert sorted(str(f.relative_to(folder.path)) for f in folder.path.rglob("*") if f.is_file()) == [
         ".lock",
         "checkpoint/best.safetensors",
-        "checkpoint/last.safetensors",
-        "checkpoint/prev.safetensors",
         "config.yaml",
         "metrics.csv",
         "result.json",
@@ -48,6 +46,45 @@ def test_the_files_of_a_run_are_those_of_the_design(tmp_path: Path) -> None:
     assert (folder.path / "timing.csv").read_text() == "epoch,seconds\n1,1.0\n2,1.0\n"
     assert (folder.path / "config.yaml").read_text() == "seed: 0\n"
     assert (folder.path / "run.log").read_text().endswith(" a line\n")
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_a_run_begins_with_is_durable_before_what_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    synced: list[str] = []
+    shown: dict[str, list[str]] = {}
+    sync, replace = os.fsync, os.replace
+
+    def watch_sync(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name)
+        sync(descriptor)
+
+    def watch_replace(source: Path, target: Path) -> None:
+        shown[target.name] = list(synced)
+        replace(source, target)
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("the names of open files are read from /proc")
+    with RunFolder.claim(tmp_path / "sweep" / "run") as folder, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", watch_sync)
+        patch.setattr(os, "replace", watch_replace)
+        folder.write_config("seed: 0\n")
+        folder.write_run({"torch": "2"})
+        folder.resume("abc", HEADER)
+        folder.append({"epoch": 1}, {"epoch": 1})
+        assert synced == [], "nothing is worth a wait before the first commit"
+        if ends:
+            folder.finish({"status": "complete"}, WEIGHTS)
+        else:
+            folder.commit(WEIGHTS, {"epoch": 1})
+    needed = {"config.yaml", "run.json", "metrics.csv", "sweep"}
+    if ends:
+        assert {*needed, ".best.safetensors.tmp", "checkpoint", ".result.json.tmp"} <= set(shown["result.json"])
+        assert synced[-1] == "run", "the mark's own name"
+    else:
+        assert {*needed, "run", ".last.safetensors.tmp"} <= set(shown["last.safetensors"])
+        assert synced[-1] == "checkpoint"
 
 
 def test_the_last_two_commits_are_kept_and_the_newest_comes_back(tmp_path: Path) -> None:
@@ -247,5 +284,5 @@ def test_json_reads_back_equal(facts: dict[str, object]) -> None:
 def test_json_has_sorted_keys_and_null_for_what_json_lacks() -> None:
     text = format_json({"b": [math.nan, math.inf, (1.5,)], "a": {"y": -math.inf, "x": 1}}).decode()
     assert "".join(text.split()) == '{"a":{"x":1,"y":null},"b":[null,null,[1.5]]}'
-    assert text.startswith('{\n  "a"')
+    assert text.startswith('{\n "a"')
     assert text.endswith("}\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from regbench.errors import ConfigError
-from regbench.store import durable
+from regbench.store import durable, locks
 from regbench.store.locks import lock_is_taken
 from regbench.sweeps.heartbeat import Heartbeat, HeartbeatWriter, read_heartbeats
 
@@ -87,7 +87,7 @@ def test_a_worker_survives_readers_who_clear_up(tmp_path: Path) -> None:
 
 
 def test_a_lock_removed_while_it_is_taken_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = durable.lock
+    taken = locks.lock
     calls = []
 
     def remove_first(path: Path) -> int | None:
@@ -97,7 +97,7 @@ def test_a_lock_removed_while_it_is_taken_is_taken_again(tmp_path: Path, monkeyp
             path.unlink()
         return descriptor
 
-    monkeypatch.setattr(durable, "lock", remove_first)
+    monkeypatch.setattr(locks, "lock", remove_first)
     with HeartbeatWriter.open(tmp_path, "w") as heartbeat:
         assert len(calls) == 2
         heartbeat.report("x", 1, 1, 1)
