@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from regbench.randomness import Draw, Drawing
+from regbench.draws.by_numpy import Draw
+from regbench.randomness import Drawing
 from regbench.tape.recording import Recording
 
 

@@ -24,8 +24,8 @@ def order_rows(cohort: Cohort, moment: Moment) -> Tensor:
         cohort: the networks.
         moment: the start of the epoch.
     """
-    count = cohort.rows.count
-    orders = [Randomness(seed).at("order", moment.epoch).permutation(count) for seed in cohort.seeds]
+    count, device = cohort.rows.count, cohort.spec.device
+    orders = [Randomness(seed, device=device).at("order", moment.epoch).permutation(count) for seed in cohort.seeds]
     if cohort.spec.stages["row_order"]:
         orders = [_change(cohort, place, order, moment) for place, order in enumerate(orders)]
     return torch.stack(orders)
@@ -37,13 +37,13 @@ def _change(cohort: Cohort, place: int, numbers: Tensor, moment: Moment) -> Tens
     regularizers = ramp_regularizers(member.regularizers, cohort.spec.schedule.ramp, moment.progress)
     for name, _ in cohort.spec.stages["row_order"]:
         ctx = Context(
-            common=Randomness(member.seed).at("order", moment.epoch, name),
+            common=Randomness(member.seed, device=numbers.device).at("order", moment.epoch, name),
             key=("row_order",),
             effect=ignore,
             moment=moment,
             facts=cohort.rows.facts_of(place),
             state={key: value[place] for key, value in cohort.states.get(name, {}).items()},
-            numbers=torch.arange(cohort.rows.count),
+            numbers=torch.arange(cohort.rows.count, device=numbers.device),
             about={key: value[place] for key, value in cohort.rows.about.get(name, {}).items()},
             forward=no_forward,
         )
