@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import pytest
@@ -220,3 +220,12 @@ def rounds_by_layout() -> bool:
 def test_a_teacher_in_a_cohort_equals_it_alone() -> None:
     _, setting = make_taught((24, 6), "float64")
     assert_cohort_equals_alone(setting, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("name", ["l1", "max_norm", "weight_decay"])
+def test_a_run_may_diverge_at_its_very_first_step(name: str) -> None:
+    setting = make_setting(make_split(*draw_classes(40, (4,)), val=10), {"name": "mlp", "widths": [8]}, {name: {}})
+    rows = setting.data.rows
+    data = replace(setting.data, rows=rows._replace(x=rows.x * 1e30))
+    reason = train_alone(replace(setting, data=data)).result["stopping"]["reason"]
+    assert reason.startswith("the objective or the gradient was not finite at epoch 1, step 1")
