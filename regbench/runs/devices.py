@@ -22,8 +22,8 @@ def check_device(name: str) -> None:
     import torch
 
     kind, _, number = name.partition(":")
-    gpus = torch.cuda.device_count() if kind == "cuda" and torch.cuda.is_available() else 0
-    if int(number or 0) < gpus:
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "cuda" and int(number or 0) < gpus:
         return
     why = ": torch finds no CUDA device on this machine" if kind == "cuda" and not gpus else ""
     there = "".join(f", cuda:{place}" for place in range(gpus))

@@ -102,7 +102,8 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     """Read the data, build the network and check that everything fits.
 
     Raises:
-        ConfigError: the machine does not have the device, the data cannot be used, or the model, a technique or the stopping rule does not fit it.
+        ConfigError: the machine does not have the device, the data cannot be used, or the model, a technique or the
+            stopping rule does not fit them.
     """
     from regbench.data.memory import release_memory
 
