@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from regbench.errors import ConfigError
+from regbench.metrics import list_metrics
 from regbench.models import registry as models
 from regbench.models.base import DataShape
 from regbench.regularizers import registry
@@ -30,6 +31,7 @@ from regbench.schedules.optimizers import OPTIMIZERS
 from regbench.tasks import Task
 from regbench.training.cohort import Cohort
 from regbench.training.cohort_run import make_run
+from regbench.training.evaluation import measure_rows, predict
 from regbench.training.measuring import Measured, describe_weights
 from regbench.training.ordering import order_rows
 from regbench.training.spec import TrainingSpec, make_spec
@@ -97,6 +99,9 @@ def assert_all_there(cohort: Cohort, data: TrainingSet) -> None:
         orders = order_rows(cohort, moment)
         evaluated = cohort.evaluated(moment)
         parts = measure_watched(evaluated, watched, share_cuts(spec, cohort.rows.cuts, cohort.size))
+        outputs = predict(evaluated, watched.sets[0].x)
+        ends = [len(watched.sets[0].x)]
+        parts += measure_rows(spec, outputs, watched.sets[0], ends, list_metrics(spec.facts.task))  # as at the end
         weights = describe_weights(cohort, evaluated, cohort.flat.clone())
     assert watching.elsewhere == []
     everything = (cohort.flat, cohort.buffers, cohort.states, orders, parts, weights, measured.columns())
