@@ -4,9 +4,9 @@ There is no generator state. A `Randomness` is a name under a run's seed; `at` d
 every draw from one name gives the same numbers again. Adding a technique therefore never shifts another's numbers,
 and a checkpoint needs no generator state.
 
-The k-th 64-bit word of a key is scatter(key + k · GOLDEN), k from 1: the generator SplitMix64 of Steele, Lea & Flood
-(2014), whole-number arithmetic on a counter, so that the words of all runs of a cohort are computed at once. Gamma and
-Poisson variates, which need a varying number of words, come from one NumPy generator per run, seeded with all 64 bits.
+The numbers come from the words of a counter (`draws`), of all runs of a cohort at once and on the device of the run;
+gamma and Poisson variates, which need a varying number of words, from one NumPy generator per run, seeded with all 64
+bits: on a device they are drawn on the processor and copied.
 """
 
 from __future__ import annotations
@@ -24,18 +24,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regbench.config.fields import Hyper
+from regbench.draws import by_numpy, by_torch
+from regbench.draws.by_numpy import GOLDEN, LAST_SHIFT, MASK, ROUNDS, Draw, Words
 
-Words: TypeAlias = NDArray[np.uint64]
-Draw: TypeAlias = Callable[[Words, int], NDArray[Any]]
-"""Draws numbers `[S, count]` from S keys."""
-
-_GOLDEN = 0x9E3779B97F4A7C15
-_ROUNDS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
-_LAST_SHIFT = 31
-_MASK = (1 << 64) - 1
+CPU = torch.device("cpu")
 _LEVELS = 1 << 16
-_BLOCK = 1 << 14
-"""Words computed together, so few that they stay in the processor's cache."""
 
 
 class Stacked(NamedTuple):
@@ -75,6 +68,8 @@ class Randomness(NamedTuple):
     """Who is told of each draw below this source."""
     trail: tuple[str | int, ...] = ()
     """The names since somebody is told."""
+    device: torch.device = CPU
+    """Where the numbers are made."""
 
     def at(self, *names: str | int) -> Randomness:
         """Return the source with a more specific name; different names give independent numbers."""
@@ -82,7 +77,7 @@ class Randomness(NamedTuple):
         for part in names:
             # A count that is a tensor, as in a recorded step, is read here, which whoever records the step sees.
             name = _mix(name ^ (_hash(part) if isinstance(part, str) else int(part) + 1))
-        return Randomness(self.seed, name, self.told, self.trail + names if self.told else ())
+        return Randomness(self.seed, name, self.told, self.trail + names if self.told else (), self.device)
 
     def keys(self, kind: str) -> Words:
         """Return the key of each run's numbers of a kind, `[S]`."""
@@ -93,13 +88,13 @@ class Randomness(NamedTuple):
 
     def uniform(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from U[0, 1): multiples of 2^-24, in float64 of 2^-53."""
-        draw = _draw_doubles if dtype == torch.float64 else _draw_singles
+        draw = by_numpy.draw_doubles if dtype == torch.float64 else by_numpy.draw_singles
         return self._draw("uniform", shape, draw).to(dtype)
 
     def normal(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from N(0, 1), two values from two uniform ones (Box & Muller 1958)."""
-        uniform = _draw_doubles if dtype == torch.float64 else _draw_singles
-        return self._draw("normal", shape, partial(_draw_normal, uniform)).to(dtype)
+        uniform = by_numpy.draw_doubles if dtype == torch.float64 else by_numpy.draw_singles
+        return self._draw("normal", shape, partial(by_numpy.draw_normal, uniform)).to(dtype)
 
     def laplace(self, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from the Laplace distribution with mean 0 and scale 1 (variance 2), by inversion."""
@@ -112,12 +107,12 @@ class Randomness(NamedTuple):
 
     def beta(self, a: Hyper, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         """Draw from Beta(a, a), a > 0."""
-        concentration = torch.as_tensor(a, dtype=torch.float64).expand(*shape)
+        concentration = torch.as_tensor(a, dtype=torch.float64, device=self.device).expand(*shape)
         return self._sample("beta", concentration).to(dtype)
 
     def permutation(self, n: int) -> Tensor:
         """Draw a random order of 0 .. n-1, int64 `[n]`."""
-        return self._draw("permutation", (n,), _draw_order)
+        return self._draw("permutation", (n,), by_numpy.draw_order)
 
     def integers(self, high: int, shape: Sequence[int]) -> Tensor:
         """Draw whole numbers from 0 .. high-1, int64."""
@@ -132,9 +127,9 @@ class Randomness(NamedTuple):
         if isinstance(drop, Tensor):
             levels = torch.round((1.0 - drop) * _LEVELS).clamp_min(1).to(torch.float32)
             # Of whole numbers, 1 below the level and else 0; comparisons are slow under vmap.
-            return (levels - self._draw("keep", shape, _draw_bits)).clamp(0.0, 1.0).to(dtype)
+            return (levels - self._draw("keep", shape, by_numpy.draw_bits)).clamp(0.0, 1.0).to(dtype)
         level = max(round((1.0 - drop) * _LEVELS), 1)
-        return self._draw("keep", shape, partial(_draw_kept, level)).to(dtype)
+        return self._draw("keep", shape, partial(by_numpy.draw_kept, level)).to(dtype)
 
     @staticmethod
     def kept_share(drop: Hyper) -> Hyper:
@@ -146,7 +141,11 @@ class Randomness(NamedTuple):
     def _draw(self, kind: str, shape: Sequence[int], draw: Draw) -> Tensor:
         """Return this run's numbers of those that a function draws for all runs."""
         count = math.prod(shape)
-        drawn = torch.from_numpy(draw(self.keys(kind), count))
+        if self.device.type == "cpu":
+            drawn = torch.from_numpy(draw(self.keys(kind), count))
+        else:
+            keys = torch.from_numpy(self.keys(kind).view(np.int64)).to(self.device)
+            drawn = by_torch.counterpart(draw)(keys, count)
         if self.told is not None:
             self.told(Drawing(self.trail, kind, draw, count), drawn)
         if isinstance(self.seed, int):
@@ -155,17 +154,18 @@ class Randomness(NamedTuple):
         return F.embedding(self.seed.place, drawn).view(list(shape))
 
     def _sample(self, distribution: str, parameter: Tensor) -> Tensor:
-        key = self._draw(distribution, (), _draw_keys)
+        key = self._draw(distribution, (), by_numpy.draw_keys)
         drawn: Tensor = _sample_op(key, distribution, parameter)
         return drawn
 
 
-def stack_seeds(seeds: Sequence[int]) -> Stacked:
+def stack_seeds(seeds: Sequence[int], device: torch.device = CPU) -> Stacked:
     """Return the seeds of runs that draw under vmap, in order; `place` is `[S]` there, to be mapped over."""
-    return Stacked(np.array([_mix(seed) for seed in seeds], dtype=np.uint64), torch.arange(len(seeds)))
+    place = torch.arange(len(seeds), device=device)
+    return Stacked(np.array([_mix(seed) for seed in seeds], dtype=np.uint64), place)
 
 
-# -- words --------------------------------------------------------------------------------------------------------
+# -- names -------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=4096)
@@ -175,80 +175,13 @@ def _hash(word: str) -> int:
 
 def _mix(x: int) -> int:
     """Return the first word of the key x."""
-    x = (x + _GOLDEN) & _MASK
-    for shift, factor in _ROUNDS:
-        x = (x ^ (x >> shift)) * factor & _MASK
-    return x ^ (x >> _LAST_SHIFT)
+    x = (x + GOLDEN) & MASK
+    for shift, factor in ROUNDS:
+        x = (x ^ (x >> shift)) * factor & MASK
+    return x ^ (x >> LAST_SHIFT)
 
 
-def draw_words(keys: Words, count: int) -> Words:
-    """Return the first words of every key, `[S, count]`."""
-    words = np.empty((len(keys), count), dtype=np.uint64)
-    steps = np.arange(1, count + 1, dtype=np.uint64)
-    steps *= np.uint64(_GOLDEN)
-    rows = max(1, _BLOCK // max(1, count))
-    scratch = np.empty((min(rows, len(keys)), count), dtype=np.uint64)
-    for start in range(0, len(keys), rows):
-        block = words[start : start + rows]
-        np.add(keys[start : start + rows, None], steps, out=block)
-        _scatter(block, scratch[: len(block)])
-    return words
-
-
-def _scatter(words: Words, scratch: Words) -> None:
-    for shift, factor in _ROUNDS:
-        np.bitwise_xor(words, np.right_shift(words, shift, out=scratch), out=words)
-        np.multiply(words, factor, out=words)
-    np.bitwise_xor(words, np.right_shift(words, _LAST_SHIFT, out=scratch), out=words)
-
-
-# -- numbers ------------------------------------------------------------------------------------------------------
-
-
-def _draw_keys(keys: Words, count: int) -> NDArray[np.int64]:
-    """Return the keys themselves, `[S, 1]`."""
-    return keys.view(np.int64)[:, None]
-
-
-def _draw_bits(keys: Words, count: int) -> NDArray[np.float32]:
-    """Draw 16 bits a number, as floats."""
-    return _split_words(keys, count).astype(np.float32)
-
-
-def _draw_kept(level: int, keys: Words, count: int) -> NDArray[np.float32]:
-    """Draw 16 bits a number, and return 1 for those below a level in 1 .. 65536 and else 0."""
-    return (_split_words(keys, count) <= np.uint16(level - 1)).astype(np.float32)
-
-
-def _split_words(keys: Words, count: int) -> NDArray[np.uint16]:
-    return draw_words(keys, -(-count // 4)).view(np.uint16)[:, :count]
-
-
-def _draw_order(keys: Words, count: int) -> NDArray[np.int64]:
-    """Sort words whose last bits are their own places: several times as fast as argsort."""
-    mask = (1 << count.bit_length()) - 1
-    words = draw_words(keys, count)
-    words &= _MASK ^ mask
-    words |= np.arange(count, dtype=np.uint64)
-    words.sort(axis=1)
-    words &= mask
-    return words.view(np.int64)
-
-
-def _draw_singles(keys: Words, count: int) -> NDArray[np.float32]:
-    return (draw_words(keys, -(-count // 2)).view(np.uint32)[:, :count] >> 8).astype(np.float32) * np.float32(2.0**-24)
-
-
-def _draw_doubles(keys: Words, count: int) -> NDArray[np.float64]:
-    return (draw_words(keys, count) >> 11).astype(np.float64) * 2.0**-53
-
-
-def _draw_normal(uniform: Draw, keys: Words, count: int) -> NDArray[Any]:
-    pairs = -(-count // 2)
-    u = uniform(keys, 2 * pairs)
-    radius = np.sqrt(-2.0 * np.log(1.0 - u[:, :pairs]))
-    angle = (2.0 * math.pi) * u[:, pairs:]
-    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], 1)[:, :count]
+# -- numbers of a generator for each run ----------------------------------------------------------------------------
 
 
 def _draw_beta(concentration: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
@@ -286,9 +219,9 @@ _SAMPLERS: dict[str, Callable[[NDArray[np.float64], np.random.Generator], NDArra
 
 def _sample_one(key: int, distribution: str, parameter: Tensor) -> Tensor:
     # Not torch's generator, which takes 32 bits of a seed alone: of 300,000 keys some would share their numbers.
-    generator = np.random.Generator(np.random.Philox(key=key & _MASK))
-    drawn = _SAMPLERS[distribution](parameter.to(torch.float64).numpy(), generator)
-    return torch.from_numpy(np.ascontiguousarray(drawn)).to(parameter.dtype)
+    generator = np.random.Generator(np.random.Philox(key=key & MASK))
+    drawn = _SAMPLERS[distribution](parameter.to(torch.float64).numpy(force=True), generator)
+    return torch.from_numpy(np.ascontiguousarray(drawn)).to(parameter)
 
 
 @torch.library.custom_op("regbench::sample", mutates_args=())
@@ -300,6 +233,17 @@ def _sample_op(key: Tensor, distribution: str, parameter: Tensor) -> Tensor:
 def _sample_rows_op(keys: Tensor, distribution: str, parameters: Tensor) -> Tensor:
     rows = zip(keys.flatten().tolist(), parameters, strict=True)
     return torch.stack([_sample_one(own, distribution, given) for own, given in rows])
+
+
+@_sample_op.register_fake
+def _sample_shape(key: Tensor, distribution: str, parameter: Tensor) -> Tensor:
+    """Return what is checked on a device without numbers: a tensor of the shape that `_sample_op` returns."""
+    return torch.empty_like(parameter, memory_format=torch.contiguous_format)
+
+
+@_sample_rows_op.register_fake
+def _sample_rows_shape(keys: Tensor, distribution: str, parameters: Tensor) -> Tensor:
+    return torch.empty_like(parameters, memory_format=torch.contiguous_format)
 
 
 @torch.library.register_vmap("regbench::sample")

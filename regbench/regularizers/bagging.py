@@ -81,10 +81,12 @@ class Bagging(Regularizer):
         if self.combination == "mean":
             # Not the mean of probabilities and then its logarithm: a confident error would underflow to -inf.
             return torch.logsumexp(outputs, 0) - math.log(members)
-        votes = (outputs.argmax(-1, keepdim=True) == torch.arange(classes)).to(outputs.dtype).sum(0)
+        votes = (
+            (outputs.argmax(-1, keepdim=True) == torch.arange(classes, device=outputs.device)).to(outputs.dtype).sum(0)
+        )
         return ((votes + 1.0 / classes) / (members + 1)).log()
 
     def _counts(self, rows: int, random: Randomness) -> Tensor:
         if self.sampling == "bootstrap":
             return torch.bincount(random.integers(rows, (rows,)), minlength=rows)
-        return random.poisson(torch.ones(rows))
+        return random.poisson(torch.ones(rows, device=random.device))

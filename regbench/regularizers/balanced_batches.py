@@ -42,12 +42,14 @@ class BalancedBatches(Regularizer):
 
     def row_order(self, numbers: Tensor, rows: Rows, ctx: Context) -> Tensor:
         """Return as many numbers as were given, drawn with replacement from the rows that have a weight."""
-        labels, seen = labels_of(rows), rows.weight > 0
-        counts = torch.bincount(labels[seen], minlength=rows.y.shape[1])
-        if self.strength == 0.0 or are_balanced(counts[counts > 0].tolist()):
+        if self.strength == 0.0:
             return numbers
+        labels, seen = labels_of(rows), rows.weight > 0
+        counts = torch.zeros_like(rows.y[0], dtype=torch.int64).index_add_(0, labels, seen.to(torch.int64))
+        balanced = torch.where(counts > 0, counts, counts.max()).min() == counts.max()
         # A cumulated sum of chances in float64, and the first place at which it exceeds u: inversion.
         chances = torch.where(seen, counts[labels].to(torch.float64) ** -self.strength, 0.0)
         ends = chances.cumsum(0)
-        drawn = ctx.random.uniform((len(numbers),), torch.float64) * ends[-1]
-        return torch.searchsorted(ends, drawn, right=True).clamp_max(int(torch.nonzero(seen)[-1]))
+        u = ctx.random.uniform((len(numbers),), torch.float64) * ends[-1]
+        last = (seen * torch.arange(len(seen), device=seen.device)).max()
+        return torch.where(balanced, numbers, torch.searchsorted(ends, u, right=True).minimum(last))

@@ -66,7 +66,7 @@ class Curriculum(Regularizer):
 
     def row_loss(self, losses: Tensor, outputs: Tensor, batch: Rows, ctx: Context) -> Tensor:
         """Return the losses `[B]`, those of rows that do not count yet as 0 and the others scaled up."""
-        share = self._share(ctx.moment.progress)
+        share = self._share(ctx.moment.progress, losses.device)
         rank = self._rank(losses.detach()) if self.score == "loss" else ctx.about["rank"]
         counts = rank < share
         ctx.effect("kept", counts.to(losses.dtype).mean())
@@ -74,9 +74,9 @@ class Curriculum(Regularizer):
         scale = batch.weight.sum() / weight.sum().clamp_min(TINY)
         return torch.where(counts, losses * scale, 0.0)
 
-    def _share(self, progress: Hyper) -> Tensor:
+    def _share(self, progress: Hyper, device: torch.device) -> Tensor:
         """Return g, the share of the rows that count, 0-d float64."""
-        done = (torch.as_tensor(progress, dtype=torch.float64) / self.until).clamp_max(1.0)
+        done = (torch.as_tensor(progress, dtype=torch.float64, device=device) / self.until).clamp_max(1.0)
         return (self.start + (1.0 - self.start) * done).round(decimals=9)  # or 0.84 of 50 rows would be 43
 
     def _rank(self, scores: Tensor) -> Tensor:

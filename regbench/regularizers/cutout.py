@@ -50,7 +50,7 @@ class Cutout(Regularizer):
         """Return the batch with one hole in each row."""
         x = batch.x
         rows, first_axis = x.shape[0], 1 if x.ndim == 2 else 2
-        hole = torch.tensor(True)
+        hole = torch.tensor(True, device=x.device)
         for axis in range(first_axis, x.ndim):
             inside = self._segment(rows, x.shape[axis], ctx.random.at(axis))
             hole = hole & inside.view(rows, *(x.shape[axis] if a == axis else 1 for a in range(1, x.ndim)))
@@ -59,7 +59,7 @@ class Cutout(Regularizer):
 
     def _segment(self, rows: int, size: int, random: Randomness) -> Tensor:
         """Return which of `size` places are hidden in each row, bool `[rows, size]`."""
-        length = torch.round(torch.as_tensor(self.fraction, dtype=torch.float64) * size)
+        length = torch.round(torch.as_tensor(self.fraction, dtype=torch.float64, device=random.device) * size)
         start = random.integers(size, (rows, 1)) - torch.floor(length / 2.0)
-        place = torch.arange(size)
+        place = torch.arange(size, device=random.device)
         return (place >= start) & (place < start + length)

@@ -43,7 +43,7 @@ class DropConnect(Regularizer):
     def forward_weights(self, weights: Params, rows: int, ctx: Context) -> Params:
         """Return the weights with those of linear layers masked, `[B, outputs, inputs]` if masks are per row."""
         if isinstance(self.rate, float) and self.rate == 0.0:
-            ctx.effect("drop_fraction", lambda: torch.zeros(()))
+            ctx.effect("drop_fraction", lambda: torch.zeros((), device=ctx.common.device))
             return weights  # one matrix per row would give the same numbers up to rounding only
         leading = (rows,) if self.mask == "row" else ()
         masked = dict(weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -75,7 +76,8 @@ class ElasticNet(Regularizer):
         return {**update.weights, **shrunk}, ctx.state
 
     def _slope(self, w: Tensor) -> Tensor:
-        ratio, strength = (torch.as_tensor(value, dtype=w.dtype) for value in (self.l1_ratio, self.strength))
+        like = partial(torch.as_tensor, dtype=w.dtype, device=w.device)
+        ratio, strength = like(self.l1_ratio), like(self.strength)
         return strength * (ratio * w.sign() + (1.0 - ratio) * w)
 
     def _shrink(self, w: Tensor, t: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -40,8 +41,9 @@ class EMA(Regularizer):
 
     def average(self, weights: Params, ctx: Context) -> State:
         """Take the new weights and statistics into the average."""
-        first = torch.as_tensor(ctx.moment.update) == 0
-        share = torch.where(first, 1.0, torch.as_tensor(1.0 - self.decay, dtype=torch.float64))
+        like = partial(torch.as_tensor, device=ctx.common.device)
+        first = like(ctx.moment.update) == 0
+        share = torch.where(first, 1.0, like(1.0 - self.decay, dtype=torch.float64))
         return {name: self._mix(ctx.state[name], w, share) for name, w in weights.items()}
 
     def averaged(self, weights: Params, ctx: Context) -> Params:

@@ -68,7 +68,7 @@ class InputNoise(Regularizer):
         return batch._replace(x=x + draw_noise(self.distribution, ctx.random, x.shape, x.dtype) * self.strength)
 
     def _count(self, x: Tensor, random: Randomness) -> Tensor:
-        strength = torch.as_tensor(self.strength, dtype=torch.float64)
+        strength = torch.as_tensor(self.strength, dtype=torch.float64, device=x.device)
         noticed = strength > SMALLEST
         quantum = torch.where(noticed, strength * strength, 1.0)
         # An earlier technique may have pushed a value below zero, where there is no Poisson distribution.

@@ -58,13 +58,13 @@ class L1(Regularizer):
         total = torch.stack([w.abs().sum() for w in select(weights, self.scope)]).sum()
         if self.method == "proximal":
             total = total.detach()
-        return torch.as_tensor(self.strength, dtype=total.dtype, device=total.device) * total
+        return self._strength(total) * total
 
     def subgradient(self, weights: Params, ctx: Context) -> Params:
         """Return strength · sign(w) of the proximal method."""
         if not self.acts_apart:
             return {}
-        return {n: w.sign() * torch.as_tensor(self.strength, dtype=w.dtype) for n, w in covered(weights, self.scope)}
+        return {name: w.sign() * self._strength(w) for name, w in covered(weights, self.scope)}
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the soft threshold of the proximal method."""
@@ -73,3 +73,6 @@ class L1(Regularizer):
         steps = proximal_steps(update, self.strength, self.scope)
         shrunk = {name: soft_threshold(update.weights[name], t) for name, t in steps.items()}
         return {**update.weights, **shrunk}, ctx.state
+
+    def _strength(self, like: Tensor) -> Tensor:
+        return torch.as_tensor(self.strength, dtype=like.dtype, device=like.device)

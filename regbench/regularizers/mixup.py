@@ -44,7 +44,7 @@ class Mixup(Regularizer):
     def batch(self, batch: Rows, ctx: Context) -> Rows:
         """Return the mixed rows."""
         x, y, weight = batch
-        alpha = torch.as_tensor(self.alpha, dtype=torch.float64)
+        alpha = torch.as_tensor(self.alpha, dtype=torch.float64, device=x.device)
         drawn = ctx.random.at("lambda").beta(
             torch.where(alpha > 0, alpha, 1.0), (len(x) if self.per == "row" else 1,), x.dtype
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from regbench.config.run_config import RunConfig
 from regbench.errors import ConfigError
 from regbench.metrics import check_metric, list_metrics
+from regbench.runs.devices import check_device, find_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +83,7 @@ class PreparedRun:
 
 
 def build_records(config: RunConfig) -> Records:
-    """Check every setting below model, regularizer and schedule, and the device.
+    """Check every setting below model, regularizer and schedule.
 
     Raises:
         ConfigError: a name or key is unknown, or a value is not allowed.
@@ -92,8 +93,6 @@ def build_records(config: RunConfig) -> Records:
     from regbench.schedules.ramps import check_ramps
     from regbench.schedules.schedule import build_schedule
 
-    if config.device != "cpu":
-        raise ConfigError(f"device={config.device!r} is not available; it takes cpu")
     schedule, regularizers = build_schedule(config.schedule), build_regularizers(config.regularizers)
     check_ramps(schedule.ramp, regularizers)
     return Records(build_model(config.model), regularizers, schedule)
@@ -103,10 +102,12 @@ def prepare_run(config: RunConfig, records: Records) -> PreparedRun:
     """Read the data, build the network and check that everything fits.
 
     Raises:
-        ConfigError: the data cannot be used, or the model, a technique or the stopping rule does not fit it.
+        ConfigError: the machine does not have the device, the data cannot be used, or the model, a technique or the
+            stopping rule does not fit them.
     """
     from regbench.data.memory import release_memory
 
+    check_device(config.device)
     split, data_files = _read_split(config, records)
     prepared = prepare_from(config, records, split)
     del split
@@ -135,7 +136,7 @@ def prepare_from(config: RunConfig, records: Records, split: Split) -> PreparedR
     shape = DataShape(split.task, split.layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
     network = records.model.build(shape)
     facts = collect_facts(split, network, records.schedule)
-    spec = make_spec(network, records.regularizers, records.schedule, facts)
+    spec = make_spec(network, records.regularizers, records.schedule, facts, find_device(config.device))
     if config.metric is not None:
         check_metric(config.metric, facts.task)
     check_monitor(stop, [f"val_{figure.name}" for figure in list_metrics(facts.task)])
@@ -174,6 +175,7 @@ def build_all(configs: Sequence[RunConfig]) -> list[Records]:
     datasets: set[str] = set()
     records = []
     for config in configs:
+        check_device(config.device)
         dataset = repr(config.dataset)
         if dataset not in datasets:
             build_dataset(config.dataset)
@@ -238,5 +240,6 @@ def choose_threads(prepared: PreparedRun, cores: int) -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether the machine's memory was exhausted; torch raises RuntimeError for it."""
-    return isinstance(error, MemoryError) or "allocate memory" in str(error)
+    """Tell whether the memory of the machine or of its GPU was exhausted; torch raises RuntimeError for it."""
+    said = str(error)
+    return isinstance(error, MemoryError) or "allocate memory" in said or "CUDA out of memory" in said

@@ -113,7 +113,8 @@ class SGD(Optimizer):
 
     def gain(self, memory: Memory) -> Tensor:
         """Return 1, or 1 + momentum with Nesterov, 0-d."""
-        return torch.tensor(1.0 + (self.momentum if self.nesterov else 0.0), dtype=torch.float64)
+        factor = 1.0 + (self.momentum if self.nesterov else 0.0)
+        return torch.tensor(factor, dtype=torch.float64, device=memory["step"].device)
 
     def absorb(self, apart: Tensor, memory: Memory) -> None:
         """Add to b."""
@@ -160,7 +161,9 @@ class Adam(Optimizer):
 
     def gain(self, memory: Memory) -> Tensor:
         """Return (1 − beta1)/(1 − beta1^t)/(√v̂ + eps), `[S, P]`."""
-        count = memory["step"].item()
+        # On a device nobody waits for the count; on the processor Python's own power is kept, to the last digit.
+        step = memory["step"]
+        count = step.item() if step.device.type == "cpu" else step.to(torch.float64)
         scale = (memory["exp_avg_sq"] / (1.0 - self.beta2**count)).sqrt_().add_(self.eps)
         return scale.reciprocal_().mul_((1.0 - self.beta1) / (1.0 - self.beta1**count))
 

@@ -138,7 +138,7 @@ def open_workers(request: StudyRequest) -> Backend:
     if settings.backend != "local":
         raise ConfigError(f"sweep.backend={settings.backend} is not for a study; it trains on this machine")
     if request.base.device != "cpu":
-        raise ConfigError(f"device={request.base.device!r} is not available; it takes cpu")
+        raise ConfigError(f"device={request.base.device!r} is not for a study; it takes cpu")
     return LocalProcesses(settings.workers or default_workers())
 
 

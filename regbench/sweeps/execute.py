@@ -110,7 +110,7 @@ def _planned(
     if configs[0].resume != "fresh":
         check_reusable(tracker.statuses, tracker.configs, warn)
     left = tracker.left()
-    backend = open_backend(settings, len(left), tracker.folder) if left else LocalProcesses(1)
+    backend = open_backend(settings, len(left), tracker.folder, left[0].device) if left else LocalProcesses(1)
     plans: Sequence[StackPlan] = []
     with stop_requests() as stop:
         try:
@@ -128,7 +128,7 @@ def read_settings(configs: Sequence[RunConfig]) -> SweepSettings:
         ConfigError: a setting is not allowed, or differs from run to run.
     """
     first = configs[0]
-    for key in ("name", "runs", "sweep", "quiet", "resume", "metric"):
+    for key in ("name", "runs", "sweep", "device", "quiet", "resume", "metric"):
         if any(getattr(config, key) != getattr(first, key) for config in configs):
             raise ConfigError(f"{key} cannot be swept: all runs of a sweep have the same")
     return build_settings(first.sweep)

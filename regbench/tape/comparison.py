@@ -7,7 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from regbench.randomness import Draw, Drawing
+from regbench.draws.by_numpy import Draw
+from regbench.randomness import Drawing
 from regbench.tape.arguments import replace_each
 from regbench.tape.recording import Recording
 

@@ -38,7 +38,7 @@ def begin_states(cohort: Cohort) -> States:
     begun = [stacking.map_tensors(_dense, _begin_on(cohort, one, networks)) for networks in groups]
     if len(begun) == 1:
         return begun[0]
-    order = torch.cat(groups).argsort()
+    order = torch.cat(groups).argsort().to(cohort.spec.device)
     return {
         name: {key: _join([own[name][key] for own in begun], order) for key in state}
         for name, state in begun[0].items()
@@ -47,16 +47,19 @@ def begin_states(cohort: Cohort) -> States:
 
 def _begin_on(cohort: Cohort, one: Begin, networks: Tensor) -> States:
     """Return the states of some networks, all of one cut."""
-    rows, numbers = cohort.rows.all_rows(networks), torch.arange(cohort.rows.count).expand(len(networks), -1)
+    device = cohort.spec.device
+    rows = cohort.rows.all_rows(networks)
+    numbers = torch.arange(cohort.rows.count, device=device).expand(len(networks), -1)
+    seeds = [cohort.seeds[place] for place in networks.tolist()]
+    networks = networks.to(device)
     weights = cohort.layout.views(cohort.flat[networks])
     weights |= {name: value[networks] for name, value in cohort.buffers.items()}
-    seeds = [cohort.seeds[place] for place in networks.tolist()]
     hypers = cohort.hypers_at(START)
     if cohort.size == 1:
-        run = Run(random_at(seeds[0], START), hypers, {}, {}, {}, numbers[0], {})
+        run = Run(random_at(seeds[0], START, device), hypers, {}, {}, {}, numbers[0], {})
         return stacking.stack_one(one(run, stacking.first((weights, rows))))
     hypers = stacking.map_tensors(lambda values: values[networks], hypers)
-    run = Run(random_at(stack_seeds(seeds), START), hypers, {}, {}, {}, numbers, {})
+    run = Run(random_at(stack_seeds(seeds, device), START, device), hypers, {}, {}, {}, numbers, {})
     return stacking.stacked(one)(run, (weights, rows))
 
 

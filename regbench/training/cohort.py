@@ -6,9 +6,9 @@ it by name. An ensemble's networks lie one after the other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -19,7 +19,7 @@ from regbench.models.network import Tensors
 from regbench.randomness import Randomness, stack_seeds
 from regbench.regularizers.base import Moment, Params, Rows, Update
 from regbench.schedules.ramps import ramp_regularizers
-from regbench.tape.tapes import Tapes
+from regbench.tape.tapes import Tapes, plays_back
 from regbench.training import stacking
 from regbench.training.beginning import begin_states
 from regbench.training.contexts import Contexts, Run, States, random_at
@@ -37,11 +37,6 @@ Done = TypeVar("Done")
 
 PATIENCE = 24
 """Steps after which recording anew is worth its cost, when runs have left: the next may leave soon."""
-
-
-def plays_back() -> bool:
-    """Tell whether steps are played back: always, unless somebody looks for a fault in that."""
-    return os.environ.get("REGBENCH_TAPES") != "off"
 
 
 class Before(NamedTuple):
@@ -65,15 +60,17 @@ class Cohort:
     """
 
     def __init__(self, spec: TrainingSpec, members: Sequence[Member], rows: StackedRows) -> None:
-        self.rows = rows
+        self.rows = rows.to(spec.device)
         self.members = list(members)
         self._bind(spec)
-        self.tapes = Tapes(on=plays_back())
-        self.alive = torch.ones(len(members), dtype=torch.bool)
+        self.tapes = Tapes(on=plays_back(spec.device))
+        self.alive = torch.ones(len(members), dtype=torch.bool, device=spec.device)
         initial = [spec.network.initial_weights(Randomness(member.seed), spec.dtype) for member in members]
         self.layout = Layout(initial[0])
-        self.buffers = {k: torch.stack([v] * len(members)) for k, v in spec.network.initial_buffers(spec.dtype).items()}
-        self.place(torch.stack([self.layout.flatten(weights, stacked=False) for weights in initial]))
+        buffers = spec.network.initial_buffers(spec.dtype)
+        self.buffers = {k: torch.stack([v] * len(members)).to(spec.device) for k, v in buffers.items()}
+        # Drawn on the processor, so that a seed gives the same first weights on every device.
+        self.place(torch.stack([self.layout.flatten(weights, stacked=False) for weights in initial]).to(spec.device))
         self.optimizer = StackedOptimizer(spec.schedule.optimizer, self.flat)
         self.states: States = {}
         self.states = begin_states(self)
@@ -85,11 +82,12 @@ class Cohort:
         self.size = len(members)
         self.spec = replace(spec, regularizers=members[0].regularizers)
         self.each = stacking.alone if self.size == 1 else stacking.stacked
-        self.hypers = collect_hypers([member.regularizers for member in members])
+        self.hypers = collect_hypers([member.regularizers for member in members], spec.device)
         self.seeds = [member.seed for member in members]
-        self._sources = stack_seeds(self.seeds)
-        self.optimizer_hypers = {
-            name: torch.tensor([float(getattr(member.optimizer, name)) for member in members], dtype=torch.float64)
+        self._sources = stack_seeds(self.seeds, spec.device)
+        exact = partial(torch.tensor, dtype=torch.float64, device=spec.device)
+        self.optimizer_hypers: dict[str, Tensor] = {
+            name: exact([float(getattr(member.optimizer, name)) for member in members])
             for name in hyper_names(type(spec.schedule.optimizer))
         }
 
@@ -103,12 +101,13 @@ class Cohort:
 
     def now(self, chosen: Tensor, moment: Moment) -> Now:
         """Return what a step starts from, besides the weights, given row numbers `[S, B]`."""
-        random = random_at(self._sources if self.size > 1 else self.seeds[0], moment)
+        random = random_at(self._sources if self.size > 1 else self.seeds[0], moment, self.spec.device)
         return Now(chosen, moment, random, self.hypers_at(moment), self.buffers, self.states)
 
     def hypers_at(self, moment: Moment) -> Hypers:
         """Return the hyper-parameters that take the place of the configured ones, ramped ones as they are now."""
-        return ramp_hypers(self.hypers, self.spec.regularizers, self.spec.schedule.ramp, moment.progress, self.size)
+        spec = self.spec
+        return ramp_hypers(self.hypers, spec.regularizers, spec.schedule.ramp, moment.progress, self.size, spec.device)
 
     def gather(self, now: Now) -> tuple[Run, Rows]:
         """Return the networks and their batches; of a single network without its axis."""
@@ -132,7 +131,7 @@ class Cohort:
 
     def remember(self, alive: Tensor) -> Before:
         """Return what the networks are before a step; weights are copied only where somebody will ask for them."""
-        all_alive = bool(alive.all())
+        all_alive = alive.device.type == "cpu" and bool(alive.all())  # on a device nobody waits to learn that
         needed = self.spec.stages["after_update"] or not all_alive
         return Before(self.flat.clone() if needed else self.flat, self.buffers, self.states, all_alive)
 
@@ -173,7 +172,7 @@ class Cohort:
         if not acting:
             return
         needs_gain = any(regularizer.needs_gain for _, regularizer in acting)
-        gain = self.optimizer.gain() if needs_gain else torch.empty(0)
+        gain = self.optimizer.gain() if needs_gain else torch.empty(0, device=self.spec.device)
         start = Moved(self._again(now), before.flat, lr.to(self.flat.dtype), gain)
         flat, states, apart = self.tapes.follow(("after_update", *now.plain()), start, self._act)
         for moved in apart:
@@ -226,7 +225,7 @@ class Cohort:
         self.alive = alive
         if before.all_alive:
             return
-        self.flat[~alive] = before.flat[~alive]
+        self.flat.copy_(torch.where(alive.unsqueeze(1), self.flat, before.flat))
         self.buffers = _keep_dead(alive, self.buffers, before.buffers)
         # A regularizer without a state has an empty one after its first step, and none before.
         self.states = {n: _keep_dead(alive, state, before.states.get(n, {})) for n, state in self.states.items()}
@@ -248,7 +247,7 @@ class Cohort:
                 weights = regularizer.averaged(weights, contexts.at(name, "averaged"))
             return weights
 
-        now = self.now(torch.zeros((self.size, 0), dtype=torch.int64), moment)
+        now = self.now(torch.zeros((self.size, 0), dtype=torch.int64, device=self.spec.device), moment)
         averaged = self._over(one, now, {**self.weights, **self.buffers})
         buffers = {name: averaged[name] for name in self.buffers}
         return Networks(self.spec, self.layout, members, self.layout.flatten(averaged, stacked=True), buffers)
@@ -257,13 +256,14 @@ class Cohort:
         """Continue with some of the networks only; the others have finished."""
         self.members = [self.members[row] for row in rows.tolist()]
         self.rows = self.rows.keep(rows)
+        rows = rows.to(self.spec.device)
         self.alive = self.alive[rows]
         self.buffers, self.states = stacking.map_tensors(lambda t: t[rows], (self.buffers, self.states))
         self.states = self._settle(self.states)
         self._bind(self.spec)
         self.place(self.flat[rows])
         self.optimizer.keep(rows)
-        self.tapes = Tapes(on=plays_back(), patience=PATIENCE)
+        self.tapes = Tapes(on=plays_back(self.spec.device), patience=PATIENCE)
 
     def load_state(self, states: States) -> None:
         """Continue from states that were saved, laid out in memory as they were when they were saved."""

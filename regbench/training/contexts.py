@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from regbench.randomness import Randomness, Seed
+from regbench.randomness import CPU, Randomness, Seed
 from regbench.regularizers.base import Context, Effect, Facts, Moment, Params, State
 from regbench.regularizers.context import Forward, no_forward
 from regbench.training.spec import Hypers
@@ -86,9 +86,9 @@ class Contexts:
         return record
 
 
-def random_at(seed: Seed, moment: Moment) -> Randomness:
+def random_at(seed: Seed, moment: Moment, device: torch.device = CPU) -> Randomness:
     """Return the source of the random numbers of one step."""
-    return Randomness(seed).at("step", moment.epoch, moment.step)
+    return Randomness(seed, device=device).at("step", moment.epoch, moment.step)
 
 
 def ignore(effect: str, value: Tensor | Callable[[], Tensor]) -> None:

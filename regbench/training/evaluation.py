@@ -106,7 +106,7 @@ def predict(networks: Networks, x: Tensor) -> Tensor:
     widest = max(math.prod(site.shape) for site in spec.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
     # In one piece of memory from the start: small tensors kept among large ones let go would leave gaps in it.
-    outputs = torch.empty(len(members), len(x), spec.network.outputs, dtype=spec.dtype)
+    outputs = torch.empty(len(members), len(x), spec.network.outputs, dtype=spec.dtype, device=x.device)
     for start in range(0, len(x), size):
         outputs[:, start : start + size] = compute_outputs(networks, x[start : start + size])
     return combine_members(networks, outputs)

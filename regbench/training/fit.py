@@ -90,7 +90,7 @@ class _Training:
         self.runs = list(runs)
         self.active = list(range(len(runs)))
         self.slow: set[str] = set()
-        self.sets, self.watched = list(sets), watch(sets)
+        self.sets, self.watched = list(sets), watch(sets, spec.device)
         self.cohort = stack_runs(spec, runs, sets, rows)
         self.epoch = 0
         self.best = clone(self.cohort.evaluated(self._end_of(0)))
@@ -201,7 +201,8 @@ class _Training:
     def _peak_rates(self) -> Tensor:
         """Return each network's learning rate at the curve's peak, as lowered by the stopping rule so far."""
         scales = [self.spec.schedule.stop.decide(track.stop).lr_scale for track in self._each(self.tracks)]
-        return self.cohort.optimizer_hypers["lr"] * torch.tensor(scales, dtype=torch.float64)
+        lr = self.cohort.optimizer_hypers["lr"]
+        return lr * torch.tensor(scales, dtype=torch.float64, device=lr.device)
 
     def _lagged(self) -> Tensor | None:
         """Return the weights `lag` epochs before this one, while there are any."""
@@ -292,4 +293,5 @@ class _Training:
         rows = self._networks(stay)
         self.cohort.keep(rows)
         self.best = self.best.select(rows)
+        rows = rows.to(self.spec.device)
         self.history = [flat[rows] for flat in self.history]

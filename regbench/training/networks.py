@@ -49,6 +49,7 @@ class Networks:
     def select(self, rows: Tensor) -> Networks:
         """Return some of the networks, by number."""
         members = [self.members[row] for row in rows.tolist()]
+        rows = rows.to(self.flat.device)
         buffers = {name: buffer[rows] for name, buffer in self.buffers.items()}
         return replace(self, members=members, flat=self.flat[rows], buffers=buffers)
 
@@ -62,11 +63,13 @@ class Networks:
 
     def _over(self, function: Callable[[TrainingSpec, Run, Given], Done], given: Given) -> Done:
         spec = replace(self.spec, regularizers=self.members[0].regularizers)
-        numbers = torch.zeros((len(self.members), 0), dtype=torch.int64)
+        device = self.flat.device
+        numbers = torch.zeros((len(self.members), 0), dtype=torch.int64, device=device)
         if len(self.members) == 1:
-            run = Run(random_at(self.members[0].seed, START), {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
+            random = random_at(self.members[0].seed, START, device)
+            run = Run(random, {}, {}, stacking.first(self.buffers), {}, numbers[0], {})
             return stacking.stack_one(function(spec, run, stacking.first(given)))
-        hypers = collect_hypers([member.regularizers for member in self.members])
-        random = random_at(stack_seeds([member.seed for member in self.members]), START)
+        hypers = collect_hypers([member.regularizers for member in self.members], device)
+        random = random_at(stack_seeds([member.seed for member in self.members], device), START, device)
         run = Run(random, hypers, {}, self.buffers, {}, numbers, {})
         return stacking.stacked(partial(function, spec))(run, given)

@@ -17,7 +17,7 @@ class StackedOptimizer:
         self._record = record
         self._move = torch.zeros_like(like)
         self._memory = {name: torch.zeros_like(like) for name in record.memory}
-        self._memory["step"] = torch.zeros((), dtype=torch.float32)
+        self._memory["step"] = torch.zeros((), dtype=torch.float32, device=like.device)
 
     def step(self, gradients: Tensor, apart: Tensor | None) -> Tensor:
         """Return the step at learning rate 1 for gradients `[S, P]`; the next call overwrites it.

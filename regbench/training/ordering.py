@@ -29,7 +29,7 @@ def order_rows(cohort: Cohort, moment: Moment) -> Tensor:
         moment: the start of the epoch.
     """
     first = _order(cohort, 0, moment)
-    orders = torch.empty(cohort.size, len(first), dtype=number_type(cohort.rows.count))
+    orders = torch.empty(cohort.size, len(first), dtype=number_type(cohort.rows.count), device=cohort.spec.device)
     orders[0] = first
     for place in range(1, cohort.size):
         orders[place] = _order(cohort, place, moment)
@@ -42,7 +42,8 @@ def number_type(rows: int) -> torch.dtype:
 
 
 def _order(cohort: Cohort, place: int, moment: Moment) -> Tensor:
-    order = Randomness(cohort.seeds[place]).at("order", moment.epoch).permutation(cohort.rows.count)
+    random = Randomness(cohort.seeds[place], device=cohort.spec.device)
+    order = random.at("order", moment.epoch).permutation(cohort.rows.count)
     return _change(cohort, place, order, moment) if cohort.spec.stages["row_order"] else order
 
 
@@ -52,13 +53,13 @@ def _change(cohort: Cohort, place: int, numbers: Tensor, moment: Moment) -> Tens
     regularizers = ramp_regularizers(member.regularizers, cohort.spec.schedule.ramp, moment.progress)
     for name, _ in cohort.spec.stages["row_order"]:
         ctx = Context(
-            common=Randomness(member.seed).at("order", moment.epoch, name),
+            common=Randomness(member.seed, device=numbers.device).at("order", moment.epoch, name),
             key=("row_order",),
             effect=ignore,
             moment=moment,
             facts=cohort.rows.facts_of(place),
             state={key: value[place] for key, value in cohort.states.get(name, {}).items()},
-            numbers=torch.arange(cohort.rows.count),
+            numbers=torch.arange(cohort.rows.count, device=numbers.device),
             about={key: value[place] for key, value in cohort.rows.about.get(name, {}).items()},
             forward=no_forward,
         )

@@ -45,7 +45,8 @@ class Passes:
             for name, regularizer in self.stages["site_penalty"]:
                 if site.kind in regularizer.site_kinds:
                     ctx = contexts.at(name, "site_penalty", site.name)
-                    own = torch.as_tensor(regularizer.site_penalty(site, raw, h, batch, ctx), dtype=batch.y.dtype)
+                    own = regularizer.site_penalty(site, raw, h, batch, ctx)
+                    own = torch.as_tensor(own, dtype=batch.y.dtype, device=batch.y.device)
                     penalties[name] = penalties[name] + own if name in penalties else own
             return h
 

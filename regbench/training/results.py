@@ -90,7 +90,7 @@ def measure_all(best: Networks, last: Networks, data: TrainingSet) -> list[PartF
 
 
 def _measure_part(name: str, best: Networks, last: Networks, part: Labelled) -> PartFigures:
-    spec = best.spec
+    spec, part = best.spec, part.to(best.flat.device)
     release_memory()
     both = torch.cat([predict(best, part.x), predict(last, part.x)])
     release_memory()

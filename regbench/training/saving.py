@@ -27,7 +27,7 @@ def save_run(cohort: Cohort, best: Networks, history: Sequence[Tensor], rows: sl
         tensors |= {f"state.{regularizer}.{name}": value[rows] for name, value in state.items()}
     for name, value in cohort.optimizer.state().items():
         tensors[f"optimizer.{name}"] = value[rows] if value.ndim == 2 else value
-    return tensors
+    return {name: tensor.cpu() for name, tensor in tensors.items()}
 
 
 def load_runs(cohort: Cohort, best: Networks, saved: Sequence[Mapping[str, Tensor]], remembered: int) -> list[Tensor]:
@@ -45,7 +45,7 @@ def load_runs(cohort: Cohort, best: Networks, saved: Sequence[Mapping[str, Tenso
     for place, own in enumerate(saved):
         rows = slice(place * cohort.spec.ensemble_size, (place + 1) * cohort.spec.ensemble_size)
         check_tensors(save_run(cohort, best, [cohort.flat] * remembered, rows), own)
-    tensors = {name: _join(name, [own[name] for own in saved]) for name in saved[0]}
+    tensors = {name: _join(name, [own[name] for own in saved]).to(cohort.spec.device) for name in saved[0]}
     cohort.place(tensors["weights"])
     cohort.alive = tensors["alive"]
     best.flat.copy_(tensors["best.weights"])
@@ -71,14 +71,14 @@ def name_parameters(best: Networks, rows: slice) -> dict[str, Tensor]:
     """Return a run's best weights and buffers by name; an ensemble's have one more axis in front."""
     tensors = {**best.layout.views(best.flat[rows]), **{name: value[rows] for name, value in best.buffers.items()}}
     single = len(best.flat[rows]) == 1
-    return {name: (value[0] if single else value).contiguous() for name, value in tensors.items()}
+    return {name: (value[0] if single else value).contiguous().cpu() for name, value in tensors.items()}
 
 
 def replace_networks(source: Networks, target: Networks, rows: Sequence[int]) -> Networks:
     """Return `target` with some of its networks replaced by those of `source`; its tensors are overwritten."""
     if not rows:
         return target
-    chosen = torch.tensor(rows)
+    chosen = torch.tensor(rows, device=target.flat.device)
     target.flat[chosen] = source.flat[chosen]
     for name, buffer in target.buffers.items():
         buffer[chosen] = source.buffers[name][chosen]

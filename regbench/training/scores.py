@@ -72,7 +72,7 @@ class Scored:
     def confusion(self) -> Tensor:
         """Weight of the rows by true class and predicted class, `[R, C, C]`; without weights, numbers of rows."""
         classes, runs = self.targets.shape[1], len(self.outputs)
-        sums = torch.zeros(runs, classes**2, dtype=torch.float64)
+        sums = torch.zeros(runs, classes**2, dtype=torch.float64, device=self.outputs.device)
         for _, piece in self.pieces():
             cells = piece.labels * classes + piece.predicted
             sums.scatter_add_(1, cells, piece.weight.to(torch.float64).expand(runs, -1))
@@ -99,7 +99,7 @@ class Scored:
 
     def collect(self, compute: Callable[[Scored], Tensor]) -> Tensor:
         """Return what a function computes of each row, `[R, N]` in float64, a piece at a time."""
-        collected = torch.empty(self.outputs.shape[:2], dtype=torch.float64)
+        collected = torch.empty(self.outputs.shape[:2], dtype=torch.float64, device=self.outputs.device)
         for rows, piece in self.pieces():
             collected[:, rows] = compute(piece)
         return collected
@@ -169,7 +169,7 @@ def compute_calibration_error(scored: Scored) -> Tensor:
 
     The bins are equal parts of [0, 1] of the predicted class's probability. Source: Guo et al. 2017, equation 3.
     """
-    sums = torch.zeros(len(scored.outputs), BINS, dtype=torch.float64)
+    sums = torch.zeros(len(scored.outputs), BINS, dtype=torch.float64, device=scored.outputs.device)
     for rows, piece in scored.pieces():
         confidence, predicted = piece.probabilities.max(-1)
         gaps = ((predicted == piece.labels).to(torch.float64) - confidence) * scored.weights[rows]

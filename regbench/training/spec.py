@@ -13,7 +13,7 @@ from torch import Tensor
 from regbench.config.fields import Hyper, hyper_fields, hyper_names
 from regbench.metrics import BY_TASK, LOSS, METRICS, MONITORED, PARTS, Metric, find_metric
 from regbench.models.network import Network
-from regbench.randomness import Randomness
+from regbench.randomness import CPU, Randomness
 from regbench.regularizers.base import Facts, Regularizer
 from regbench.regularizers.stages import Stages, arrange, overrides
 from regbench.schedules.ramps import Ramps, ramp_regularizers
@@ -35,6 +35,8 @@ class TrainingSpec:
     schedule: Schedule
     further: tuple[str, ...] = ()
     """Names of figures that every epoch has besides the loss, the task's own and the one that is watched."""
+    device: torch.device = CPU
+    """Where the networks and their training rows lie: the one place that decides it."""
 
     @property
     def metric(self) -> Metric:
@@ -110,7 +112,11 @@ class TrainingSpec:
 
 
 def make_spec(
-    network: Network, regularizers: Mapping[str, Regularizer], schedule: Schedule, facts: Facts
+    network: Network,
+    regularizers: Mapping[str, Regularizer],
+    schedule: Schedule,
+    facts: Facts,
+    device: torch.device = CPU,
 ) -> TrainingSpec:
     """Check every regularizer against the data and model, and let regularizers change the network.
 
@@ -121,7 +127,7 @@ def make_spec(
         regularizer.check(facts)
     for _, regularizer in arrange(regularizers)["architecture"]:
         network = regularizer.architecture(network, facts)
-    return TrainingSpec(facts, network, regularizers, schedule)
+    return TrainingSpec(facts, network, regularizers, schedule, device=device)
 
 
 def note_batch(spec: TrainingSpec) -> list[str]:
@@ -133,7 +139,12 @@ def note_batch(spec: TrainingSpec) -> list[str]:
 
 
 def ramp_hypers(
-    hypers: Hypers, regularizers: Mapping[str, Regularizer], ramps: Ramps, progress: float, size: int
+    hypers: Hypers,
+    regularizers: Mapping[str, Regularizer],
+    ramps: Ramps,
+    progress: float,
+    size: int,
+    device: torch.device = CPU,
 ) -> Hypers:
     """Return hyper-parameters with the ramped ones as they are at a share of training, float64 `[S]`.
 
@@ -151,12 +162,12 @@ def ramp_hypers(
             if rise == 0.0:
                 value = hyper_fields(type(given))[field].off
             elif rise < 1.0 and not isinstance(value, Tensor):
-                value = torch.tensor(value, dtype=torch.float64).expand((size,) if size > 1 else ())
+                value = torch.tensor(value, dtype=torch.float64, device=device).expand((size,) if size > 1 else ())
             now.setdefault(name, {})[field] = value
     return now
 
 
-def collect_hypers(networks: Sequence[Mapping[str, Regularizer]]) -> Hypers:
+def collect_hypers(networks: Sequence[Mapping[str, Regularizer]], device: torch.device = CPU) -> Hypers:
     """Stack the hyper-parameters in which networks with the same regularizers differ, float64 `[S]` each.
 
     Those that are the same in all stay plain numbers: a product with a number is quicker than one with a tensor.
@@ -166,5 +177,5 @@ def collect_hypers(networks: Sequence[Mapping[str, Regularizer]]) -> Hypers:
         for field in hyper_names(type(regularizer)):
             values = [float(getattr(own[name], field)) for own in networks]
             if len(set(values)) > 1:
-                hypers.setdefault(name, {})[field] = torch.tensor(values, dtype=torch.float64)
+                hypers.setdefault(name, {})[field] = torch.tensor(values, dtype=torch.float64, device=device)
     return hypers

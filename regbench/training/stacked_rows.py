@@ -51,13 +51,13 @@ class StackedRows:
 
     def gather(self, chosen: Tensor) -> Rows:
         """Return the rows `[S, B, ...]` of numbers `[S, B]`."""
-        each = torch.arange(len(chosen))
+        each = torch.arange(len(chosen), device=chosen.device)
         whose = (each if own else self.cuts for own in self.stacked)
         return Rows(*(_gather(part, chosen, at) for part, at in zip(self.rows, whose, strict=True)))
 
     def gather_about(self, chosen: Tensor) -> dict[str, Params]:
         """Return what is said about the rows of numbers `[S, B]`, by regularizer."""
-        each = torch.arange(len(chosen))
+        each = torch.arange(len(chosen), device=chosen.device)
         return {name: {key: _gather(t, chosen, each) for key, t in own.items()} for name, own in self.about.items()}
 
     def of(self, network: int) -> Rows:
@@ -70,7 +70,8 @@ class StackedRows:
         """Return the numbers of the networks of each cut, int64; `networks` there are."""
         if self.cuts is None:
             return [torch.arange(networks)]
-        return [(self.cuts == cut).nonzero().squeeze(1) for cut in self.cuts.unique()]
+        cuts = self.cuts.cpu()
+        return [(cuts == cut).nonzero().squeeze(1) for cut in cuts.unique()]
 
     def all_rows(self, networks: Tensor) -> Rows:
         """Return all rows of some networks of one cut, `[n, N, ...]`, by number; shared ones are not copied."""
@@ -78,16 +79,27 @@ class StackedRows:
         count = len(networks)
         return Rows(
             *(
-                first.expand(count, *first.shape) if not own else part if len(part) == count else part[networks]
+                first.expand(count, *first.shape)
+                if not own
+                else part
+                if len(part) == count
+                else part[networks.to(part.device)]
                 for part, first, own in parts
             )
         )
 
+    def to(self, device: torch.device) -> StackedRows:
+        """Return the same rows on a device."""
+        about = {name: {key: t.to(device) for key, t in own.items()} for name, own in self.about.items()}
+        cuts = None if self.cuts is None else self.cuts.to(device)
+        return replace(self, rows=Rows(*(part.to(device) for part in self.rows)), about=about, cuts=cuts)
+
     def keep(self, networks: Tensor) -> StackedRows:
         """Return the rows of some of the networks, by number."""
+        idle = tuple(self.idle[place] for place in networks.tolist())
+        networks = networks.to(self.rows.weight.device)
         rows = Rows(*(p[networks] if own else p for p, own in zip(self.rows, self.stacked, strict=True)))
         about = {name: {key: t[networks] for key, t in own.items()} for name, own in self.about.items()}
-        idle = tuple(self.idle[place] for place in networks.tolist())
         cuts = None if self.cuts is None else self.cuts[networks]
         return replace(self, rows=rows, about=about, idle=idle, cuts=cuts)
 

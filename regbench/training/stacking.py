@@ -16,7 +16,7 @@ Given = TypeVar("Given")
 Done = TypeVar("Done")
 Tree = TypeVar("Tree")
 
-ALONG = Run._make([Randomness._make([Stacked._make([None, 0]), None, None, None]), 0, 0, 0, 0, 0, 0])
+ALONG = Run._make([Randomness._make([Stacked._make([None, 0]), None, None, None, None]), 0, 0, 0, 0, 0, 0])
 """The axis of each field of a run along which networks are stacked: all share the keys that each draws from."""
 
 
@@ -60,4 +60,4 @@ def map_tensors(function: Callable[[Tensor], Tensor], tree: Tree) -> Tree:
 def lay_out(value: Tensor, strides: tuple[int, ...]) -> Tensor:
     """Return a copy of a tensor `[S, ...]` whose networks lie in memory with these strides, given without that of S."""
     size = max(1, value[0].numel()) if len(value) else 1
-    return torch.empty_strided(value.shape, (size, *strides), dtype=value.dtype).copy_(value)
+    return torch.empty_strided(value.shape, (size, *strides), dtype=value.dtype, device=value.device).copy_(value)

@@ -86,7 +86,7 @@ def objective_of(spec: TrainingSpec, moment: Moment, run: Run, batch: Rows) -> t
     penalties: dict[str, Tensor] = {}
     for name, regularizer in stages["penalty"]:
         penalty = regularizer.penalty(run.weights, contexts.at(name, "penalty"))
-        penalties[name] = torch.as_tensor(penalty, dtype=loss.dtype)
+        penalties[name] = torch.as_tensor(penalty, dtype=loss.dtype, device=loss.device)
     for name, penalty in at_sites.items():
         penalties[name] = penalties[name] + penalty if name in penalties else penalty
     total = sum(penalties.values(), objective)  # 0-d

@@ -30,6 +30,10 @@ class Labelled(NamedTuple):
     weight: Tensor
     error_scale: Tensor
 
+    def to(self, device: torch.device) -> Labelled:
+        """Return the same rows on a device."""
+        return Labelled(*(part.to(device) for part in self))
+
     def cut(self, start: int, end: int) -> Labelled:
         """Return consecutive rows."""
         return self._replace(x=self.x[start:end], y=self.y[start:end], weight=self.weight[start:end])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from regbench.metrics import LOSS
+from regbench.randomness import CPU
 from regbench.regularizers.base import Params
 from regbench.training.contexts import Run
 from regbench.training.evaluation import (
@@ -38,8 +39,8 @@ class Watched:
     """Those of several cuts, `[K, W, ...]`, with `error_scale` `[K, C]`; None: there is one."""
 
 
-def watch(sets: Sequence[TrainingSet]) -> Watched:
-    """Return the watched rows of all cuts.
+def watch(sets: Sequence[TrainingSet], device: torch.device = CPU) -> Watched:
+    """Return the watched rows of all cuts, on a device.
 
     Raises:
         ValueError: the cuts are of different shapes, so that their runs cannot be stacked.
@@ -49,7 +50,7 @@ def watch(sets: Sequence[TrainingSet]) -> Watched:
         shapes = [(d.rows.x.shape, d.rows.y.shape, d.watched.x.shape, d.watched_ends) for d in (first, data)]
         if shapes[0] != shapes[1]:
             raise ValueError("cuts of different shapes cannot be stacked")
-    watched = tuple(data.watched for data in sets)
+    watched = tuple(data.watched.to(device) for data in sets)
     stacked = Labelled(*(torch.stack(part) for part in zip(*watched, strict=True))) if len(sets) > 1 else None
     return Watched(watched, first.watched_ends, stacked)
 
@@ -68,8 +69,10 @@ class Shared:
 
 def share_cuts(spec: TrainingSpec, cuts: Tensor | None, networks: int) -> Shared:
     """Return who is measured on which cut, given the cut of each of so many networks; None: all have the first."""
-    own = torch.zeros(networks, dtype=torch.int64) if cuts is None else cuts
+    own = torch.zeros(networks, dtype=torch.int64, device=spec.device) if cuts is None else cuts
     whose = spec.by_run(own)[:, 0]
+    if cuts is None:  # known without a look at what lies on a device
+        return Shared(own, whose, {0: torch.arange(len(whose), device=spec.device)})
     return Shared(own, whose, {cut: (whose == cut).nonzero().squeeze(1) for cut in whose.unique().tolist()})
 
 
@@ -117,7 +120,7 @@ def _measure_others(
 ) -> dict[str, Tensor]:
     """Return the other figures of every epoch `[R]`, cut by cut: they are no means over rows."""
     names = [figure.name for figure in spec.figures if figure not in (LOSS, spec.metric)]
-    found = {name: torch.full((len(outputs),), torch.nan, dtype=torch.float64) for name in names}
+    found = {name: torch.full((len(outputs),), torch.nan, dtype=torch.float64, device=outputs.device) for name in names}
     for cut, runs in shared.runs.items() if names else ():
         rows = watched.sets[cut].cut(start, start + outputs.shape[1])
         for name, values in measure_figures(score_rows(spec.facts.task, outputs[runs], rows), names).items():
@@ -131,7 +134,7 @@ def predict_own(networks: Networks, x: Tensor, cuts: Tensor) -> Tensor:
     widest = max(math.prod(site.shape) for site in spec.network.sites)
     size = max(FEWEST_ROWS, LARGEST_PASS // (len(members) * widest))
     rows = x.shape[1]
-    outputs = torch.empty(len(members), rows, spec.network.outputs, dtype=spec.dtype)
+    outputs = torch.empty(len(members), rows, spec.network.outputs, dtype=spec.dtype, device=x.device)
     for start in range(0, rows, size):
         outputs[:, start : start + size] = compute_own(networks, x[:, start : start + size].index_select(0, cuts))
     return combine_members(networks, outputs)

@@ -11,7 +11,8 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from regbench.randomness import Randomness, Stacked, _sample_one, draw_words, stack_seeds
+from regbench.draws.by_numpy import draw_words
+from regbench.randomness import Randomness, Stacked, _sample_one, stack_seeds
 
 RANDOM = Randomness(7).at("a name")
 MANY = 1 << 18

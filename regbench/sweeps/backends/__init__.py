@@ -12,13 +12,14 @@ from regbench.sweeps.backends.local import LocalProcesses
 __all__ = ["Backend", "LocalProcesses", "WorkersLost", "open_backend"]
 
 
-def open_backend(settings: SweepSettings, most: int, folder: Path) -> Backend:
+def open_backend(settings: SweepSettings, most: int, folder: Path, device: str = "cpu") -> Backend:
     """Return the backend that the settings name, with at most `most` workers.
 
     Args:
         settings: how the sweep is executed.
         most: more workers would have nothing to do.
         folder: the sweep's, for the files of an engine.
+        device: on which the runs train; of a GPU of this machine there is one, and one process that uses it.
 
     Raises:
         ConfigError: the engine is not installed, cannot be reached, or refuses what it was told of the jobs.
@@ -35,4 +36,6 @@ def open_backend(settings: SweepSettings, most: int, folder: Path) -> Backend:
         from regbench.sweeps.backends.submitit import SubmititJobs
 
         return SubmititJobs.prepare(settings, most, folder)
+    if device != "cpu":
+        return LocalProcesses(1)
     return LocalProcesses(min(settings.workers or len(os.sched_getaffinity(0)), most))

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 LADDER = (1, 4, 16, 32, 64, 128)
 """Sizes that are measured."""
 
+GPU_LADDER = (1, 16, 64, 256, 1024, 4096)
+"""Sizes that are measured on a GPU, which is idle most of the time with few small networks."""
+
 WORTH = 0.97
 """A step up the ladder must bring the time of a run below this share of what it was, or no larger size is tried."""
 

@@ -13,7 +13,7 @@ from regbench.errors import ConfigError
 from regbench.formatting import format_seconds
 from regbench.sweeps.backends import Backend
 from regbench.sweeps.plan.assign import StackPlan, estimate_seconds, plan_stack
-from regbench.sweeps.plan.cohort_size import LADDER, Measurement
+from regbench.sweeps.plan.cohort_size import GPU_LADDER, LADDER, Measurement
 from regbench.sweeps.plan.stacking import Stack, drop_cut, group_by_cut
 from regbench.sweeps.plan.trial import Trial, TrialReport, measure_stack
 from regbench.sweeps.workers.dispatch import work_on
@@ -40,8 +40,9 @@ def measure_stacks(
         ConfigError: every stack of the whole sweep was refused.
     """
     base = Path.cwd()
-    sizes = LADDER if settings.cohort is None else (settings.cohort,)
-    most = max(sizes[-1], LADDER[-1])
+    ladder = LADDER if stacks[0].runs[0].device == "cpu" else GPU_LADDER
+    sizes = ladder if settings.cohort is None else (settings.cohort,)
+    most = max(sizes[-1], ladder[-1])
     reports: dict[Stack, TrialReport] = {}
     while tried := _next_to_try(stacks, reports):
         trials = [

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from regbench.config.run_config import RunConfig
-from regbench.data.memory import available_memory
 from regbench.errors import ConfigError, RegbenchError
+from regbench.runs.devices import free_memory
 from regbench.runs.prepare import PreparedRun, Records, build_all, fits, prepare_stack
 from regbench.runs.threads import torch_threads
 from regbench.sweeps.plan.cohort_size import Measurement, Sample, worth_climbing
@@ -65,7 +65,7 @@ def _measure(trial: Trial) -> Measurement:
     ]
     # Each cut lies in memory as it was prepared, and once more in the stack of all.
     shares = int(2 * trial.cuts * count_bytes(prepared.data))
-    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data) + shares, available_memory()
+    bytes_per_run, available = estimate_bytes(prepared.spec, prepared.data) + shares, free_memory(prepared.spec.device)
     samples: list[Sample] = []
     with torch_threads(fitting[0][0].threads or 1):
         for size in sizes_to_try(trial.sizes, len(cohort)):
