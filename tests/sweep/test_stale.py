@@ -196,10 +196,11 @@ def test_rows_that_change_under_a_sweep_are_told_and_never_averaged(rows: Path) 
     def change_after_the_first() -> None:
         finish = lifecycle.FolderSink.finish
 
-        def changed(sink: lifecycle.FolderSink, *given: Any) -> None:
-            finish(sink, *given)
+        def changed(sink: lifecycle.FolderSink, *given: Any) -> Any:
+            end = finish(sink, *given)
             if "-s0-" in sink.folder.path.name:
                 write_csv(rows, 1.0)
+            return end
 
         lifecycle.FolderSink.finish = changed  # type: ignore[method-assign]
 
