@@ -63,6 +63,7 @@ def test_switched_off_is_bit_identical_to_absent(name: str) -> None:
     assert [{c: row[c] for c in shared} for row in off.rows] == [{c: row[c] for c in shared} for row in absent.rows]
 
 
+@pytest.mark.matrix(cases=20)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cohort_of_eight_equals_eight_runs_alone(name: str, precision: str) -> None:
@@ -152,6 +153,7 @@ def test_a_cohort_of_convolutional_networks_equals_runs_alone(name: str, layout:
         torch.testing.assert_close(together[place].final["weights"], alone.final["weights"], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.matrix(cases=24)
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_after_each_epoch_equals_straight_through(name: str, committed_each_epoch: None) -> None:
     members = {name: spread(registry.load(name), 1)[0]}
@@ -225,6 +227,7 @@ def ramped(name: str, field: str, count: int) -> list[Regularizer]:
     return made
 
 
+@pytest.mark.matrix(cases=12)
 @pytest.mark.parametrize(("name", "field"), RAMPED)
 def test_ramps_in_a_cohort_equal_ramps_alone(name: str, field: str) -> None:
     members = [{name: regularizer} for regularizer in ramped(name, field, 4)]

@@ -51,6 +51,7 @@ def tables(work: Path) -> dict[str, bytes]:
     return {path.name: (path / "metrics.csv").read_bytes() for path in folders(work)}
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize(("words", "size"), [(PAIRS, 2), (CUTS, 4)], ids=["seeds", "cuts"])
 def test_those_of_which_one_run_has_ended_are_not_put_together_anew(
     tmp_path: Path, words: Sequence[str], size: int

@@ -63,6 +63,7 @@ def rows(work: Path) -> Path:
     return work
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("workers", ["sweep.workers=1", "sweep.workers=2"])
 def test_a_larger_sweep_of_changed_rows_is_refused_whole(rows: Path, workers: str) -> None:
     words = ("regularizer=none,l2", workers)

@@ -67,6 +67,7 @@ EXTREMES = (1e-6, 1e-5, 0.3, 0.9999, 0.99999)
 BLOCKS, BLOCK = 8, 1 << 23
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("rate", EXTREMES)
 def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
     h, regularizer = torch.ones(BLOCK, 1, dtype=torch.float64), Dropout(rate=rate)
@@ -74,6 +75,7 @@ def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
     assert_mean_is_one(means, rate)
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("rate", EXTREMES)
 def test_the_original_scaling_evaluates_with_the_expectation_at_every_rate(rate: float) -> None:
     h, regularizer = torch.ones(BLOCK, 1, dtype=torch.float64), Dropout(rate=rate, scaling="original")

@@ -70,12 +70,14 @@ def fit(*names: str) -> NDArray[np.float64]:
     return train_alone(setting).best["linear.weight"].numpy()[0]
 
 
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize("names", [(), *((name,) for name in SETTINGS)], ids=lambda names: "+".join(names) or "none")
 def test_alone_each_reaches_the_optimum_of_its_own_problem(names: tuple[str, ...]) -> None:
     l1, l2, radius = ADDS[names[0]] if names else (0.0, 0.0, math.inf)
     np.testing.assert_allclose(fit(*names), solve(l1, l2, radius), atol=1e-8)
 
 
+@pytest.mark.matrix(cases=7)
 @pytest.mark.parametrize("pair", list(combinations(SETTINGS, 2)), ids="+".join)
 def test_together_two_reach_the_optimum_of_their_joint_problem(pair: tuple[str, str]) -> None:
     if pair in EXCLUDED:
