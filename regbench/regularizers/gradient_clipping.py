@@ -36,6 +36,7 @@ class GradientClipping(Regularizer):
     Source: Pascanu, Mikolov & Bengio (2013), algorithm 1 (by norm).
     """
 
+    aim: ClassVar[str] = "updates"
     ranks: ClassVar[Mapping[str, str]] = {"gradients": "clip"}
     needs_whole_gradient: ClassVar[bool] = True
     effects: ClassVar[tuple[str, ...]] = ("clipped_fraction",)

@@ -25,6 +25,7 @@ class GradientNoise(Regularizer):
     Source: Neelakantan et al. (2015), section 3, with eta from {0.01, 0.3, 1} and gamma 0.55.
     """
 
+    aim: ClassVar[str] = "updates"
     ranks: ClassVar[Mapping[str, str]] = {"gradients": "add noise"}
     effects: ClassVar[tuple[str, ...]] = ("sigma",)
 

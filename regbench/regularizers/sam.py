@@ -27,6 +27,7 @@ class SAM(Regularizer):
     Source: Foret et al. (2021), eq. 2 and algorithm 1, with p = 2 and rho 0.05.
     """
 
+    aim: ClassVar[str] = "flat"
     needs_whole_gradient: ClassVar[bool] = True
 
     rho: Hyper = hyper(0.05, search=(0.01, 0.5), log=True, off=0.0, help="distance of the perturbed weights")

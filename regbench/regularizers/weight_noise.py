@@ -27,6 +27,7 @@ class WeightNoise(Regularizer):
     recognition with deep recurrent neural networks, with s = 0.075.
     """
 
+    aim: ClassVar[str] = "units"
     ranks: ClassVar[Mapping[str, str]] = {"forward_weights": "add noise"}
     strength: Hyper = hyper(0.075, search=(0.003, 0.3), log=True, off=0.0)
     distribution: str = choice(*DISTRIBUTIONS)
