@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
-from regbench.models.layers import Conv, Linear
-from regbench.regularizers.base import Context, Facts, Params, Regularizer, is_weight
+from regbench.regularizers._layers import leave_out_last, weighted_layers
+from regbench.regularizers.base import Context, Facts, Params, Regularizer
 
 SMALLEST = 1e-3
 """Norm that weights count as having at least, so that those that begin at zero can leave it."""
@@ -55,14 +55,14 @@ class AdaptiveClipping(Regularizer):
 
     def idle(self, facts: Facts) -> str | None:
         """Return that there is no layer but the last, where that is so."""
-        if self.last == "no" and sum(isinstance(layer, (Conv, Linear)) for layer in facts.layers) == 1:
+        if self.last == "no" and len(weighted_layers(facts)) == 1:
             return "the network's only layer is its last; take last=yes"
         return None
 
     def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:
         """Return the clipped gradients."""
         clipped, beyond = dict(gradients), []
-        for name in self._names(weights):
+        for name in weights if self.last == "yes" else leave_out_last(weights):
             g = gradients[name]
             bound = torch.as_tensor(self.limit, dtype=g.dtype, device=g.device) * _norm(weights[name]).clamp_min(
                 SMALLEST
@@ -75,11 +75,6 @@ class AdaptiveClipping(Regularizer):
             some = next(iter(gradients.values()))
             ctx.effect("clipped_fraction", torch.cat(beyond).to(some.dtype).mean())
         return clipped
-
-    def _names(self, weights: Params) -> list[str]:
-        layers = [name.removesuffix(".weight") for name in weights if is_weight(name)]
-        left = f"{layers[-1]}." if self.last == "no" and layers else None
-        return [name for name in weights if left is None or not name.startswith(left)]
 
 
 def _norm(w: Tensor) -> Tensor:

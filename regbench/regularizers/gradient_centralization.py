@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from regbench.config.fields import choice
-from regbench.models.layers import Conv
+from regbench.regularizers._layers import convolutions
 from regbench.regularizers.base import Context, Facts, Params, Regularizer, is_weight
 
 
@@ -42,7 +42,7 @@ class GradientCentralization(Regularizer):
 
     def idle(self, facts: Facts) -> str | None:
         """Return that there is no kernel to act on, where that is so."""
-        if self.scope == "kernels" and not any(isinstance(layer, Conv) for layer in facts.layers):
+        if self.scope == "kernels" and not convolutions(facts):
             return "the network has no convolution, and scope=kernels acts on nothing else"
         return None
 
