@@ -80,4 +80,5 @@ class AdaptiveClipping(Regularizer):
 def _norm(w: Tensor) -> Tensor:
     """Return the norm of each unit's part, with axes that fit the tensor's; of a vector that of the whole."""
     axes = tuple(range(1, w.ndim)) if w.ndim > 1 else tuple(range(w.ndim))
-    return torch.linalg.vector_norm(w, dim=axes, keepdim=True)
+    norm: Tensor = torch.linalg.vector_norm(w, dim=axes, keepdim=True)
+    return norm

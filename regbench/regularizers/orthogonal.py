@@ -114,7 +114,8 @@ def spectral_distance(m: Tensor, square: Tensor, start: Tensor, steps: int = POW
     for _ in range(steps):
         u = u / torch.linalg.vector_norm(u).clamp_min(math.sqrt(TINY))
         u = m @ (m.mT @ u) - square * u
-    return torch.linalg.vector_norm(u)
+    distance: Tensor = torch.linalg.vector_norm(u)
+    return distance
 
 
 def _shorter_first(w: Tensor) -> Tensor:

@@ -19,16 +19,17 @@ class SAM(Regularizer):
     """Sharpness-aware minimisation (SAM): steps along the gradient at w + ε, the worst point at distance rho from w.
 
         sam    ε = rho · g / ‖g‖₂
-        asam   ε = rho · T² g / ‖T g‖₂,   T = |w| + eta for weights, 1 for biases and norm parameters
+        asam   ε = rho · T² g / ‖T g‖₂
 
-    g is the gradient at w of the whole objective, penalties included (proximal ones, which are not in the gradients,
-    are refused), and the norm is taken over all parameters of the run together; a zero gradient gives ε = 0. The
-    optimizer gets the gradient at w + ε and moves w. Both passes see the same batch and the same random numbers. Each
-    step costs two backward passes. rho 0 is off (at the same cost).
+    T is |w| + eta for weights, and 1 for biases and norm parameters. g is the gradient at w of the whole objective,
+    penalties included (proximal ones, which are not in the gradients, are refused), and the norm is taken over all
+    parameters of the run together; a zero gradient gives ε = 0. The optimizer gets the gradient at w + ε and moves w.
+    Both passes see the same batch and the same random numbers. Each step costs two backward passes. rho 0 is off (at
+    the same cost).
 
-    `asam` measures distance in shares of each weight, so that layers rescaled by c and 1/c, which leave the function
-    of a network of rectified units as it is, leave ε as it is too; its rho is about ten times that of `sam`: its
-    authors take 0.5, and eta 0.01, which lets weights at zero be disturbed and is exactly invariant only at 0.
+    `asam` measures distance in shares of each weight: layers rescaled by c and 1/c, which leave the function of a
+    network of rectified units as it is, then have the same loss at w + ε. Its rho is about ten times that of `sam`:
+    its authors take 0.5, and eta 0.01, which lets weights at zero be disturbed; only eta 0 is exactly invariant.
 
     The reported loss and the running statistics of norm layers are those of the first pass, at w: elsewhere they
     are often updated twice, the second time with statistics of weights that the network never has.
@@ -36,7 +37,7 @@ class SAM(Regularizer):
     When: where a network fits its training rows and there is time for two passes a step, or few rows beside many
     weights. Not where training time is what is short: the same time spent on more epochs or on tuning may give more.
 
-    Other libraries: Composer's SAM(rho) is `sam`, with `interval` 1; neither torch nor Keras has one.
+    Other libraries: Composer's SAM(rho) with `interval` 1 is `sam`.
 
     Source: Foret et al. (2021), eq. 2 and algorithm 1, with p = 2 and rho 0.05; `asam`: Kwon, Kim, Park & Choi (2021),
     with p = 2, elementwise, and the rho and eta of the authors' code.
