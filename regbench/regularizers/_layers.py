@@ -16,6 +16,11 @@ def convolutions(facts: Facts) -> tuple[Conv, ...]:
     return tuple(layer for layer in facts.layers if isinstance(layer, Conv))
 
 
+def fan_in(layer: Conv | Linear) -> int:
+    """Return how many weights enter one unit of a layer."""
+    return layer.inputs * (layer.kernel**layer.dimensions if isinstance(layer, Conv) else 1)
+
+
 def leave_out_last(weights: Params) -> Params:
     """Return the parameters without those of the last layer that has a weight."""
     layers = [name.removesuffix("weight") for name in weights if is_weight(name)]

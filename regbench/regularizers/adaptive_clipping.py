@@ -37,8 +37,8 @@ class AdaptiveClipping(Regularizer):
     When: in deep networks, above all without norm layers, with large batches or high learning rates, where one limit
     for all layers does not fit. A network that trains steadily does not need it.
 
-    Other libraries: timm's `adaptive_clip_grad(clip_factor=limit, eps=1e-3)`, which clips the last layer unless told
-    which parameters to leave out; Composer's `GradientClipping('adaptive', limit)`, in which the lower bound was lost.
+    Other libraries: timm's `adaptive_clip_grad(clip_factor=limit, eps=1e-3)`, which clips every parameter that it is
+    given; Composer's `GradientClipping('adaptive', limit)`, in which the lower bound was lost.
 
     Source: Brock, De, Smith & Simonyan (2021), eq. 3 and section 4.
     """

@@ -9,7 +9,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from regbench.config.fields import choice
-from regbench.regularizers._layers import convolutions
+from regbench.regularizers._layers import convolutions, fan_in, weighted_layers
 from regbench.regularizers.base import Context, Facts, Params, Regularizer, is_weight
 
 
@@ -32,7 +32,7 @@ class GradientCentralization(Regularizer):
     Other libraries: timm's `centralize_gradient` and the `use_gc` of some optimizers; torch and Keras have none. With
     timm a unit with a single incoming weight stands still.
 
-    Source: Yong, Huang, Hua & Zhang (2020), eq. 1 and section 4.2.
+    Source: Yong, Huang, Hua & Zhang (2020), eq. 1.
     """
 
     aim: ClassVar[str] = "updates"
@@ -41,9 +41,12 @@ class GradientCentralization(Regularizer):
     scope: str = choice("all", "kernels", "nowhere", off="nowhere", help="which weights: all, or convolutions' alone")
 
     def idle(self, facts: Facts) -> str | None:
-        """Return that there is no kernel to act on, where that is so."""
+        """Return that there is no kernel, or no unit with a mean, to act on, where that is so."""
         if self.scope == "kernels" and not convolutions(facts):
             return "the network has no convolution, and scope=kernels acts on nothing else"
+        covered = convolutions(facts) if self.scope == "kernels" else weighted_layers(facts)
+        if covered and all(fan_in(layer) == 1 for layer in covered):
+            return "no unit has more than one incoming weight"
         return None
 
     def gradients(self, gradients: Params, weights: Params, ctx: Context) -> Params:

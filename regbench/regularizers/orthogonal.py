@@ -11,7 +11,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.models.layers import Conv, Linear
-from regbench.regularizers._layers import leave_out_last, weighted_layers
+from regbench.regularizers._layers import fan_in, leave_out_last, weighted_layers
 from regbench.regularizers.base import Context, Facts, Params, Regularizer, is_weight
 
 POWER_STEPS = 2
@@ -45,9 +45,9 @@ class Orthogonal(Regularizer):
     of the input alive. It asks for singular values of one size, and so works against layers that should leave
     directions out, against `l1` and other penalties that shrink.
 
-    Other libraries: Keras' OrthogonalRegularizer(factor) is `cosine` with strength = factor, for matrices alone and
-    for the rows of its transposed kernels; torch has a parametrization that makes weights exactly orthogonal, and no
-    penalty.
+    Other libraries: Keras' OrthogonalRegularizer(factor) is `cosine` with strength = factor, for matrices alone, its
+    `mode` saying whether rows or columns are compared; torch has a parametrization that makes weights exactly
+    orthogonal, and no penalty.
 
     Source: Bansal, Chen & Wang (2018), section 3: eqs. of SO, DSO and SRIP; offdiagonal: Brock, Donahue & Simonyan
     (2019), section 3.1.
@@ -124,5 +124,4 @@ def _shorter_first(w: Tensor) -> Tensor:
 
 
 def _shorter_side(layer: Conv | Linear) -> int:
-    area = layer.kernel**layer.dimensions if isinstance(layer, Conv) else 1
-    return min(layer.outputs, layer.inputs * area)
+    return min(layer.outputs, fan_in(layer))

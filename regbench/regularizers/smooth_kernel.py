@@ -97,7 +97,9 @@ class SmoothKernel(Regularizer):
         differences = torch.cat([w.diff(dim=axis).flatten() for axis in range(2, w.ndim)])
         if self.form == "difference":
             return differences.square().sum()
-        return ((differences.square() + ROUND).sqrt() - math.sqrt(ROUND)).sum()
+        # √(Δ² + ε) − √ε without its cancellation: exactly 0 where neighbours are alike.
+        squares = differences.square()
+        return (squares / ((squares + ROUND).sqrt() + math.sqrt(ROUND))).sum()
 
 
 def laplacian(w: Tensor) -> Tensor:

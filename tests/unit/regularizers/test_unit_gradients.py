@@ -103,6 +103,8 @@ def test_without_a_convolution_the_scope_kernels_says_that_it_acts_on_nothing() 
     assert "no convolution" in (kernels.idle(table.facts) or "")
     assert kernels.idle(image.facts) is None
     assert GradientCentralization().idle(table.facts) is None
+    one = small_runs.make_setting(small_runs.make_split(X[:, :1], Y), {"name": "linear"}).spec.facts
+    assert "one incoming weight" in (GradientCentralization().idle(one) or "")
 
 
 def test_an_idle_scope_leaves_the_bits_of_a_run_without() -> None:
