@@ -120,7 +120,18 @@ def make_facts_table(option: Option, cls: type, source: str) -> Table:
         if issubclass(cls, Regularizer):
             table.add_row("stages", describe_stages(cls) or "none")
             table.add_row("conflicts", ", ".join(cls.conflicts) or "none")
+            table.add_row("ramps", describe_ramps(option.name, cls))
             table.add_row("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none")
     if source:
         table.add_row("reference", source)
     return table
+
+
+def describe_ramps(name: str, cls: type) -> str:
+    """Return which hyper-parameters of a regularizer can rise from off during training, and how that is written."""
+    from regbench.schedules.ramps import Ramp, list_rampable, spell_ramps
+
+    fields = list_rampable(cls)
+    if not fields:
+        return "none: no hyper-parameter has a finite off value"
+    return f"{', '.join(fields)}: '{spell_ramps(name, {fields[0]: Ramp()})}'; regbench show {name} --plot ramp draws it"

@@ -32,6 +32,7 @@ class ActivationNoise(Regularizer):
     Source: Poole, Sohl-Dickstein & Ganguli (2014), Analyzing noise in autoencoders and deep networks.
     """
 
+    aim: ClassVar[str] = "units"
     ranks: ClassVar[Mapping[str, str]] = {"activations": "add noise"}
     site_kinds: ClassVar[tuple[str, ...]] = ("preactivation", "hidden", "channels")
 

@@ -39,6 +39,7 @@ class Bagging(Regularizer):
     Source: Breiman (1996), Bagging predictors; Oza & Russell (2001), Online bagging and boosting, for Poisson(1).
     """
 
+    aim: ClassVar[str] = "members"
     ranks: ClassVar[Mapping[str, str]] = {"training_data": "weigh rows"}
 
     members: int = integer(5, low=1, high=1000, off=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class BalancedBatches(Regularizer):
     et al. (2018), section 2.2.
     """
 
+    aim: ClassVar[str] = "balance"
     strength: Hyper = hyper(1.0, search=(0.25, 1.0), off=0.0, help="1 shows all classes equally often")
 
     def check(self, facts: Facts) -> None:

@@ -38,6 +38,8 @@ from regbench.regularizers.context import (
 class Regularizer:
     """Base of all regularizers; every stage does nothing unless overridden."""
 
+    aim: ClassVar[str] = ""
+    """What a person wants who takes this one, a key of `regularizers/aims.py`."""
     conflicts: ClassVar[tuple[str, ...]] = ()
     """Regularizers that cannot be used together with this one."""
     ranks: ClassVar[Mapping[str, str]] = {}

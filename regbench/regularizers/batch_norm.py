@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from regbench.config.fields import choice, number
 from regbench.models.layers import Conv, Linear
@@ -34,6 +35,7 @@ class BatchNorm(Regularizer):
     Source: Ioffe & Szegedy (2015), algorithms 1 and 2.
     """
 
+    aim: ClassVar[str] = "normalise"
     placement: str = choice("before_activation", "after_activation", "nowhere", off="nowhere")
     momentum: float = number(0.1, low=0.0, high=1.0, open_low=True, help="weight of the new batch's statistics")
     epsilon: float = number(1e-5, low=0.0, open_low=True)

@@ -32,6 +32,7 @@ class ConfidencePenalty(Regularizer):
     Source: Pereyra, Tucker, Chorowski, Kaiser & Hinton (2017), section 3.
     """
 
+    aim: ClassVar[str] = "outputs"
     ranks: ClassVar[Mapping[str, str]] = {"row_loss": "add"}
     strength: Hyper = hyper(0.1, search=(0.01, 2.0), log=True, off=0.0)
     threshold: Hyper = hyper(0.5, search=(0.1, 2.0))

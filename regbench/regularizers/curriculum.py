@@ -35,6 +35,7 @@ class Curriculum(Regularizer):
     Jiang et al. (2019), Accelerating deep learning by focusing on the biggest losers, for `hard`.
     """
 
+    aim: ClassVar[str] = "rows"
     ranks: ClassVar[Mapping[str, str]] = {"row_loss": "weigh"}
     effects: ClassVar[tuple[str, ...]] = ("kept",)
     start: float = number(0.3, low=0.0, high=1.0, open_low=True, off=1.0, help="share of the rows at first")

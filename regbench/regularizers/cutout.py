@@ -32,6 +32,7 @@ class Cutout(Regularizer):
     Source: DeVries & Taylor (2017), section 3.2.
     """
 
+    aim: ClassVar[str] = "rows"
     ranks: ClassVar[Mapping[str, str]] = {"batch": "mask"}
     effects: ClassVar[tuple[str, ...]] = ("erased_fraction",)
 

@@ -33,6 +33,7 @@ class DropConnect(Regularizer):
     Source: Wan, Zeiler, Zhang, LeCun & Fergus (2013), Regularization of neural networks using DropConnect, section 3.
     """
 
+    aim: ClassVar[str] = "units"
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
 
     ranks: ClassVar[Mapping[str, str]] = {"forward_weights": "mask"}

@@ -36,6 +36,7 @@ class Dropout(Regularizer):
     Source: Srivastava et al. (2014), section 4, and section 10 for the inverted scaling.
     """
 
+    aim: ClassVar[str] = "units"
     ranks: ClassVar[Mapping[str, str]] = {"activations": "mask"}
     site_kinds: ClassVar[tuple[str, ...]] = ("input", "hidden", "channels")
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)

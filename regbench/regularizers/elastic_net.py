@@ -36,6 +36,7 @@ class ElasticNet(Regularizer):
     Source: Zou & Hastie (2005), eq. 3, in the form of Friedman, Hastie & Tibshirani (2010), eqs. 2 and 5.
     """
 
+    aim: ClassVar[str] = "sparse"
     conflicts: ClassVar[tuple[str, ...]] = ("l1",)
     ranks: ClassVar[Mapping[str, str]] = {"after_update": "shrink"}
     needs_gain: ClassVar[bool] = True

@@ -30,6 +30,7 @@ class EMA(Regularizer):
     section 8.
     """
 
+    aim: ClassVar[str] = "flat"
     ranks: ClassVar[Mapping[str, str]] = {"averaged": "average"}
     decay: Hyper = hyper(
         0.99, high=1.0, open_high=True, search=(0.9, 0.999), off=0.0, help="share of w̄ kept each update"

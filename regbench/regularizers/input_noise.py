@@ -39,6 +39,7 @@ class InputNoise(Regularizer):
     denoising autoencoders, for salt and pepper.
     """
 
+    aim: ClassVar[str] = "rows"
     ranks: ClassVar[Mapping[str, str]] = {"batch": "add noise"}
     strength: Hyper = hyper(0.1, search=(0.01, 1.0), log=True, off=0.0)
     distribution: str = choice(*DISTRIBUTIONS, "poisson", "salt_and_pepper")

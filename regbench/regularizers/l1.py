@@ -41,6 +41,7 @@ class L1(Regularizer):
     Duchi, Hazan & Singer (2011), section 5.1.
     """
 
+    aim: ClassVar[str] = "sparse"
     ranks: ClassVar[Mapping[str, str]] = {"after_update": "shrink"}
     needs_gain: ClassVar[bool] = True
 

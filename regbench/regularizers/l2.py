@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +27,7 @@ class L2(Regularizer):
     Source: Krogh & Hertz (1991); in this form Goodfellow, Bengio & Courville (2016), section 7.1.1.
     """
 
+    aim: ClassVar[str] = "shrink"
     strength: Hyper = hyper(1e-4, search=(1e-6, 1e-1), log=True, off=0.0, help="weight of the penalty in the loss")
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
     scaling: str = choice("half", "full", help="half: ½ · strength · Σ w²; full: strength · Σ w²")

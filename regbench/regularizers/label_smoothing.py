@@ -27,6 +27,7 @@ class LabelSmoothing(Regularizer):
     Source: Szegedy et al. (2016), section 7.
     """
 
+    aim: ClassVar[str] = "outputs"
     ranks: ClassVar[Mapping[str, str]] = {"batch": "make targets"}
     epsilon: Hyper = hyper(0.1, high=1.0, open_high=True, search=(0.01, 0.4), log=True, off=0.0)
     form: str = choice("uniform", "others")

@@ -28,6 +28,7 @@ class MaxNorm(Regularizer):
     Source: Srivastava et al. (2014), section 5.1; radius 3 to 4 from appendix A.3.
     """
 
+    aim: ClassVar[str] = "bound"
     ranks: ClassVar[Mapping[str, str]] = {"after_update": "project"}
 
     radius: Hyper = hyper(3.0, open_low=True, search=(0.5, 8.0), log=True, off=math.inf, help="largest norm allowed")

@@ -28,6 +28,7 @@ class Mixup(Regularizer):
     Source: Zhang, Cissé, Dauphin & Lopez-Paz (2018), section 2.
     """
 
+    aim: ClassVar[str] = "rows"
     ranks: ClassVar[Mapping[str, str]] = {"batch": "mix rows"}
     effects: ClassVar[tuple[str, ...]] = ("lambda",)
 

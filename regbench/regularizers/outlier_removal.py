@@ -47,6 +47,7 @@ class OutlierRemoval(Regularizer):
     Source: Liu, Ting & Zhou (2008), Isolation forest; Breunig, Kriegel, Ng & Sander (2000), LOF.
     """
 
+    aim: ClassVar[str] = "rows"
     ranks: ClassVar[Mapping[str, str]] = {"training_data": "remove rows"}
     share: float = number(0.05, low=0.0, high=0.5, open_high=True, off=0.0, help="of the training rows")
     method: str = choice("isolation_forest", "local_outlier_factor", "zscore", help="how rows are scored")

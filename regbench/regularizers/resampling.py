@@ -62,6 +62,7 @@ class Resampling(Regularizer):
     Tomek (1976); Wilson (1972), edited nearest neighbours; Batista, Prati & Monard (2004), section 3.
     """
 
+    aim: ClassVar[str] = "balance"
     ranks: ClassVar[Mapping[str, str]] = {"training_data": "make rows"}
     form: str = choice("over", "under", *CLEANING, "near_miss", *COMBINED, help="what is done with the rows")
     strength: float = number(1.0, low=0.0, high=1.0, off=0.0, help="share of the gap, or of the rows found")

@@ -61,6 +61,7 @@ class Smote(Regularizer):
     (2017) for kmeans.
     """
 
+    aim: ClassVar[str] = "balance"
     ranks: ClassVar[Mapping[str, str]] = {"training_data": "make rows"}
     kind: str = choice(*KINDS, help="where new rows lie")
     strength: float = number(1.0, low=0.0, high=1.0, off=0.0, help="share of the gap to the largest class")

@@ -28,6 +28,7 @@ class WeightDecay(Regularizer):
     Source: Loshchilov & Hutter (2019), algorithm 1, line 9, and algorithm 2, line 12; scaled by the rate as in torch.
     """
 
+    aim: ClassVar[str] = "shrink"
     ranks: ClassVar[Mapping[str, str]] = {"after_update": "decay"}
     strength: Hyper = hyper(1e-2, search=(1e-3, 10.0), log=True, off=0.0, help="share of w lost per unit of rate")
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")

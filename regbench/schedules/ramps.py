@@ -57,6 +57,21 @@ def build_ramps(values: object) -> Ramps:
     }
 
 
+def list_rampable(record: type) -> list[str]:
+    """Return the hyper-parameters that have a finite off value to rise from."""
+    return [name for name, fact in hyper_fields(record).items() if fact.off is not None and math.isfinite(fact.off)]
+
+
+def spell_ramps(name: str, fields: Mapping[str, Ramp]) -> str:
+    """Return the override that asks for ramps of a regularizer.
+
+    >>> spell_ramps("dropout", {"rate": Ramp(end=0.5)})
+    'schedule.ramp={dropout: {rate: {shape: linear, begin: 0, end: 0.5}}}'
+    """
+    ramps = (f"{f}: {{shape: {r.shape}, begin: {r.begin:.10g}, end: {r.end:.10g}}}" for f, r in fields.items())
+    return f"{WHERE}={{{name}: {{{', '.join(ramps)}}}}}"
+
+
 def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
     """Refuse a ramp of something that is not there or cannot be ramped.
 
@@ -68,7 +83,7 @@ def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
         if name not in regularizers:
             raise ConfigError(f"{WHERE}.{name}: this regularizer is not selected; {suggest(name, regularizers)}")
         cls = type(regularizers[name])
-        possible = [h for h, fact in hyper_fields(cls).items() if fact.off is not None and math.isfinite(fact.off)]
+        possible = list_rampable(cls)
         for field in fields:
             if field not in possible:
                 raise ConfigError(

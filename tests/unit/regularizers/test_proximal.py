@@ -15,7 +15,7 @@ from regbench.regularizers.registry import build_regularizers, load, names
 from tests.unit.regularizers.stacked import make_context
 
 SPARSE = ("l1", "elastic_net")
-WHOLE = ("gradient_clipping", "sam")
+WHOLE = ("adaptive_clipping", "gradient_clipping", "sam")
 
 
 def members(*chosen: str, **settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
