@@ -211,9 +211,10 @@ class Choice(Kind[str]):
 
     def convert(self, value: object, where: str) -> str:
         """Return the name."""
-        if not isinstance(value, str) or value not in self.options:
+        word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value  # as YAML reads these two words
+        if not isinstance(word, str) or word not in self.options:
             raise self.refusal(value, where)
-        return value
+        return word
 
     def describe(self, noun: str) -> str:
         """Return the options in words."""
