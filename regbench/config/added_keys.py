@@ -14,11 +14,15 @@ ADDED: Mapping[str, object] = {
     "dataset.split.val_seed": None,
     "dataset.split.equal": False,
     "regularizer.elastic_net.bias_strength": 0.0,
+    "regularizer.elastic_net.correction": "none",
     "regularizer.elastic_net.layers": {},
     "regularizer.l1.bias_strength": 0.0,
     "regularizer.l1.layers": {},
     "regularizer.l2.bias_strength": 0.0,
     "regularizer.l2.layers": {},
+    "regularizer.max_norm.layers": {},
+    "regularizer.max_norm.minimum": 0.0,
+    "regularizer.max_norm.pull": 1.0,
 }
 """Dotted keys with the value that changes nothing, which is the default of the record that declares the key."""
 

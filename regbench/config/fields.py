@@ -145,9 +145,9 @@ def rates(*, low: float = 0.0, high: float = 1.0, open_high: bool = True, help: 
     return dataclasses.field(default_factory=dict, metadata={KEY: MappingOf(item=item, help=help)})
 
 
-def strengths(*, open_low: bool = False, help: str = "") -> dict[str, float]:
-    """Declare a mapping of names to numbers of at least 0, or above 0, empty by default."""
-    item = kinds.Real(range=Range(0.0, open_low=open_low))
+def strengths(*, open_low: bool = False, off: float | None = None, help: str = "") -> dict[str, float]:
+    """Declare a mapping of names to numbers of at least 0, or above 0, or `off`; empty by default."""
+    item = kinds.Real(range=Range(0.0, open_low=open_low), off=off)
     return dataclasses.field(default_factory=dict, metadata={KEY: MappingOf(item=item, help=help)})
 
 

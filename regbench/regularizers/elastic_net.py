@@ -14,7 +14,8 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper, strengths
 from regbench.regularizers._proximal import proximal_steps, soft_threshold
 from regbench.regularizers._strengths import Strengths, check_layers, like
-from regbench.regularizers.base import Context, Facts, Params, Regularizer, State, Update
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, State, Update, refuse
+from regbench.tasks import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,13 @@ class ElasticNet(Regularizer):
     optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros;
     with `gradient_clipping` or `sam`, which need the gradient of the whole objective, it is the one to take.
 
+    Both penalties shrink the weights that stay. Correction `zou_hastie` takes back the shrinkage of the second: in
+    evaluation, and in the weights that are stored, each penalised weight is multiplied by 1 + ½ C · strength · (1 − r),
+    C the number of outputs, of whose squared errors the loss is the mean. Where the columns are orthogonal, with mean 0
+    and mean square 1, that is the lasso with the strength of the L1 part. It is for numbers to predict and for models
+    without hidden layers; others are refused. The paper's loss is the sum over the rows, which makes its factor 1 + λ₂
+    with columns of length 1.
+
     When: where some of many inputs matter and those that do come in groups that go together: it chooses groups where
     `l1` chooses one of each. It has two numbers to tune. Where nearly all inputs matter take `l2`, where few do and
     they are independent, `l1`.
@@ -43,12 +51,13 @@ class ElasticNet(Regularizer):
     is strength 2α next to the mean squared error. Keras' L1L2(l1, l2) is l1 = strength · r,
     l2 = ½ · strength · (1 − r).
 
-    Source: Zou & Hastie (2005), eq. 3, in the form of Friedman, Hastie & Tibshirani (2010), eqs. 2 and 5.
+    Source: Zou & Hastie (2005), eq. 3, and section 3.3 for the correction; the penalty in the form of Friedman, Hastie
+    & Tibshirani (2010), eqs. 2 and 5.
     """
 
     aim: ClassVar[str] = "sparse"
     conflicts: ClassVar[tuple[str, ...]] = ("l1",)
-    ranks: ClassVar[Mapping[str, str]] = {"after_update": "shrink"}
+    ranks: ClassVar[Mapping[str, str]] = {"after_update": "shrink", "averaged": "normalise"}
     needs_gain: ClassVar[bool] = True
 
     strength: Hyper = hyper(1e-4, search=(1e-6, 1e-1), log=True, off=0.0, help="weight of the penalty in the loss")
@@ -59,14 +68,21 @@ class ElasticNet(Regularizer):
         0.0, search=(1e-6, 1e-1), log=True, off=0.0, extra=True, help="strength for biases, scope=weights only"
     )
     method: str = choice("proximal", "subgradient", help="shrinkage after each update, or part of the gradient")
+    correction: str = choice("none", "zou_hastie", help="whether evaluation takes back the second shrinkage")
 
     def contradiction(self) -> str | None:
         """Return why a strength for biases cannot stand beside scope `all`."""
         return self._strengths.contradiction()
 
     def check(self, facts: Facts) -> None:
-        """Refuse an unknown layer."""
+        """Refuse an unknown layer, and the correction where the loss or the model is not that of least squares."""
         check_layers("elastic_net", self.layers, facts)
+        if self.correction == "none":
+            return
+        if facts.task != Task.REGRESSION:
+            raise refuse("elastic_net", "needs numbers to predict for correction=zou_hastie, that of least squares")
+        if any(site.kind in ("hidden", "channels") for site in facts.sites):
+            raise refuse("elastic_net", "needs a model without hidden layers for correction=zou_hastie")
 
     def idle(self, facts: Facts) -> str | None:
         """Return the reason where layers of strength 0 leave nothing to penalise."""
@@ -95,6 +111,18 @@ class ElasticNet(Regularizer):
         steps = proximal_steps(update, self._strengths)
         shrunk = {name: self._shrink(update.weights[name], t) for name, t in steps.items()}
         return {**update.weights, **shrunk}, ctx.state
+
+    def averaged(self, weights: Params, ctx: Context) -> Params:
+        """Return the weights without their second shrinkage, if they are to be corrected."""
+        if self.correction == "none":
+            return weights
+        # The loss is the mean over the outputs, so that the error of each counts as much as there are outputs less.
+        outputs = len(ctx.facts.outputs) or 1
+        corrected = {}
+        for name, strength in self._strengths.of(weights).items():
+            w = weights[name]
+            corrected[name] = w * (1.0 + 0.5 * outputs * strength * (1.0 - like(self.l1_ratio, w)))
+        return {**weights, **corrected}
 
     @property
     def _strengths(self) -> Strengths:
