@@ -59,16 +59,18 @@ def hyper(
     search: tuple[float, float],
     log: bool = False,
     off: float | None = None,
+    extra: bool = False,
     help: str = "",
     **bounds: Unpack[Bounds],
 ) -> float:
     """Declare a real hyper-parameter that may differ from run to run inside a cohort.
 
     `low` (0 if not given) and `high` bound what is *valid*; `search` bounds what a tuner tries, on a log scale if
-    `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range.
+    `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range. An `extra`
+    that a person left off is not tuned: the technique is complete without it.
     """
     bounds.setdefault("low", 0.0)
-    return declare(default, kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, help=help))
+    return declare(default, kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, extra=extra, help=help))
 
 
 def number(
@@ -138,8 +140,14 @@ def text_or_texts(default: str, *, help: str = "") -> str | tuple[str, ...]:
 
 
 def rates(*, low: float = 0.0, high: float = 1.0, open_high: bool = True, help: str = "") -> dict[str, float]:
-    """Declare a mapping of names to numbers within the bounds, empty by default; `high=math.inf` for strengths."""
+    """Declare a mapping of names to numbers within the bounds, empty by default."""
     item = kinds.Real(range=Range(low, high, open_high=open_high))
+    return dataclasses.field(default_factory=dict, metadata={KEY: MappingOf(item=item, help=help)})
+
+
+def strengths(*, open_low: bool = False, off: float | None = None, help: str = "") -> dict[str, float]:
+    """Declare a mapping of names to numbers of at least 0, or above 0, or `off`; empty by default."""
+    item = kinds.Real(range=Range(0.0, open_low=open_low), off=off)
     return dataclasses.field(default_factory=dict, metadata={KEY: MappingOf(item=item, help=help)})
 
 

@@ -116,15 +116,19 @@ class Real(Kind[float]):
 
 @dataclass(frozen=True, kw_only=True)
 class Hyper(Real):
-    """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner."""
+    """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner.
+
+    An `extra` is tuned unasked only where it is not off.
+    """
 
     search: tuple[float, float]
     log: bool = False
+    extra: bool = False
 
     def describe_search(self) -> str:
-        """Return the ends of the tuner's range, and `log` if it searches on a log scale."""
+        """Return the ends of the tuner's range, `log` if it searches on a log scale, and `if on` for an extra."""
         low, high = self.search
-        return f"{low:g}..{high:g}{' log' if self.log else ''}"
+        return f"{low:g}..{high:g}{' log' if self.log else ''}{' if on' if self.extra else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
