@@ -99,6 +99,11 @@ class Regularizer:
         """Whether the regularizer's penalty acts on the weights after the step and is no part of the gradients."""
         return False
 
+    @property
+    def selects_inputs(self) -> bool:
+        """Whether the regularizer sets weights to exactly zero, so that a result says which inputs it left out."""
+        return False
+
     # -- once ----------------------------------------------------------------------------------------------------
 
     def training_data(self, rows: Rows, ctx: Context) -> Rows:

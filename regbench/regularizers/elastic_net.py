@@ -93,6 +93,11 @@ class ElasticNet(Regularizer):
         """Whether the penalty is proximal."""
         return self.method == "proximal"
 
+    @property
+    def selects_inputs(self) -> bool:
+        """Whether weights become exactly zero."""
+        return self.acts_apart and bool(self.l1_ratio > 0.0)
+
     def penalty(self, weights: Params, ctx: Context) -> Tensor | float:
         """Return strength · Σ (r |w| + ½ (1 − r) w²), 0-d; without a gradient in the proximal method."""
         parts = [self._weigh(strength, covered) for strength, covered in self._strengths.groups(weights)]

@@ -81,6 +81,11 @@ class L1(Regularizer):
         """Whether the penalty is proximal."""
         return self.method == "proximal"
 
+    @property
+    def selects_inputs(self) -> bool:
+        """Whether weights become exactly zero."""
+        return self.acts_apart
+
     def penalty(self, weights: Params, ctx: Context) -> Tensor | float:
         """Return strength · Σ |w|, 0-d; without a gradient in the proximal method."""
         parts = [self._weigh(strength, covered) for strength, covered in self._strengths.groups(weights)]
