@@ -99,6 +99,5 @@ class Lp(Regularizer):
         sizes = [(w.square() + SMALLEST**2).sqrt() for w in covered]
         most = torch.stack([size.detach().amax() for size in sizes]).amax()
         least = (floor / most) ** p
-        # Rounding must not add up to a negative sum, which has no root.
-        powers = torch.stack([((size / most) ** p - least).clamp_min(0.0).sum() for size in sizes]).sum()
+        powers = torch.stack([((size / most) ** p - least).sum() for size in sizes]).sum()
         return most * (powers + least) ** (1.0 / p) - floor

@@ -18,7 +18,7 @@ from tests.unit.training.small_runs import make_setting, make_split, train_alone
 ROWS, COLUMNS = 40, 6
 STRENGTH, RATIO = 0.8, 0.4
 SCHEDULE: dict[str, Any] = {
-    "epochs": 400,
+    "epochs": 200,
     "batch_size": "full",
     "precision": "float64",
     "optimizer": {"name": "sgd", "lr": 0.2, "momentum": 0.5},

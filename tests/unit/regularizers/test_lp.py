@@ -76,7 +76,7 @@ def test_the_root_below_1_is_the_root_of_the_sum_of_powers() -> None:
 def test_zero_weights_cost_nothing_and_have_the_gradient_zero(form: str, p: float, dtype: torch.dtype) -> None:
     weights = {"a.weight": torch.zeros(400, 300, dtype=dtype)}
     penalty = Lp(strength=0.1, p=p, form=form)
-    assert abs(float(penalty.penalty(weights, make_context()))) < 1e-6
+    assert float(penalty.penalty(weights, make_context())) == 0.0
     assert slopes(penalty, weights)["a.weight"].count_nonzero() == 0
 
 
@@ -119,7 +119,7 @@ def test_a_run_ends_at_the_minimum_of_the_bridge_problem(p: float, strength: flo
     x = np.array([[1.0], [-1.0], [1.0], [-1.0], [1.0]])
     split = make_split(x, a * x[:, 0])
     settings = {"lp": {"strength": strength, "p": p}}
-    schedule = {"optimizer": optimizer, "epochs": 600, "batch_size": "full", "precision": "float64"}
+    schedule = {"optimizer": optimizer, "epochs": 300, "batch_size": "full", "precision": "float64"}
     for seed in range(20):  # the first whose start leads to the minimum at a
         setting = make_setting(split, {"name": "linear", "initialisation": "torch"}, settings, **schedule)
         start = setting.spec.network.initial_weights(Randomness(seed), torch.float64)["linear.weight"].item()

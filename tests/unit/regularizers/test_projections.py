@@ -97,7 +97,7 @@ def test_a_linear_model_ends_at_scipys_non_negative_least_squares(seed: int, opt
     centred, target = x[:50] - x[:50].mean(0), y[:50] - y[:50].mean()
     expected = nnls(centred, target)[0]
     assert 0 < np.count_nonzero(expected) < 8
-    schedule = {"epochs": 1200, "batch_size": "full", "precision": "float64", "curve": {"name": "cosine"}}
+    schedule = {"epochs": 800, "batch_size": "full", "precision": "float64", "curve": {"name": "cosine"}}
     setting = small_runs.make_setting(
         make_split(x, y), {"name": "linear"}, {"non_negative": {}}, **schedule, optimizer=OPTIMIZERS[optimizer]
     )
