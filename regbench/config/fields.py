@@ -60,15 +60,17 @@ def hyper(
     log: bool = False,
     off: float | None = None,
     help: str = "",
+    under: tuple[tuple[str, str, kinds.Hyper], ...] = (),
     **bounds: Unpack[Bounds],
 ) -> float:
     """Declare a real hyper-parameter that may differ from run to run inside a cohort.
 
     `low` (0 if not given) and `high` bound what is *valid*; `search` bounds what a tuner tries, on a log scale if
-    `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range.
+    `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range. `under`
+    says where all this depends on another field: `("form", "kept", Hyper(...))` holds beside form=kept.
     """
     bounds.setdefault("low", 0.0)
-    return declare(default, kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, help=help))
+    return declare(default, kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, help=help, under=under))
 
 
 def number(
@@ -158,9 +160,9 @@ def nested(default: Record, *, help: str = "") -> Record:
     return declare(default, Nested(inner=default, help=help))
 
 
-def hyper_fields(record: type) -> dict[str, kinds.Hyper]:
-    """Return the fields that may differ from run to run inside a cohort, by name."""
-    return {name: kind for name, kind in declared(record).items() if isinstance(kind, kinds.Hyper)}
+def hyper_fields(record: type, settings: Mapping[str, object] | None = None) -> dict[str, kinds.Hyper]:
+    """Return the fields that may differ from run to run inside a cohort, by name, as declared beside these settings."""
+    return {name: kind for name, kind in declared(record, settings).items() if isinstance(kind, kinds.Hyper)}
 
 
 def hyper_names(record: type) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from regbench.config import kinds
 from regbench.config.fields import build, choice, hyper_fields, number
 from regbench.errors import ConfigError, suggest
 
@@ -67,8 +68,8 @@ def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
     for name, fields in ramps.items():
         if name not in regularizers:
             raise ConfigError(f"{WHERE}.{name}: this regularizer is not selected; {suggest(name, regularizers)}")
-        cls = type(regularizers[name])
-        possible = [h for h, fact in hyper_fields(cls).items() if fact.off is not None and math.isfinite(fact.off)]
+        facts = _facts_of(regularizers[name])
+        possible = [h for h, fact in facts.items() if fact.off is not None and math.isfinite(fact.off)]
         for field in fields:
             if field not in possible:
                 raise ConfigError(
@@ -90,12 +91,17 @@ def ramp_regularizers(
 
 
 def _ramped(regularizer: Regularizer, fields: Mapping[str, Ramp], progress: float) -> Regularizer:
-    facts = hyper_fields(type(regularizer))
+    facts = _facts_of(regularizer)
     values: dict[str, Hyper] = {}
     for field, ramp in fields.items():
         off, full = facts[field].off or 0.0, getattr(regularizer, field)
         values[field] = off + (full - off) * ramp.rise(progress)
     return replace(regularizer, **values)
+
+
+def _facts_of(regularizer: Regularizer) -> dict[str, kinds.Hyper]:
+    """Return the declarations of a regularizer's hyper-parameters as they hold beside its other settings."""
+    return hyper_fields(type(regularizer), vars(regularizer))
 
 
 def _build_ramp(settings: object, where: str) -> Ramp:

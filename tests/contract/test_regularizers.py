@@ -28,12 +28,12 @@ DAMPED = {"name": "adam", "eps": 1e-4}
 CONVOLUTIONAL = ("series", "image")
 
 
-def spread(cls: type[Regularizer], count: int) -> list[Regularizer]:
-    """Return regularizers whose hyper-parameters differ, spread over their search ranges."""
+def spread(cls: type[Regularizer], count: int, **choices: str) -> list[Regularizer]:
+    """Return regularizers of some choices whose hyper-parameters differ, spread over their search ranges."""
     made = []
     for place in range(count):
-        values: dict[str, Any] = {}
-        for name, fact in hyper_fields(cls).items():
+        values: dict[str, Any] = dict(choices)
+        for name, fact in hyper_fields(cls, choices).items():
             low, high = fact.search
             share = (place + 0.5) / count
             values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
@@ -94,8 +94,7 @@ VARIANTS = [
 @pytest.mark.matrix(cases=16)
 @pytest.mark.parametrize(("name", "field", "option"), VARIANTS)
 def test_every_variant_in_a_cohort_equals_it_alone(name: str, field: str, option: str) -> None:
-    made = spread(registry.load(name), 3)
-    members = [{name: dataclasses.replace(regularizer, **{field: option})} for regularizer in made]
+    members = [{name: regularizer} for regularizer in spread(registry.load(name), 3, **{field: option})]
     if members[0][name].alone():
         pytest.skip("runs of this variant are never stacked")
     spec, data = fitting_setting(members[0], precision="float64", optimizer=DAMPED)
