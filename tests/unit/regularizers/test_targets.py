@@ -1,15 +1,19 @@
-"""Targets that are changed in training: label smoothing by what is kept."""
+"""Targets that are changed in training: label smoothing by what is kept, and DisturbLabel."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from regbench.config.fields import build, hyper_fields
 from regbench.errors import ConfigError
+from regbench.randomness import Randomness
 from regbench.regularizers.base import Facts, Rows
+from regbench.regularizers.disturb_label import DisturbLabel
 from regbench.regularizers.idle import is_off
 from regbench.regularizers.label_smoothing import LabelSmoothing
 from regbench.schedules.ramps import Ramp, check_ramps, ramp_regularizers
@@ -17,6 +21,8 @@ from regbench.tasks import Task
 from tests.unit.regularizers.stacked import assert_stacked_equals_alone, make_context, make_facts, make_rows
 
 LABELS = make_facts(task=Task.MULTILABEL, class_counts=())
+REGRESSION = make_facts(task=Task.REGRESSION, class_counts=())
+RANDOM = Randomness(3)
 
 # -- label smoothing by what is kept ---------------------------------------------------------------------------------
 
@@ -89,3 +95,61 @@ def test_a_ramp_of_what_is_kept_falls_from_one() -> None:
     check_ramps({"label_smoothing": ramps}, regularizers)
     at = [ramp_regularizers(regularizers, {"label_smoothing": ramps}, p)["label_smoothing"] for p in (0.0, 0.5, 1.0)]
     assert [vars(own)["epsilon"] for own in at] == pytest.approx([1.0, 0.9, 0.8])
+
+
+# -- DisturbLabel ----------------------------------------------------------------------------------------------------
+
+
+def disturb(alpha: float, rows: int, classes: int = 10) -> tuple[Tensor, Tensor, float]:
+    """Return the labels of rows before and after, and the share that the technique says it changed."""
+    effects: dict[str, Tensor] = {}
+    batch = make_rows(rows, 1, classes=classes)
+    disturbed = DisturbLabel(alpha=alpha).batch(batch, make_context(RANDOM, effects)).y
+    assert torch.equal(disturbed.sum(1), torch.ones(rows))
+    assert torch.equal(disturbed, disturbed.round())
+    return batch.y.argmax(1), disturbed.argmax(1), float(effects["changed"])
+
+
+@pytest.mark.parametrize(("alpha", "kept"), [(0.2, 0.82), (0.1, 0.91), (1.0, 0.1)])
+def test_a_label_is_kept_with_the_papers_probability(alpha: float, kept: float) -> None:
+    before, after, changed = disturb(alpha, 200_000)
+    share = float((before == after).double().mean())
+    assert abs(share - kept) <= 3 * math.sqrt(kept * (1 - kept) / 200_000)
+    assert changed == pytest.approx(1 - share, abs=1e-6)
+
+
+def test_the_other_labels_are_equally_likely() -> None:
+    before, after, _ = disturb(0.5, 200_000, classes=5)
+    moved = torch.bincount((after - before) % 5, minlength=5).double() / 200_000
+    expected = torch.tensor([0.6, 0.1, 0.1, 0.1, 0.1], dtype=torch.float64)
+    assert ((moved - expected).abs() <= 3 * (expected * (1 - expected) / 200_000).sqrt()).all()
+
+
+def test_labels_are_drawn_anew_at_every_step_and_average_to_uniform_smoothing() -> None:
+    batch = make_rows(40, 1, classes=4, dtype=torch.float64)
+    steps = [DisturbLabel(alpha=0.3).batch(batch, make_context(RANDOM.at(step))).y for step in range(4_000)]
+    assert not torch.equal(steps[0], steps[1])
+    smoothed = LabelSmoothing(epsilon=0.3).batch(batch, make_context()).y
+    error = (smoothed * (1 - smoothed) / 4_000).sqrt()
+    # 160 means: one in 370 lies beyond 3 errors by chance, none beyond 4.5 (once in 900 repetitions of the test).
+    beyond = ((torch.stack(steps).mean(0) - smoothed).abs() / error).flatten()
+    assert int((beyond > 3).sum()) <= 3
+    assert float(beyond.max()) < 4.5
+
+
+def test_stacked_drawing_has_the_bits_of_runs_alone_and_zero_is_off() -> None:
+    batch = make_rows(30, 6)
+    assert_stacked_equals_alone(
+        DisturbLabel(),
+        lambda t, r, y: t.batch(batch._replace(y=y), make_context(r)).y,
+        batch.y,
+        alpha=(0.0, 0.3, 1.0),
+    )
+    off = DisturbLabel(alpha=0.0).batch(batch, make_context(RANDOM))
+    assert all(torch.equal(new, old) for new, old in zip(off, batch, strict=True))
+
+
+@pytest.mark.parametrize("facts", [LABELS, REGRESSION, make_facts(class_counts=(40,))])
+def test_drawing_needs_classes(facts: Facts) -> None:
+    with pytest.raises(ConfigError, match="regularizer disturb_label: needs classification"):
+        DisturbLabel().check(facts)
