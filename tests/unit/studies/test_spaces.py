@@ -19,6 +19,7 @@ from tests.unit.sweeps.folders import SCHEDULE, configure
 RATE = Coordinate(LR, 1e-4, 0.1, log=True)
 DROPOUT = Coordinate("regularizer.dropout.rate", 0.05, 0.8, log=False)
 INPUT = Coordinate("regularizer.dropout.input_rate", 0.0, 0.5, log=False)
+OUTPUT = Coordinate("regularizer.dropout.output_rate", 0.0, 0.2, log=False)
 L2 = Coordinate("regularizer.l2.strength", 1e-6, 0.1, log=True)
 
 
@@ -43,8 +44,8 @@ def with_optimizer(name: str) -> RunConfig:
 
 def test_the_rate_is_first_and_the_declared_ranges_of_the_arms_own_regularizers_follow() -> None:
     assert space() == Space((RATE,))
-    assert space("dropout") == Space((RATE, DROPOUT, INPUT))
-    assert space("l2", "dropout").coordinates == (RATE, L2, DROPOUT, INPUT)  # in the order of the arm
+    assert space("dropout") == Space((RATE, DROPOUT, INPUT, OUTPUT))
+    assert space("l2", "dropout").coordinates == (RATE, L2, DROPOUT, INPUT, OUTPUT)  # in the order of the arm
     assert space("batch_norm") == Space((RATE,))  # integers, choices and static numbers stay as they are
 
 
@@ -63,7 +64,12 @@ def test_the_range_of_the_rate_is_that_of_the_optimizer(optimizer: str, low: flo
 
 def test_two_numbers_for_a_number_replace_its_range_in_place_and_keep_its_scale() -> None:
     found = search({"dropout.rate": [0.1, 0.6], LR: [0.001, 0.01]}, "dropout")
-    assert found.coordinates == (Coordinate(LR, 0.001, 0.01, log=True), replace(DROPOUT, low=0.1, high=0.6), INPUT)
+    assert found.coordinates == (
+        Coordinate(LR, 0.001, 0.01, log=True),
+        replace(DROPOUT, low=0.1, high=0.6),
+        INPUT,
+        OUTPUT,
+    )
     assert search({"l2.strength": [1, 2]}, "l2").coordinates[1] == replace(L2, low=1.0, high=2.0)
 
 
@@ -89,7 +95,7 @@ def test_two_whole_numbers_for_a_whole_number_are_choices_and_three_for_a_number
     assert search({"bagging.members": [3, 5]}, "bagging").groups == (("regularizer.bagging.members", (3, 5)),)
     assert search({"model.widths": [[64], [128, 64]]}).groups == (("model.widths", ([64], [128, 64])),)
     found = search({"dropout.rate": [0.1, 0.3, 0.5]}, "dropout")
-    assert found.coordinates == (RATE, INPUT)
+    assert found.coordinates == (RATE, INPUT, OUTPUT)
     assert found.groups == ((DROPOUT.key, (0.1, 0.3, 0.5)),)
 
 
