@@ -80,7 +80,7 @@ TASKS = ("classification", "regression", "several numbers", "multilabel")
 def make_split(layout: str = "table", task: str = "classification") -> Split:
     """Return 110 rows of learnable, non-negative data for one of `TASKS`, of unequal classes unless asked otherwise."""
     generator = np.random.default_rng(11)
-    shape = SHAPES[layout]
+    shape = SHAPES.get(layout, SHAPES["table"])
     y = np.repeat([0, 1, 2], [50, 36, 24])
     centres = generator.uniform(0.2, 1.0, (3, *shape))
     x = np.clip(
@@ -121,6 +121,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "table": {"name": "mlp", "widths": [24, 6]},  # the first is wide, so that its weights lie transposed in memory
     "series": {"name": "conv1d"},
     "image": {"name": "cnn"},
+    "sigmoid": {"name": "mlp", "widths": [24, 6], "activation": "sigmoid"},  # a table, for what needs such units
 }
 
 
@@ -132,7 +133,7 @@ def make_setting(
     settings = {"epochs": 3, "batch_size": 16, "stop": {"name": "none"}, **schedule}
     built: Schedule = build_schedule(settings)
     shape = DataShape(split.task, split.layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
-    network = build_model(MODELS[split.layout]).build(shape)
+    network = build_model(MODELS.get(layout, MODELS[split.layout])).build(shape)
     spec = make_spec(network, regularizers, built, collect_facts(split, network, built))
     return spec, prepare(split, spec.dtype)
 
@@ -141,7 +142,7 @@ def fitting_setting(regularizers: Mapping[str, Regularizer], **schedule: Any) ->
     """Return the first setting that the regularizers accept, also when they see its rows."""
     refusals = []
     for task in ("classification", "regression"):
-        for layout in ("table", "series", "image", "mixed", "blurred"):
+        for layout in ("table", "series", "image", "mixed", "blurred", "sigmoid"):
             try:
                 spec, data = make_setting(regularizers, layout, task, **schedule)
                 stack_rows([data.rows], [Trained(0, regularizers)], spec.facts)
