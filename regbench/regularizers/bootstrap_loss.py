@@ -30,7 +30,7 @@ class BootstrapLoss(Regularizer):
     until it has. Not for a network that is overconfident already, and not with β near 0, where it believes itself.
 
     Source: Reed, Lee, Anguelov, Szegedy, Erhan & Rabinovich (2015), Training deep neural networks on noisy labels with
-    bootstrapping, equations 6 (soft) and 7 (hard).
+    bootstrapping, section 3.
     """
 
     aim: ClassVar[str] = "labels"

@@ -40,7 +40,7 @@ class ClassWeights(Regularizer):
     by the sum of the batch's weights, as here; Keras' class_weight divides by the number of rows.
 
     Source: King & Zeng (2001), Logistic regression in rare events data, section 4.2; effective: Cui, Jia, Lin, Song &
-    Belongie (2019), Class-balanced loss based on effective number of samples, equations 3 and 5.
+    Belongie (2019), Class-balanced loss based on effective number of samples.
     """
 
     aim: ClassVar[str] = "balance"

@@ -31,7 +31,7 @@ class Flooding(Regularizer):
     anyway, and not with a level above the loss that the network could reach on new data: it would not learn.
 
     Source: Ishida, Yamane, Sakai, Niu & Sugiyama (2020), Do we need zero training loss after achieving zero training
-    error?, equation 2; by row Xie et al. (2022), iFlood.
+    error?; by row Xie et al. (2022), iFlood.
     """
 
     aim: ClassVar[str] = "outputs"

@@ -30,7 +30,8 @@ class FocalLoss(Regularizer):
     of all. Probabilities come out less sure than with the cross-entropy.
 
     Other libraries: Keras' CategoricalFocalCrossentropy(gamma) is gamma with `class_weights` in place of its alpha,
-    which multiplies everything by 0.25 unless told otherwise; torchvision's sigmoid_focal_loss is the multilabel one.
+    which multiplies everything by 0.25 unless told otherwise; torchvision's sigmoid_focal_loss(alpha=-1) is the
+    multilabel one.
 
     Source: Lin, Goyal, Girshick, He & Dollár (2017), Focal loss for dense object detection, equation 4.
     """
