@@ -18,7 +18,8 @@ from regbench.regularizers.base import Context, Facts, Regularizer, Rows, refuse
 class DeCov(Regularizer):
     """DeCov: adds the covariances between the units of each hidden layer to the loss, squared.
 
-        ½ λ (‖C‖_F² − ‖diag C‖²),   C_ij = mean_b (h_bi − μ_i)(h_bj − μ_j),   μ_i = mean_b h_bi
+        ½ λ (‖C‖_F² − ‖diag C‖²)
+        C_ij = mean_b (h_bi − μ_i)(h_bj − μ_j),   μ_i = mean_b h_bi
 
     mean_b is the mean over the batch's rows by their weights, without a correction for the number of rows; i and j are
     units of a layer `[B, H]`, or channels of its feature maps `[B, C, ...]`, for which every place of every row is an

@@ -17,14 +17,14 @@ from regbench.regularizers.base import Context, Regularizer, Rows
 class Flooding(Regularizer):
     """Flooding: keeps the training loss near a level b by turning its gradient round below it.
 
-        batch:  |L − b| + b,                L the mean loss of the batch, 0-d
-        row:    mean_b (|ℓ − b| + b),       ℓ the loss of each row `[B]`, by the rows' weights
+        batch:  |L − b| + b,            L the mean loss of the batch
+        row:    mean (|ℓ − b| + b),     ℓ the loss of each row
 
-    b is `level`, at least 0; 0 is off. Above b nothing changes, at b the gradient is 0, and below it is −∇L, so that
-    the weights wander at this loss. The loss is that of the data, in the unit of the loss (nats; for numbers squared
-    deviations), with what techniques make of it row by row and without the penalties on weights and activations. By
-    row, rows that are learned are turned round while hard ones are still learned. Reported train and validation
-    losses are the plain ones, `objective` has the level in it.
+    L is 0-d and ℓ `[B]`; means go by the rows' weights. b is `level`, at least 0; 0 is off. Above b nothing changes, at
+    b the gradient is 0, and below it is −∇L, so that the weights wander at this loss. The loss is that of the data, in
+    its unit (nats; for numbers squared deviations), with what techniques make of it row by row and without the
+    penalties on weights and activations. By row, rows that are learned are turned round while hard ones are still
+    learned. Reported train and validation losses are the plain ones, `objective` has the level in it.
 
     When: the training loss falls to zero while the validation loss rises, and a longer search for b is affordable: the
     best level depends on the data, and most of all on how many labels are wrong. Not for training that stops early

@@ -24,7 +24,8 @@ KINDS = {"sigmoid": ("preactivation",), "none": INNER}
 class Sparsity(Regularizer):
     """Sparsity penalty: pulls each unit's mean activity over the batch towards a small target.
 
-        λ Σ_j KL(ρ ‖ ρ̂_j),   KL(ρ ‖ ρ̂) = ρ log(ρ / ρ̂) + (1 − ρ) log((1 − ρ) / (1 − ρ̂)),   ρ̂_j = mean_b h_bj
+        λ Σ_j KL(ρ ‖ ρ̂_j),   ρ̂_j = mean_b h_bj
+        KL(ρ ‖ ρ̂) = ρ log(ρ / ρ̂) + (1 − ρ) log((1 − ρ) / (1 − ρ̂))
 
     mean_b is the mean over the batch's rows by their weights; j runs over the units of every hidden layer `[B, H]`, and
     over the channels of feature maps `[B, C, ...]`, of which all places count. h must lie in (0, 1). With squash
