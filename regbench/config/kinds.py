@@ -121,10 +121,14 @@ class Real(Kind[float]):
 
 @dataclass(frozen=True, kw_only=True)
 class Hyper(Real):
-    """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner."""
+    """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner.
+
+    An `extra` is tuned unasked only where it is not off.
+    """
 
     search: tuple[float, float]
     log: bool = False
+    extra: bool = False
     under: tuple[tuple[str, str, Hyper], ...] = ()
     """Declarations that take this one's place where another field has a value: field, value, declaration."""
 
@@ -133,9 +137,9 @@ class Hyper(Real):
         return next((own for field, value, own in self.under if settings.get(field) == value), self)
 
     def describe_search(self) -> str:
-        """Return the ends of the tuner's range, and `log` if it searches on a log scale."""
+        """Return the ends of the tuner's range, `log` if it searches on a log scale, and `if on` for an extra."""
         low, high = self.search
-        return f"{low:g}..{high:g}{' log' if self.log else ''}"
+        return f"{low:g}..{high:g}{' log' if self.log else ''}{' if on' if self.extra else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
-from regbench.config.fields import Hyper, choice, hyper, rates
+from regbench.config.fields import Hyper, choice, hyper, strengths
 from regbench.errors import suggest
 from regbench.models.network import INNER, Site
 from regbench.regularizers._means import mean_cost, scale_cost
@@ -54,7 +53,7 @@ class Activity(Regularizer):
     form: str = choice("l1", "l2", help="absolute values, or squares")
     reduce: str = choice("sum", "mean", help="over the units of a layer")
     sites: str = choice(*KINDS, help="which activations")
-    layers: Mapping[str, float] = rates(high=math.inf, help="strengths of single sites, by name")
+    layers: Mapping[str, float] = strengths(help="of single sites, by name")
     value: str = choice("raw", "seen", help="before or after dropout and noise")
 
     def check(self, facts: Facts) -> None:

@@ -59,6 +59,13 @@ class Regularizer:
     def check(self, facts: Facts) -> None:
         """Refuse, with a `ConfigError`, data or a model that the regularizer does not fit."""
 
+    def contradiction(self) -> str | None:
+        """Return why the settings exclude each other, for the refusal before any data are read; None where they do not.
+
+        Hyper-parameters are plain numbers.
+        """
+        return None
+
     def idle(self, facts: Facts) -> str | None:
         """Return why the regularizer changes nothing on these data or this model; None where it changes something.
 

@@ -44,7 +44,7 @@ class Dropout(Regularizer):
 
     rate: Hyper = hyper(0.5, high=1.0, open_high=True, search=(0.05, 0.8), off=0.0, help="of hidden units")
     input_rate: Hyper = hyper(0.0, high=1.0, open_high=True, search=(0.0, 0.5), off=0.0, help="of input values")
-    output_rate: Hyper = hyper(0.0, high=1.0, open_high=True, search=(0.0, 0.2), off=0.0, help="of outputs")
+    output_rate: Hyper = hyper(0.0, high=1.0, open_high=True, search=(0.0, 0.5), off=0.0, extra=True, help="of outputs")
     layers: Mapping[str, float] = rates(help="rates of single sites, by name")
     scaling: str = choice("inverted", "original")
 

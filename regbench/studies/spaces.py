@@ -84,7 +84,7 @@ def read_space(config: RunConfig, own: Sequence[str], wanted: Mapping[str, objec
             raise _unknown(key, known)
     coordinates, groups = [], []
     for key, kind in fields.items():
-        found = _read_given(key, kind, given[key]) if key in given else _read_declared(key, kind, own)
+        found = _read_given(key, kind, given[key]) if key in given else _read_declared(key, kind, own, config)
         if isinstance(found, Coordinate):
             coordinates.append(found)
         elif found is not None:
@@ -138,10 +138,17 @@ def _prefixed(where: str, record: type, settings: Mapping[str, object] | None = 
     return {f"{where}.{name}": kind for name, kind in declared(record, settings).items()}
 
 
-def _read_declared(key: str, kind: Kind[object], own: Sequence[str]) -> Coordinate | None:
-    """Return the range that a field declares, if it is the rate or belongs to one of the arm's own regularizers."""
-    mine = key == LR or any(key.startswith(f"{REGULARIZER}{name}.") for name in own)
-    return Coordinate(key, *kind.search, kind.log) if mine and isinstance(kind, Hyper) else None
+def _read_declared(key: str, kind: Kind[object], own: Sequence[str], config: RunConfig) -> Coordinate | None:
+    """Return the range that a field declares, if it is the rate or belongs to one of the arm's own regularizers.
+
+    An extra that is off there stays off.
+    """
+    name, _, field = _shorten_key(key).partition(".")
+    if not isinstance(kind, Hyper) or (key != LR and not (key.startswith(REGULARIZER) and name in own)):
+        return None
+    if kind.extra and config.regularizers[name].get(field, kind.off) == kind.off:
+        return None
+    return Coordinate(key, *kind.search, kind.log)
 
 
 def _read_given(key: str, kind: Kind[object], value: object) -> Coordinate | tuple[object, ...]:

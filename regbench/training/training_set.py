@@ -109,6 +109,7 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,
+        layers=network.layers,
         categories=split.preprocessing.categories,
         outputs=split.preprocessing.outputs,
     )

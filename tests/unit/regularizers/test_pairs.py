@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "elastic_net": {"strength": 0.4, "l1_ratio": 0.5},
     "weight_decay": {"strength": 0.15},
     "max_norm": {"radius": 1.1, "scope": "layer"},
+    "lp": {"strength": 0.1, "p": 2.0},
     "ema": {"decay": 0.5},
     "gradient_clipping": {"limit": 0.8},
 }
@@ -33,6 +34,7 @@ ADDS: dict[str, tuple[float, float, float]] = {
     "elastic_net": (0.2, 0.2, math.inf),
     "weight_decay": (0.0, 0.15, math.inf),
     "max_norm": (0.0, 0.0, 1.1),
+    "lp": (0.0, 0.2, math.inf),
     "ema": (0.0, 0.0, math.inf),
     "gradient_clipping": (0.0, 0.0, math.inf),
 }

@@ -89,7 +89,7 @@ def test_a_combination_searches_the_rate_what_each_adds_and_what_all_have() -> N
     request = ask("study.arms=[mixup,dropout,l2]", "study.search={schedule.batch_size: [16, 32]}", "regularizer=ema")
     made = combine(request.base, pool(request))
     assert [c.key.removeprefix("regularizer.") for c in made.space.coordinates] == [
-        *(LR, "dropout.rate", "dropout.input_rate", "dropout.output_rate", "l2.strength", "mixup.alpha"),
+        *(LR, "dropout.rate", "dropout.input_rate", "l2.strength", "mixup.alpha"),
     ]
     assert made.space.groups == (("schedule.batch_size", (16, 32)),)
     assert made.members == ("dropout", "l2", "mixup")

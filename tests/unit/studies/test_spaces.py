@@ -19,7 +19,6 @@ from tests.unit.sweeps.folders import SCHEDULE, configure
 RATE = Coordinate(LR, 1e-4, 0.1, log=True)
 DROPOUT = Coordinate("regularizer.dropout.rate", 0.05, 0.8, log=False)
 INPUT = Coordinate("regularizer.dropout.input_rate", 0.0, 0.5, log=False)
-OUTPUT = Coordinate("regularizer.dropout.output_rate", 0.0, 0.2, log=False)
 L2 = Coordinate("regularizer.l2.strength", 1e-6, 0.1, log=True)
 
 
@@ -44,8 +43,8 @@ def with_optimizer(name: str) -> RunConfig:
 
 def test_the_rate_is_first_and_the_declared_ranges_of_the_arms_own_regularizers_follow() -> None:
     assert space() == Space((RATE,))
-    assert space("dropout") == Space((RATE, DROPOUT, INPUT, OUTPUT))
-    assert space("l2", "dropout").coordinates == (RATE, L2, DROPOUT, INPUT, OUTPUT)  # in the order of the arm
+    assert space("dropout") == Space((RATE, DROPOUT, INPUT))
+    assert space("l2", "dropout").coordinates == (RATE, L2, DROPOUT, INPUT)  # in the order of the arm
     assert space("batch_norm") == Space((RATE,))  # integers, choices and static numbers stay as they are
 
 
@@ -53,6 +52,22 @@ def test_regularizers_of_the_network_as_typed_are_searched_only_where_they_are_n
     assert space("l2", base=("dropout",)).coordinates == (RATE, L2)
     named = space("l2", base=("dropout",), **{"dropout.rate": [0.1, 0.2]})
     assert named.coordinates == (RATE, L2, replace(DROPOUT, low=0.1, high=0.2))
+
+
+def test_an_extra_that_is_off_is_searched_only_where_it_is_named() -> None:
+    """Or an arm named l2 would be two penalties, and take more of the trials than it needs."""
+    biases = Coordinate("regularizer.l2.bias_strength", 1e-6, 0.1, log=True)
+    for off in ({}, {"bias_strength": 0}, {"bias_strength": 0.0}):
+        assert read_space(configure({"l2": off}), ("l2",), {}).coordinates == (RATE, L2)
+    on = read_space(configure({"l2": {"bias_strength": 0.01}}), ("l2",), {})
+    assert on.coordinates == (RATE, L2, biases)
+    assert search({"l2.bias_strength": [1e-6, 0.1]}, "l2").coordinates == (RATE, L2, biases)
+
+
+def test_a_range_that_depends_on_a_choice_is_that_of_the_arms_own() -> None:
+    kept = Coordinate("regularizer.label_smoothing.epsilon", 0.6, 0.99, log=False)
+    settings = {"label_smoothing": {"form": "kept", "epsilon": 0.9}}
+    assert read_space(configure(settings), ("label_smoothing",), {}).coordinates == (RATE, kept)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +79,7 @@ def test_the_range_of_the_rate_is_that_of_the_optimizer(optimizer: str, low: flo
 
 def test_two_numbers_for_a_number_replace_its_range_in_place_and_keep_its_scale() -> None:
     found = search({"dropout.rate": [0.1, 0.6], LR: [0.001, 0.01]}, "dropout")
-    assert found.coordinates == (
-        Coordinate(LR, 0.001, 0.01, log=True),
-        replace(DROPOUT, low=0.1, high=0.6),
-        INPUT,
-        OUTPUT,
-    )
+    assert found.coordinates == (Coordinate(LR, 0.001, 0.01, log=True), replace(DROPOUT, low=0.1, high=0.6), INPUT)
     assert search({"l2.strength": [1, 2]}, "l2").coordinates[1] == replace(L2, low=1.0, high=2.0)
 
 
@@ -95,7 +105,7 @@ def test_two_whole_numbers_for_a_whole_number_are_choices_and_three_for_a_number
     assert search({"bagging.members": [3, 5]}, "bagging").groups == (("regularizer.bagging.members", (3, 5)),)
     assert search({"model.widths": [[64], [128, 64]]}).groups == (("model.widths", ([64], [128, 64])),)
     found = search({"dropout.rate": [0.1, 0.3, 0.5]}, "dropout")
-    assert found.coordinates == (RATE, INPUT, OUTPUT)
+    assert found.coordinates == (RATE, INPUT)
     assert found.groups == ((DROPOUT.key, (0.1, 0.3, 0.5)),)
 
 
@@ -167,7 +177,7 @@ def test_declared_ranges_are_allowed_hold_the_default_and_never_switch_off_betwe
         assert kind.off is None or not low <= kind.off <= high or kind.off == 0.0, field
         assert kind.off != 0.0 or low >= 0.0, field
         default = getattr(RECORDS[name], field)
-        assert low <= default <= high, field
+        assert low <= default <= high or (kind.extra and default == kind.off), field
 
 
 def test_weight_decay_reaches_strengths_that_act_within_a_short_training() -> None:
