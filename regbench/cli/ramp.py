@@ -80,7 +80,7 @@ def _compose(name: str, words: Sequence[str]) -> tuple[Regularizer, Ramps]:
 
 def _default_ramps(name: str, regularizer: Regularizer, short: Sequence[str]) -> Mapping[str, Ramp]:
     facts = hyper_fields(type(regularizer))
-    possible = list_rampable(type(regularizer))
+    possible = list_rampable(type(regularizer), vars(regularizer))
     fields = [field for field in possible if getattr(regularizer, field) != facts[field].off] or possible
     settings = {key: _read(value) for key, _, value in (word.partition("=") for word in short)}
     return build_ramps({name: dict.fromkeys(fields, settings)})[name]

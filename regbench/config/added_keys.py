@@ -13,6 +13,7 @@ from regbench.config.values import is_number
 ADDED: Mapping[str, object] = {
     "dataset.split.val_seed": None,
     "dataset.split.equal": False,
+    "regularizer.dropout.output_rate": 0.0,
     "regularizer.elastic_net.bias_strength": 0.0,
     "regularizer.elastic_net.correction": "none",
     "regularizer.elastic_net.layers": {},

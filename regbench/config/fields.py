@@ -61,16 +61,19 @@ def hyper(
     off: float | None = None,
     extra: bool = False,
     help: str = "",
+    under: tuple[tuple[str, str, kinds.Hyper], ...] = (),
     **bounds: Unpack[Bounds],
 ) -> float:
     """Declare a real hyper-parameter that may differ from run to run inside a cohort.
 
     `low` (0 if not given) and `high` bound what is *valid*; `search` bounds what a tuner tries, on a log scale if
     `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range. An `extra`
-    that a person left off is not tuned: the technique is complete without it.
+    that a person left off is not tuned: the technique is complete without it. `under` says where all this depends on
+    another field: `("form", "kept", Hyper(...))` holds beside form=kept.
     """
     bounds.setdefault("low", 0.0)
-    return declare(default, kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, extra=extra, help=help))
+    kind = kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, extra=extra, help=help, under=under)
+    return declare(default, kind)
 
 
 def number(
@@ -166,9 +169,9 @@ def nested(default: Record, *, help: str = "") -> Record:
     return declare(default, Nested(inner=default, help=help))
 
 
-def hyper_fields(record: type) -> dict[str, kinds.Hyper]:
-    """Return the fields that may differ from run to run inside a cohort, by name."""
-    return {name: kind for name, kind in declared(record).items() if isinstance(kind, kinds.Hyper)}
+def hyper_fields(record: type, settings: Mapping[str, object] | None = None) -> dict[str, kinds.Hyper]:
+    """Return the fields that may differ from run to run inside a cohort, by name, as declared beside these settings."""
+    return {name: kind for name, kind in declared(record, settings).items() if isinstance(kind, kinds.Hyper)}
 
 
 def hyper_names(record: type) -> tuple[str, ...]:

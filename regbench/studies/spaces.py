@@ -119,7 +119,7 @@ def _list_fields(config: RunConfig, own: Sequence[str]) -> Fields:
     fields = {LR: schedule[LR]}
     others = [name for name in config.regularizers if name not in own]
     for name in (*own, *others):
-        fields |= _prefixed(f"{REGULARIZER}{name}", registry.load(name))
+        fields |= _prefixed(f"{REGULARIZER}{name}", registry.load(name), config.regularizers[name])
     return fields | schedule | _prefixed("model", MODELS.load(str(config.model["name"])))
 
 
@@ -134,8 +134,8 @@ def _read_schedule(config: RunConfig) -> dict[str, Kind[object]]:
     return fields
 
 
-def _prefixed(where: str, record: type) -> dict[str, Kind[object]]:
-    return {f"{where}.{name}": kind for name, kind in declared(record).items()}
+def _prefixed(where: str, record: type, settings: Mapping[str, object] | None = None) -> dict[str, Kind[object]]:
+    return {f"{where}.{name}": kind for name, kind in declared(record, settings).items()}
 
 
 def _read_declared(key: str, kind: Kind[object], own: Sequence[str], config: RunConfig) -> Coordinate | None:

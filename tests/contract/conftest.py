@@ -81,7 +81,7 @@ TASKS = ("classification", "regression", "several numbers", "multilabel")
 def make_split(layout: str = "table", task: str = "classification") -> Split:
     """Return 110 rows of learnable, non-negative data for one of `TASKS`, of unequal classes unless asked otherwise."""
     generator = np.random.default_rng(11)
-    shape = SHAPES[layout]
+    shape = SHAPES.get(layout, SHAPES["table"])
     y = np.repeat([0, 1, 2], [50, 36, 24])
     centres = generator.uniform(0.2, 1.0, (3, *shape))
     x = np.clip(
@@ -123,6 +123,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "series": {"name": "conv1d"},
     "image": {"name": "cnn"},
     "plain": {"name": "linear"},
+    "sigmoid": {"name": "mlp", "widths": [24, 6], "activation": "sigmoid"},  # a table, for what needs such units
 }
 """By layout of the data, or by the name in `SHAPES`."""
 
@@ -144,7 +145,7 @@ def fitting_setting(regularizers: Mapping[str, Regularizer], **schedule: Any) ->
     """Return the first setting that the regularizers accept, also when they see its rows."""
     refusals = []
     for task in ("classification", "regression"):
-        for layout in ("table", "series", "image", "mixed", "blurred", "plain"):
+        for layout in ("table", "series", "image", "mixed", "blurred", "plain", "sigmoid"):
             try:
                 spec, data = make_setting(regularizers, layout, task, **schedule)
                 stack_rows([data.rows], [Trained(0, regularizers)], spec.facts)

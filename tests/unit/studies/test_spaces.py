@@ -64,6 +64,12 @@ def test_an_extra_that_is_off_is_searched_only_where_it_is_named() -> None:
     assert search({"l2.bias_strength": [1e-6, 0.1]}, "l2").coordinates == (RATE, L2, biases)
 
 
+def test_a_range_that_depends_on_a_choice_is_that_of_the_arms_own() -> None:
+    kept = Coordinate("regularizer.label_smoothing.epsilon", 0.6, 0.99, log=False)
+    settings = {"label_smoothing": {"form": "kept", "epsilon": 0.9}}
+    assert read_space(configure(settings), ("label_smoothing",), {}).coordinates == (RATE, kept)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "low", "high"), [("sgd", 1e-3, 1.0), ("adam", 1e-4, 0.1), ("rmsprop", 1e-4, 0.1)]
 )
