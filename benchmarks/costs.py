@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 
 import torch
 
-from benchmarks.table import describe_machine, warn_if_busy
+from benchmarks.table import processor_name, warn_if_busy
 from regbench import __version__
 from regbench.cards.costs import HEADER, PATH, STACK, Cost, read_costs
 from regbench.compose.loader import PRIMARY, open_loader
@@ -107,7 +107,7 @@ def measure(name: str) -> Cost | None:
             reasons.append(reason)
             continue
         alone, stacked = (compare(words, name, runs) for runs in TURNS)
-        machine = f"{describe_machine()}, load {os.getloadavg()[0]:.0f}"
+        machine = f"{processor_name()}, torch {torch.__version__}, load {os.getloadavg()[0]:.0f}"
         date = datetime.now(UTC).date().isoformat()
         return Cost(round(alone, 2), round(stacked, 2), task, machine, date, __version__)
     print(f"{name}: not measured: {' | '.join(reasons)}", flush=True)
