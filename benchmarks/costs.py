@@ -120,9 +120,12 @@ def compare(words: Sequence[str], name: str, runs: int) -> float:
     for stepper in pair:
         for _ in range(WARM_UP):
             stepper.step()
-    seconds = [[stepper.step() for stepper in pair] for _ in range(TURNS[runs])]
-    plain, regularized = (min(times) for times in zip(*seconds, strict=True))
-    return regularized / plain
+    plain: list[float] = []
+    regularized: list[float] = []
+    for _ in range(TURNS[runs]):
+        plain.append(pair[0].step())
+        regularized.append(pair[1].step())
+    return min(regularized) / min(plain)
 
 
 def write_table(costs: Iterable[tuple[str, Cost]]) -> str:

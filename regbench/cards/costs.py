@@ -29,8 +29,9 @@ class Cost:
     def __str__(self) -> str:
         """Return both factors and where they come from."""
         return (
-            f"a step takes {self.alone:.2f} times as long as a plain one, {self.stacked:.2f} in a stack of {STACK} runs "
-            f"({self.task}, default settings, processor time; {self.machine}; {self.date}, regbench {self.version})"
+            f"a step takes {self.alone:.2f} times as long as a plain one, {self.stacked:.2f} in a stack of {STACK} "
+            f"runs ({self.task}, default settings, processor time; {self.machine}; {self.date}, "
+            f"regbench {self.version})"
         )
 
 

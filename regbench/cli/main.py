@@ -40,7 +40,20 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as
 FEW_CYCLES = 20_000
 """New objects between two searches for cycles: a large sweep's records live to its end, and a fifth of it was that."""
 
-COMMANDS = ("run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show", "docs")
+COMMANDS = (
+    "run",
+    "bench",
+    "status",
+    "compare",
+    "diagnose",
+    "report",
+    "data",
+    "predict",
+    "export",
+    "list",
+    "show",
+    "docs",
+)
 
 FUNCTIONS = {
     "run": "run:run",

@@ -43,7 +43,11 @@ def make_listing(group: str, options: Sequence[Option], by: str) -> Iterator[Ren
     yield Text(f"regularizers by {by}; behind each, {'where it acts' if by == 'aim' else 'what it is for'}")
     for heading, members in group_options(options, by):
         rows = [
-            (option.name.ljust(width), option.summary(), ", ".join(stages_at(option)) if by == "aim" else aim_of(option))
+            (
+                option.name.ljust(width),
+                option.summary(),
+                ", ".join(stages_at(option)) if by == "aim" else aim_of(option),
+            )
             for option in members
         ]
         yield Text(f"\n{heading}", style="bold")

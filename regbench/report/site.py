@@ -13,7 +13,7 @@ from regbench.cards.card import Card, make_card
 from regbench.cards.docstring import split_blocks
 from regbench.cards.grouping import group_options
 from regbench.config.catalogue import Option, list_options
-from regbench.errors import ConfigError
+from regbench.errors import ConfigError, escape
 from regbench.report.libraries import require_libraries
 from regbench.report.templating import render
 from regbench.store import durable
@@ -74,15 +74,16 @@ def write_site(folder: Path) -> Path:
     """Write the site of everything that can be chosen into a folder, and return the path of its page.
 
     Raises:
-        ConfigError: jinja2 is missing, the folder is a file, or one in REGBENCH_CONFIG_PATH does not exist.
+        ConfigError: jinja2 is missing, the folder cannot be made, or one in REGBENCH_CONFIG_PATH does not exist.
         RegbenchError: the disk refused.
     """
     require_libraries(["jinja2"])
     content = format_site(list_options()).encode("utf-8", "backslashreplace")
     try:
         durable.make_folder(folder)
-    except FileExistsError as error:
-        raise ConfigError(f"{error.filename} is a file; name a folder for the page") from None
+    except (OSError, ValueError) as error:  # a file is in the way; may not be written; a zero byte
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{escape(str(folder))} cannot be made: {reason}; name a folder for the page") from None
     durable.replace(folder / PAGE, content)
     return folder / PAGE
 
