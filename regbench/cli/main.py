@@ -41,19 +41,8 @@ FEW_CYCLES = 20_000
 """New objects between two searches for cycles: a large sweep's records live to its end, and a fifth of it was that."""
 
 COMMANDS = (
-    "run",
-    "bench",
-    "status",
-    "compare",
-    "diagnose",
-    "report",
-    "data",
-    "predict",
-    "export",
-    "list",
-    "show",
-    "docs",
-)
+    "run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show", "docs",
+)  # fmt: skip
 
 FUNCTIONS = {
     "run": "run:run",
