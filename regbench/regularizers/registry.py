@@ -16,7 +16,7 @@ REGULARIZERS: Registry[Regularizer] = Registry(
     group="regularizer",
     base=Regularizer,
     package="regbench.regularizers",
-    helpers=("base", "context", "idle", "registry", "stages"),
+    helpers=("aims", "base", "context", "idle", "registry", "stages"),
 )
 
 
