@@ -29,6 +29,10 @@ class ElasticNet(Regularizer):
     optimizer. Method `subgradient` adds strength · (r sign(w) + (1 − r) w) to the gradient and gives no exact zeros;
     with `gradient_clipping` or `sam`, which need the gradient of the whole objective, it is the one to take.
 
+    When: few weights or inputs are to remain, and some inputs say nearly the same: L1 alone keeps one of them, by
+    chance, and the L2 part lets them share. Standardise inputs, for one strength holds for all. Not where every input
+    matters a little: that is `l2`.
+
     Other libraries: scikit-learn's ElasticNet(α, l1_ratio), which minimises 1/(2n) ‖y − Xw‖² + the penalty with α,
     is strength 2α next to the mean squared error. Keras' L1L2(l1, l2) is l1 = strength · r,
     l2 = ½ · strength · (1 − r).

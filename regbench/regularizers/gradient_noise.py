@@ -20,7 +20,10 @@ class GradientNoise(Regularizer):
     All parameters get noise. eta 0 is off; gamma 0 keeps the noise constant. It acts after
     `gradient_clipping`, so that the noise is not clipped. `sigma` is the standard deviation σ_t.
 
-    Other libraries have none; the trap met in copies is the use of σ_t² as the standard deviation.
+    When: a deep network gets stuck early, or depends much on its initial weights: the noise is large at first and
+    fades. It is no substitute for a penalty: late in training, when networks overfit, hardly any is left.
+
+    Other libraries: none has it; the trap met in copies is the use of σ_t² as the standard deviation.
 
     Source: Neelakantan et al. (2015), section 3, with eta from {0.01, 0.3, 1} and gamma 0.55.
     """

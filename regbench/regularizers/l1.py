@@ -34,6 +34,10 @@ class L1(Regularizer):
 
     Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 
+    When: few inputs or weights are to remain, the others exactly zero: features are selected while the network learns.
+    Standardise inputs, for one strength holds for all. Not where every input matters a little (`l2`), nor where inputs
+    say nearly the same and all are to be kept (`elastic_net`).
+
     Other libraries: Keras' L1(λ) is the subgradient; torch has none. The lasso of scikit-learn, which minimises
     1/(2n) ‖y − Xw‖² + α‖w‖₁, is strength 2α next to the mean squared error.
 

@@ -24,6 +24,13 @@ class LabelSmoothing(Regularizer):
     choice between two, holds or not, so that N is 2 whatever the number of labels. ε lies in [0, 1); 0 is off.
     Validation and test losses use the hard labels.
 
+    When: a classifier becomes too sure of itself, or some labels may be wrong. Not for a network whose outputs another
+    one is to learn from, for it makes classes equally unlikely that are not, nor in a regression.
+
+    Other libraries: torch's CrossEntropyLoss(label_smoothing), Keras' CategoricalCrossentropy(label_smoothing),
+    LabelSmoothingCrossEntropy of timm and fastai, and Composer's LabelSmoothing are `uniform` with the same ε. None has
+    `others`.
+
     Source: Szegedy et al. (2016), section 7.
     """
 

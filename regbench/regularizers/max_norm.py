@@ -22,6 +22,10 @@ class MaxNorm(Regularizer):
     `[outputs, inputs]`, or one kernel `[inputs, k, ...]` of a convolution. With scope `layer` it is the whole weight,
     which is the constraint form of the L2 penalty. Biases and norm parameters are free. radius inf is off.
 
+    When: learning rates are high, above all with `dropout`, and weights are not to grow beyond all bounds; unlike a
+    penalty it leaves weights inside the ball alone. Not in front of `batch_norm`, which takes the scale of weights out
+    again.
+
     Other libraries: Keras' MaxNorm needs its `axis` set to fit each kind of layer, and shrinks even weights inside
     the ball by ‖w‖ / (ε + ‖w‖); here those stay as they are, bit for bit. torch has none.
 
