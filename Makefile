@@ -6,7 +6,7 @@ READY  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run sweep study test test-all reproduce evidence lint format bench clean
+.PHONY: help install run sweep study test test-all reproduce evidence lint format bench docs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,8 +46,11 @@ format: $(READY)-dev ## rewrite the code in the project's style
 bench: $(READY)-bench ## speed and memory against plain PyTorch loops and Lightning, sweeps too (an hour)
 	$(BIN)/python -m benchmarks
 
+docs: $(READY) ## the cards of everything there is as one page with a search, docs/site/index.html
+	$(BIN)/regbench docs
+
 clean: ## remove .venv, builds and caches; never touches runs/
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find regbench tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Build backends first and without isolation: pip would otherwise fetch unpinned ones. hatchling builds regbench;

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from regbench.config.paths import config_dir
 from regbench.errors import ConfigError
 
-COMMANDS = ("run", "bench", "data", "status", "compare", "diagnose", "report", "list", "show")
+COMMANDS = ("run", "bench", "data", "status", "compare", "diagnose", "report", "list", "show", "docs")
 COMPOSING = ("run", "bench", "diagnose")
 """Commands whose words are overrides."""
 REQUEST = re.compile(r"(install|uninstall|query)=(bash|fish|zsh)")

@@ -21,8 +21,9 @@ usage:
   regbench data FILE                 how a file is read: columns, target, suspicions; nothing is trained
   regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
   regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
-  regbench list [group]              what there is: regularizers, data sets, models, schedules
-  regbench show NAME                 one technique: formula, settings, reference; --plot ramp draws its ramp
+  regbench list [group]              what there is: regularizers by what they are for, data sets, models, schedules
+  regbench show NAME                 one technique: formula, settings, when to use it, cost; --plot ramp draws its ramp
+  regbench docs [FOLDER]             all of that as one page with a search, in docs/site/
   regbench --version | --help
 
 examples:
@@ -39,7 +40,9 @@ exit codes: 0 complete, 1 some failed, 2 refused (nothing was started), 3 not as
 FEW_CYCLES = 20_000
 """New objects between two searches for cycles: a large sweep's records live to its end, and a fifth of it was that."""
 
-COMMANDS = ("run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show")
+COMMANDS = (
+    "run", "bench", "status", "compare", "diagnose", "report", "data", "predict", "export", "list", "show", "docs",
+)  # fmt: skip
 
 FUNCTIONS = {
     "run": "run:run",
@@ -50,6 +53,8 @@ FUNCTIONS = {
     "data": "data:show_data",
     "predict": "predict:predict",
     "export": "export:export",
+    "list": "catalogue:list_command",
+    "docs": "docs:docs",
     "-sc": "completion:answer",
     "--shell-completion": "completion:answer",
 }
@@ -57,9 +62,8 @@ FUNCTIONS = {
 
 USAGE = {
     "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
-    "list": "usage: regbench list [group]:  all groups, or one group with a line for each of its options",
     "show": "usage: regbench show NAME [--plot ramp [shape=S] [begin=B] [end=E] [overrides]]:  "
-    "the card of one technique: formula, settings, reference; or its ramp, drawn",
+    "the card of one technique: formula, settings, when to use it, reference; or its ramp, drawn",
 }
 
 
@@ -147,10 +151,8 @@ def _report(command: str, rest: Sequence[str]) -> int:
         from regbench.cli.status import show_status
 
         return show_status(rest[0])
-    from regbench.cli.catalogue import list_groups, show
+    from regbench.cli.catalogue import show
 
-    if command == "list" and len(rest) <= 1:
-        return list_groups(rest[0] if rest else None)
     if command == "show" and len(rest) == 1:
         return show(rest[0])
     if command == "show" and "--plot" in rest:

@@ -44,6 +44,8 @@ class Source:
     docstring: str
     bases: tuple[str, ...]
     methods: frozenset[str]
+    aim: str = ""
+    """What a person wants who takes it, where the class says so itself."""
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,23 @@ def stages_of_source(source: Source) -> tuple[str, ...]:
 
     It agrees with `regbench.regularizers.stages.stages_of` for classes whose bases stand in the same file.
     """
-    same_file = {other.name: other for other in read_sources("regularizers") if other.module == source.module}
-    methods, waiting = set(source.methods), list(source.bases)
-    while waiting:
-        base = same_file.get(waiting.pop())
-        if base is not None:
-            methods |= base.methods
-            waiting += base.bases
+    methods = frozenset[str]().union(*(cls.methods for cls in _lineage(source)))
     return tuple(stage for method, stage in read_stages().items() if method in methods)
+
+
+def aim_of_source(source: Source) -> str:
+    """Return the `aim` of a regularizer, its own or that of a base in the same file; empty where none is given."""
+    return next((cls.aim for cls in _lineage(source) if cls.aim), "")
+
+
+def _lineage(source: Source) -> Iterator[Source]:
+    """Yield a regularizer and those of its bases that stand in the same file, the nearest first."""
+    same_file = {other.name: other for other in read_sources("regularizers") if other.module == source.module}
+    waiting = [source]
+    while waiting:
+        cls = waiting.pop(0)
+        yield cls
+        waiting += [same_file[base] for base in cls.bases if base in same_file]
 
 
 @cache
@@ -179,18 +190,17 @@ def _read_classes(path: Path) -> Iterator[Source]:
         return  # a broken file of a person's own must not hide the others; chosen, it is refused by name
     for node in tree.body:
         if isinstance(node, ast.ClassDef):
-            named = (
-                item.value.value
+            given = {
+                ast.unparse(item.target): str(item.value.value)
                 for item in node.body
-                if isinstance(item, ast.AnnAssign)
-                and ast.unparse(item.target) == "name"
-                and isinstance(item.value, ast.Constant)
-            )
+                if isinstance(item, ast.AnnAssign) and isinstance(item.value, ast.Constant)
+            }
             yield Source(
                 module=f"regbench.{path.parent.name}.{path.stem}",
                 name=node.name,
-                choice=str(next(named, node.name.lower())),
+                choice=given.get("name", node.name.lower()),
                 docstring=ast.get_docstring(node) or "",
                 bases=tuple(ast.unparse(base) for base in node.bases),
                 methods=frozenset(item.name for item in node.body if isinstance(item, ast.FunctionDef)),
+                aim=given.get("aim", ""),
             )

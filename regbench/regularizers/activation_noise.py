@@ -27,7 +27,12 @@ class ActivationNoise(Regularizer):
     the units of h, not relative to h: a network can outgrow it by larger weights. s = 0 is off. The inputs and the
     outputs of the network are not disturbed; evaluation is without noise.
 
-    Keras' GaussianNoise refuses s > 1; here any s >= 0 is allowed.
+    When: a network overfits and the noise is to act inside it rather than on its inputs; unlike dropout it leaves every
+    unit at work. Combine it with something that keeps weights small (`l2`, `max_norm`), or the network outgrows the
+    noise. Not for a network that underfits, and beside `dropout` only with both tuned together.
+
+    Other libraries: Keras' GaussianNoise(stddev) is `gaussian` at one place of the network, and refuses stddev > 1;
+    here any s >= 0 is allowed.
 
     Source: Poole, Sohl-Dickstein & Ganguli (2014), Analyzing noise in autoencoders and deep networks.
     """

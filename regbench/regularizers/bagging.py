@@ -36,6 +36,13 @@ class Bagging(Regularizer):
 
     Averaging probabilities is not averaging logits or weights.
 
+    When: predictions change much with the sample of training rows (high variance), and M times the cost of training and
+    predicting can be paid; `dropout` is its cheap relative. Not against underfitting: the average of networks that are
+    too simple is too simple.
+
+    Other libraries: scikit-learn's and torchensemble's BaggingClassifier and BaggingRegressor, with samples as large as
+    the training set, are `bootstrap` and, as they average probabilities, `mean`.
+
     Source: Breiman (1996), Bagging predictors; Oza & Russell (2001), Online bagging and boosting, for Poisson(1).
     """
 

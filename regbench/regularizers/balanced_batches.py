@@ -25,6 +25,10 @@ class BalancedBatches(Regularizer):
     Rows of weight 0 are neither counted nor drawn. Unlike weights on classes, this leaves the size of every step as it
     is, and a batch without a rare class becomes rare itself.
 
+    When: classes are of very different size and rare ones matter as much as frequent ones, so that the mean accuracy
+    over classes counts. Not where probabilities are to be those of the data, for the network learns from other
+    frequencies; and with very few rows of a class it may learn these by heart.
+
     Other libraries: torch's WeightedRandomSampler(1 / n_c, N) is strength 1.
 
     Source: Shen, Lin & Huang (2016), Relay backpropagation, section 3.2 (class-aware sampling); for 0 < t < 1 Mahajan

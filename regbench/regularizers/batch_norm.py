@@ -30,7 +30,13 @@ class BatchNorm(Regularizer):
     its pooling, and `nowhere` is off. A layer whose sums are normalised right away loses its bias, for the mean takes
     it out again: its gradient would be rounding noise, which Adam blows up to full steps.
 
-    momentum is torch's: the weight of the *new* value (Keras: that of the old one). Equal to torch.nn.BatchNorm1d/2d.
+    When: a network is deep, or learns well only at small learning rates; as a regularizer it acts through the noise of
+    each batch's statistics, alone or with dropout. Not with batches of a few rows, whose statistics are mostly noise
+    and unlike those of evaluation. Weights in front of it have no scale of their own, so that penalties on them change
+    the effective learning rate rather than the function.
+
+    Other libraries: equal to torch.nn.BatchNorm1d and 2d; momentum is torch's, the weight of the *new* value, where
+    Keras' is that of the old one, 1 − momentum.
 
     Source: Ioffe & Szegedy (2015), algorithms 1 and 2.
     """

@@ -31,6 +31,12 @@ class Curriculum(Regularizer):
     scaled up by the share of the weight that does not, so that the batch's loss is their mean; all rows pass through
     the network, and batch statistics see them. start = 1 is off. `kept` is the measured share of rows that count.
 
+    When: training begins badly and easy rows may lead the way (`easy`), or most rows are soon learnt and the time is to
+    go to the others (`hard`). Not `hard` where labels may be wrong: wrong ones have the greatest losses.
+
+    Other libraries: Composer's SelectiveBackprop is of the kind of `hard`, but draws rows at random, the likelier the
+    greater their loss.
+
     Source: Bengio, Louradour, Collobert & Weston (2009); Kumar, Packer & Koller (2010) for the loss as the score;
     Jiang et al. (2019), Accelerating deep learning by focusing on the biggest losers, for `hard`.
     """

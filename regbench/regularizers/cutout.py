@@ -27,7 +27,13 @@ class Cutout(Regularizer):
     network sees: the mean of a standardised input. In a table, neighbours are neighbouring columns.
     `fraction` lies in [0, 1]; 0 is off. `erased_fraction` is the measured share of erased values.
 
-    An odd L keeps all its values here (the authors' code loses one); Composer has one place for the whole batch.
+    When: an image or a series has several parts that tell its label, and the network relies on one of them. Only where
+    the label outlives the hole: not with holes as large as what is to be recognised, and in a table only if
+    neighbouring columns belong together.
+
+    Other libraries: in Composer's CutOut(length), length is `fraction`, and one place serves the whole batch.
+    RandomErasing of torchvision, timm and Keras is a relative: it draws the hole's size and proportions too, and its
+    scale is a share of the area, not of the side. An odd L keeps all its values here; the authors' code loses one.
 
     Source: DeVries & Taylor (2017), section 3.2.
     """

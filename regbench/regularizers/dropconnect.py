@@ -28,7 +28,12 @@ class DropConnect(Regularizer):
     draws each unit's input from a normal distribution of the same mean and variance.
     `drop_fraction` is the measured fraction of dropped weights.
 
-    EfficientNet's `drop_connect` is stochastic depth, another technique. fastai's WeightDropout shares M over a batch.
+    When: fully connected layers overfit, and a finer noise than dropout's is wanted, single weights rather than whole
+    units. Not where time is short: with `mask: row` it is among the slowest techniques. Not for convolutions, which it
+    leaves alone: there take `dropout`.
+
+    Other libraries: fastai's WeightDropout, for recurrent weights, shares M over a batch, as `mask: batch` does.
+    EfficientNet's `drop_connect` is stochastic depth, another technique. torch and Keras have none.
 
     Source: Wan, Zeiler, Zhang, LeCun & Fergus (2013), Regularization of neural networks using DropConnect, section 3.
     """

@@ -22,6 +22,10 @@ class EMA(Regularizer):
     norm layers are averaged with the weights, integer buffers are those of the last step. decay 0 is off. An average
     remembers about 1 / (1 − decay) updates: with fewer than that in a run it lags behind.
 
+    When: weights swing from step to step (a large learning rate, small batches, noisy gradients), and their mean is
+    better than the last of them; it costs a copy of the weights and little time. Not in runs of few updates, in which
+    the average still remembers the beginning.
+
     Other libraries: equals torch.optim.swa_utils.AveragedModel with get_ema_multi_avg_fn(decay) and use_buffers.
     Composer's half-life of h updates is decay 2^(−1/h). Averages of the weights alone, as in Keras, are evaluated with
     norm statistics of other weights.

@@ -33,7 +33,13 @@ class InputNoise(Regularizer):
     off. `low` and `high` are null for the least and greatest value of each input in the batch. Nothing is clipped.
     For a linear model with squared loss, s² Σ w² is added to the expected loss by the first three: an L2 penalty.
 
-    torchvision clips to [0, 1], and kornia's default s = 1 wipes out an image in [0, 1].
+    When: inputs are measured with error, and rows are few: it teaches the network that nearby inputs mean the same.
+    Take the kind that disturbs your data: poisson for counts, salt_and_pepper for values that drop out. Not on columns
+    of categories, which become fractions, nor so strong that it hides differences that matter.
+
+    Other libraries: Keras' GaussianNoise(stddev), torchvision's GaussianNoise(sigma) and kornia's
+    RandomGaussianNoise(std) are `gaussian`, in the units of whatever stands before them. torchvision clips to [0, 1],
+    and kornia's default of 1 wipes out an image in [0, 1]. They have no uniform, Laplace or Poisson noise.
 
     Source: Bishop (1995), Training with noise is equivalent to Tikhonov regularization; Vincent et al. (2010), Stacked
     denoising autoencoders, for salt and pepper.

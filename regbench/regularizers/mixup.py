@@ -23,7 +23,14 @@ class Mixup(Regularizer):
     A row of weight w counts like w equal rows, hence the mixed row weighs w_i · w_j: rows left out of a bootstrap
     sample stay out. α = 0 is off: λ = 1. `lambda` is the mean λ of the batch.
 
-    λ is not folded to λ ≥ ½ (fastai, Composer), no label smoothing is added (timm), and odd batches are fine.
+    When: a classifier of images, series or numbers has few rows or some wrong labels, and may change smoothly from
+    class to class. Not where the mean of two rows is nothing that could occur, as with categories, and not for a
+    network that underfits: mixed rows are harder to learn.
+
+    Other libraries: α is that of Keras' MixUp, timm's Mixup(mixup_alpha), torchvision's, fastai's and Composer's. Keras
+    and fastai draw λ for each row, Composer once for the batch; fastai and Composer fold λ to one side of ½, timm adds
+    label smoothing of 0.1 and wants even batches; here is neither. kornia's RandomMixUpV2 has no α: its λ is uniform,
+    as with α = 1.
 
     Source: Zhang, Cissé, Dauphin & Lopez-Paz (2018), section 2.
     """

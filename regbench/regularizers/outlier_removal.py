@@ -44,6 +44,13 @@ class OutlierRemoval(Regularizer):
 
     The scores are scikit-learn's with its defaults, once per run; isolation_forest draws random trees.
 
+    When: some training rows are errors of measurement or entry, unlike all others. Not where rare rows are what matters
+    (fraud, faults, rare diseases): they are outliers too. And not to make a validation score look better: validation
+    rows keep theirs.
+
+    Other libraries: the first two scores are those of scikit-learn's IsolationForest and LocalOutlierFactor, whose
+    `contamination` is `share`; without `per_class` they rank all rows together.
+
     Source: Liu, Ting & Zhou (2008), Isolation forest; Breunig, Kriegel, Ng & Sander (2000), LOF.
     """
 

@@ -58,6 +58,14 @@ class Resampling(Regularizer):
     The resampling is imbalanced-learn's, once per run. How many rows smote_enn and smote_tomek leave depends on the
     seed; the cleaning ones leave a number that depends on the data.
 
+    When: classes are of unequal size: `over` where rows are few, `under` and `near_miss` where the large classes have
+    rows to spare, tomek and enn where noise makes classes overlap. Not beside other ways to balance the same classes
+    (`balanced_batches`, `smote`), and not where probabilities are to be those of the data.
+
+    Other libraries: in imbalanced-learn these are RandomOverSampler(shrinkage), RandomUnderSampler, NearMiss,
+    TomekLinks, EditedNearestNeighbours, SMOTEENN and SMOTETomek, in the order above; their default, which balances the
+    classes fully, is strength 1.
+
     Source: Menardi & Torelli (2014), section 3 (ROSE, the smoothed bootstrap); Mani & Zhang (2003), NearMiss-1;
     Tomek (1976); Wilson (1972), edited nearest neighbours; Batista, Prati & Monard (2004), section 3.
     """

@@ -56,6 +56,14 @@ class Smote(Regularizer):
 
     The resampling is imbalanced-learn's, once per run.
 
+    When: a class of a table has few rows, and what lies between two of them belongs to the class. Not for images, whose
+    mean is no image, and not where classes overlap, for new rows then lie among those of others; for these `resampling`
+    has forms that clean. Resampled before the split, copies of a row would be on both sides of it; here that cannot
+    happen.
+
+    Other libraries: imbalanced-learn's SMOTE(k_neighbors) is `regular` with `neighbours`, and its default, which
+    balances fully, strength 1.
+
     Source: Chawla, Bowyer, Hall & Kegelmeyer (2002), sections 4.2 and 6.1 (SMOTE-NC); Han, Wang & Mao (2005) for
     borderline, Nguyen, Cooper & Kamei (2011) for svm, He, Bai, Garcia & Li (2008) for ADASYN, Last, Douzas & Bacao
     (2017) for kmeans.

@@ -20,6 +20,10 @@ class WeightDecay(Regularizer):
     weight matrices and kernels, or all parameters with scope `all`. strength 0 is off. The decay meets neither the
     momentum nor Adam's denominator; with plain SGD alone it equals the technique `l2`.
 
+    When: weights are to be kept small under Adam or another optimizer that divides by the size of the gradients, and
+    therefore shrinks weights of large gradients less with `l2`. With plain SGD the two are the same. Not beside `l2` or
+    the optimizer `adamw`, whose effects add up.
+
     Other libraries: `weight_decay` of torch.optim.AdamW and of Keras is strength with scope `all`, and so is that of
     this product's own optimizer `adamw` (use `adam` here, or the two add up). The paper multiplies by the schedule's
     factor rate_t / rate_0 alone, as Composer does: its λ is strength · rate_0, a thousandth at a rate of 1e-3.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
 from regbench.errors import ConfigError
@@ -10,13 +11,13 @@ NEEDED = ("matplotlib", "jinja2")
 INSTALL = "pip install 'regbench[report]'"
 
 
-def require_libraries() -> None:
-    """Refuse, in one line, where matplotlib or jinja2 is missing.
+def require_libraries(names: Sequence[str] = NEEDED) -> None:
+    """Refuse, in one line, where one of these libraries is missing.
 
     Raises:
-        ConfigError: one of them cannot be imported; the line says how to install both.
+        ConfigError: one of them cannot be imported; the line says how to install all.
     """
-    for name in NEEDED:
+    for name in names:
         try:
             import_module(name)
         except ImportError:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 
 from regbench.report.picture import DataTable, Picture
-
-TEMPLATE = "page.html.j2"
-PARTS = ("page.css", "page.js")
+from regbench.report.templating import render
 
 
 @dataclass(frozen=True)
@@ -94,16 +91,4 @@ class Page:
 
 def format_page(page: Page) -> str:
     """Return the page as one HTML file: no network, everything that comes from data escaped."""
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    folder = files("regbench.report") / "templates"
-    sources = {name: (folder / name).read_text(encoding="utf-8") for name in (TEMPLATE, *PARTS)}
-    environment = Environment(
-        loader=DictLoader({TEMPLATE: sources[TEMPLATE]}),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    own = {name.partition(".")[2]: sources[name] for name in PARTS}
-    return environment.get_template(TEMPLATE).render(page=page, **own)
+    return render("page.html.j2", ["page.css"], "page.js", page=page)

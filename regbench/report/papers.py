@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from regbench.cards.docstring import read_docstring
 from regbench.config.catalogue import find_source
 
 STATISTICS = (
@@ -28,6 +28,4 @@ def list_references(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 def read_reference(name: str) -> str:
     """Return what a technique's docstring says after `Source:`, in one line; empty where it says nothing."""
     source = find_source("regularizer", name)
-    paragraphs = source.docstring.split("\n\n") if source else []
-    told = [text for text in paragraphs if text.startswith("Source")]
-    return " ".join(" ".join(re.sub(r"^Sources?:\s*", "", text).split()) for text in told)
+    return read_docstring(source.docstring).source if source else ""

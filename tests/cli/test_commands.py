@@ -32,7 +32,7 @@ def test_version_is_one_line(regbench: Session) -> None:
 @pytest.mark.parametrize("word", ["-h", "--help", "help"])
 def test_help_names_every_command(regbench: Session, word: str) -> None:
     assert regbench(word) == 0
-    assert all(f"regbench {command}" in regbench.out for command in ("run", "list", "show"))
+    assert all(f"regbench {command}" in regbench.out for command in ("run", "list", "show", "docs"))
 
 
 def test_no_command_shows_the_help_and_is_a_mistake(regbench: Session) -> None:
@@ -45,21 +45,24 @@ def test_a_misspelt_command_gets_the_nearest(regbench: Session, typed: str, mean
 
 
 def test_list_and_show_reach_the_catalogue(regbench: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str | None] = []
+    asked: list[object] = []
     catalogue = ModuleType("regbench.cli.catalogue")
     vars(catalogue).update(
-        list_groups=lambda group: asked.append(group) or 0, show=lambda name: asked.append(name) or 0
+        list_command=lambda words: asked.append(words) or 0, show=lambda name: asked.append(name) or 0
     )
     monkeypatch.setitem(sys.modules, "regbench.cli.catalogue", catalogue)
     assert [regbench("list"), regbench("list", "model"), regbench("show", "l2")] == [0, 0, 0]
-    assert asked == [None, "model", "l2"]
+    assert asked == [[], ["model"], "l2"]
     assert "usage" in regbench.refusal("show")
+
+
+def test_list_takes_one_group(regbench: Session) -> None:
     assert "usage" in regbench.refusal("list", "model", "dataset")
 
 
-@pytest.mark.parametrize("command", ["list", "show"])
+@pytest.mark.parametrize("command", ["list", "show", "docs"])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_list_and_show_have_help(regbench: Session, command: str, flag: str) -> None:
+def test_list_show_and_docs_have_help(regbench: Session, command: str, flag: str) -> None:
     assert regbench(command, flag) == 0
     assert regbench.out.startswith(f"usage: regbench {command}")
 

@@ -19,7 +19,7 @@ ROOT = Path(regbench.__file__).parent
 
 ORDER = (
     "errors", "tasks", "metrics", "statuses", "formatting", "signals", "losses", "evidence",
-    "config", "draws", "randomness", "tape", "data", "models", "regularizers", "schedules",
+    "config", "draws", "randomness", "tape", "data", "models", "regularizers", "schedules", "cards",
     "store", "training", "plots", "runs", "compose", "sweeps", "studies", "report",
     "display", "api", "cli", "__main__", "__init__",
 )  # fmt: skip

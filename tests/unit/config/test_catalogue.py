@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from regbench.cli.catalogue import list_groups, show
-from regbench.config.catalogue import Option, list_options, stages_of_source
+from regbench.cards.card import iterate_settings
+from regbench.cli.catalogue import list_command, list_groups, show
+from regbench.config.catalogue import Option, aim_of_source, list_options, stages_of_source
 from regbench.config.containers import declared
 from regbench.config.fields import choice, hyper, integer, nested, text
 from regbench.config.paths import config_dir
-from regbench.display.card import iterate_settings, refill, split_docstring
 from regbench.errors import ConfigError
 
 OPTIONS = list_options()
@@ -49,7 +49,8 @@ def test_the_overview_names_every_option_under_its_group(capsys: pytest.CaptureF
 @pytest.mark.parametrize("group", ["dataset", "model", "regularizer", "schedule/optimizer"])
 def test_a_group_is_listed_with_a_summary_for_each_option(group: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert list_groups(group) == 0
-    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[:1].strip()]
+    margin = 3 if group == "regularizer" else 1  # under a heading, names are indented
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line[:margin].strip()]
     listed = {words[0]: words[1:] for words in lines}
     for option in OPTIONS:
         if option.group == group and option.source():
@@ -90,7 +91,55 @@ def test_stages_read_from_the_file_are_those_of_the_class(option: Option) -> Non
     source, cls = option.source(), load(option.name)
     assert source is not None
     assert stages_of_source(source) == stages_of(cls)
+    assert aim_of_source(source) == cls.aim
     assert option.load_class() is cls
+
+
+def headings_of(out: str) -> dict[str, list[str]]:
+    """The names under each heading of a list of regularizers."""
+    found: dict[str, list[str]] = {}
+    for line in out.splitlines():
+        if line[:1].strip():
+            found[line.strip()] = []
+        elif line[2:3].strip():
+            found[list(found)[-1]].append(line.split()[0])
+    return found
+
+
+def test_regularizers_are_listed_by_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
+    from regbench.regularizers.aims import AIMS
+    from regbench.regularizers.registry import load
+
+    assert list_command(["regularizer"]) == 0
+    _, *rest = headings_of(capsys.readouterr().out).items()
+    found = dict(rest)
+    order = [*AIMS.values(), "others"]
+    assert list(found) == [heading for heading in order if heading in found]
+    for option in REGULARIZERS:
+        assert option.name in found[AIMS[load(option.name).aim]]
+    assert sum(map(len, found.values())) == sum(option.group == "regularizer" for option in OPTIONS)
+    assert "none" in found["others"]
+
+
+@pytest.mark.parametrize("words", [["regularizer", "--by", "stage"], ["--by", "stage"], ["--by=stage", "regularizer"]])
+def test_regularizers_are_listed_under_every_stage_at_which_they_act(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from regbench.regularizers.registry import load
+    from regbench.regularizers.stages import STAGES, stages_of
+
+    assert list_command(words) == 0
+    found = headings_of(capsys.readouterr().out)
+    for option in REGULARIZERS:
+        under = [stage for stage in STAGES.values() if option.name in found.get(stage, [])]
+        assert tuple(under) == stages_of(load(option.name)), option.name
+
+
+def test_by_is_for_regularizers_and_is_aim_or_stage() -> None:
+    with pytest.raises(ConfigError, match="--by stage is for regularizers: regbench list regularizer --by stage"):
+        list_command(["model", "--by", "stage"])
+    with pytest.raises(ConfigError, match="choose from 'aim', 'stage'"):
+        list_command(["--by", "colour"])
 
 
 def test_models_and_data_sets_are_the_classes_that_runs_use() -> None:
@@ -179,12 +228,6 @@ def test_settings_two_levels_down_carry_their_whole_path() -> None:
     assert found == {"outer.inner.seed": 4, "outer.kind": "b", "outer.path": "x", "outer.strength": 1e-4}
 
 
-def test_paragraphs_are_refilled_and_formulas_keep_their_lines() -> None:
-    body, source = split_docstring("What\nit is.\n\n    a = b\n    c = d\n\n- one\n- two\n\nSource: Me (2020),\neq. 3.")
-    assert refill(body) == ["What it is.", "", "    a = b", "    c = d", "", "- one", "- two"]
-    assert source == "Me (2020), eq. 3."
-
-
 def add_plugin(monkeypatch: pytest.MonkeyPatch, target: str) -> None:
     """Pretend that an installed package adds a regularizer."""
     point = EntryPoint(name="mine", value=target, group="regbench.regularizers")
@@ -198,7 +241,10 @@ def test_an_installed_package_adds_an_option(
 ) -> None:
     add_plugin(monkeypatch, "regbench.regularizers.dropout:Dropout")
     list_groups("regularizer")
-    assert "from the installed package regbench" in " ".join(capsys.readouterr().out.split())
+    out = capsys.readouterr().out
+    assert "from the installed package regbench" in " ".join(out.split())
+    assert list(headings_of(out))[-1] == "others"
+    assert "mine" in headings_of(out)["others"]
     assert show("mine") == 0
     assert "mine.drop_fraction" in capsys.readouterr().out
 
