@@ -75,14 +75,15 @@ def minimise(
     method: Method,
     *,
     absorbed: bool = True,
+    outputs: int = 1,
 ) -> Params:
     """Train full batch: penalty in the loss, the optimizer's step, the stage after it, whose move is absorbed.
 
     The rate falls geometrically over the second half, by a factor of a thousand.
     """
     weights = {
-        "output.weight": torch.zeros(1, COLUMNS, dtype=torch.float64),
-        "output.bias": torch.zeros(1, dtype=torch.float64),
+        "output.weight": torch.zeros(outputs, COLUMNS, dtype=torch.float64),
+        "output.bias": torch.zeros(outputs, dtype=torch.float64),
     }
     layout = Layout(weights)
     flat = layout.flatten(weights, stacked=False)
