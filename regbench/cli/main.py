@@ -22,7 +22,7 @@ usage:
   regbench predict FOLDER ROWS       what a trained run says about new rows, as CSV
   regbench export FOLDER MODEL.onnx  a trained run as an ONNX model
   regbench list [group]              what there is: regularizers by what they are for, data sets, models, schedules
-  regbench show NAME                 one technique: formula, settings, when to use it, cost, reference
+  regbench show NAME                 one technique: formula, settings, when to use it, cost; --plot ramp draws its ramp
   regbench docs [FOLDER]             all of that as one page with a search, in docs/site/
   regbench --version | --help
 
@@ -62,7 +62,8 @@ FUNCTIONS = {
 
 USAGE = {
     "status": "usage: regbench status FOLDER:  the states of the runs of a sweep, runs/NAME; writes its sweep.csv",
-    "show": "usage: regbench show NAME:  the card of one technique: formula, settings, when to use it, reference",
+    "show": "usage: regbench show NAME [--plot ramp [shape=S] [begin=B] [end=E] [overrides]]:  "
+    "the card of one technique: formula, settings, when to use it, reference; or its ramp, drawn",
 }
 
 
@@ -154,7 +155,22 @@ def _report(command: str, rest: Sequence[str]) -> int:
 
     if command == "show" and len(rest) == 1:
         return show(rest[0])
+    if command == "show" and "--plot" in rest:
+        return _plot(rest)
     raise ConfigError(USAGE[command].partition(":  ")[0])
+
+
+def _plot(rest: Sequence[str]) -> int:
+    from regbench.cli.ramp import plot_ramps
+    from regbench.errors import ConfigError
+
+    place = rest.index("--plot")
+    what, words = rest[place + 1 : place + 2], [*rest[:place], *rest[place + 2 :]]
+    if not words or not what:
+        raise ConfigError(USAGE["show"].partition(":  ")[0])
+    if what != ["ramp"]:
+        raise ConfigError(f"--plot {what[0]}: not allowed; it takes ramp")
+    return plot_ramps(words[0], words[1:])
 
 
 def _terminate(signum: int, frame: object) -> None:

@@ -151,9 +151,15 @@ class Nested(Kind[object]):
         return {key: kinds[key].read_name(item) if key in kinds else item for key, item in value.items()}
 
 
-def declared(record: type) -> dict[str, Kind[object]]:
-    """Return the kinds of a record class by field name, in order."""
-    return {field.name: field.metadata[KEY] for field in dataclasses.fields(record) if KEY in field.metadata}
+def declared(record: type, settings: Mapping[str, object] | None = None) -> dict[str, Kind[object]]:
+    """Return the kinds of a record class by field name, in order.
+
+    Args:
+        record: the class.
+        settings: values of its fields, on which the declaration of another may depend; None for the defaults.
+    """
+    kinds = {field.name: field.metadata[KEY] for field in dataclasses.fields(record) if KEY in field.metadata}
+    return {name: kind.beside(settings) for name, kind in kinds.items()} if settings else kinds
 
 
 def defaults_of(record: type) -> dict[str, object]:
@@ -168,7 +174,7 @@ def accept(record: type, given: Mapping[str, object], where: str = "") -> dict[s
     Raises:
         ConfigError: a key is unknown, or a value is not allowed; keys are shown below `where`.
     """
-    kinds, prefix = declared(record), f"{where}." if where else ""
+    kinds, prefix = declared(record, given), f"{where}." if where else ""
     for key in given:
         if key not in kinds:
             raise ConfigError(f"{prefix}{key}: unknown key; {suggest(str(key), kinds)}")

@@ -59,16 +59,21 @@ def hyper(
     search: tuple[float, float],
     log: bool = False,
     off: float | None = None,
+    extra: bool = False,
     help: str = "",
+    under: tuple[tuple[str, str, kinds.Hyper], ...] = (),
     **bounds: Unpack[Bounds],
 ) -> float:
     """Declare a real hyper-parameter that may differ from run to run inside a cohort.
 
     `low` (0 if not given) and `high` bound what is *valid*; `search` bounds what a tuner tries, on a log scale if
-    `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range.
+    `log`. `off` is the value at which the technique does nothing, bit for bit; it may lie outside the range. An `extra`
+    that a person left off is not tuned: the technique is complete without it. `under` says where all this depends on
+    another field: `("form", "kept", Hyper(...))` holds beside form=kept.
     """
     bounds.setdefault("low", 0.0)
-    return declare(default, kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, help=help))
+    kind = kinds.Hyper(range=Range(**bounds), search=search, log=log, off=off, extra=extra, help=help, under=under)
+    return declare(default, kind)
 
 
 def number(
@@ -138,8 +143,14 @@ def text_or_texts(default: str, *, help: str = "") -> str | tuple[str, ...]:
 
 
 def rates(*, low: float = 0.0, high: float = 1.0, open_high: bool = True, help: str = "") -> dict[str, float]:
-    """Declare a mapping of names to numbers within the bounds, empty by default; `high=math.inf` for strengths."""
+    """Declare a mapping of names to numbers within the bounds, empty by default."""
     item = kinds.Real(range=Range(low, high, open_high=open_high))
+    return dataclasses.field(default_factory=dict, metadata={KEY: MappingOf(item=item, help=help)})
+
+
+def strengths(*, open_low: bool = False, off: float | None = None, help: str = "") -> dict[str, float]:
+    """Declare a mapping of names to numbers of at least 0, or above 0, or `off`; empty by default."""
+    item = kinds.Real(range=Range(0.0, open_low=open_low), off=off)
     return dataclasses.field(default_factory=dict, metadata={KEY: MappingOf(item=item, help=help)})
 
 
@@ -158,9 +169,9 @@ def nested(default: Record, *, help: str = "") -> Record:
     return declare(default, Nested(inner=default, help=help))
 
 
-def hyper_fields(record: type) -> dict[str, kinds.Hyper]:
-    """Return the fields that may differ from run to run inside a cohort, by name."""
-    return {name: kind for name, kind in declared(record).items() if isinstance(kind, kinds.Hyper)}
+def hyper_fields(record: type, settings: Mapping[str, object] | None = None) -> dict[str, kinds.Hyper]:
+    """Return the fields that may differ from run to run inside a cohort, by name, as declared beside these settings."""
+    return {name: kind for name, kind in declared(record, settings).items() if isinstance(kind, kinds.Hyper)}
 
 
 def hyper_names(record: type) -> tuple[str, ...]:

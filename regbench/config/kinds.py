@@ -10,6 +10,7 @@ import math
 import re
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
@@ -85,6 +86,10 @@ class Kind(ABC, Generic[T_co]):
         """Write a value of the field as a person types it."""
         return spell(value)
 
+    def beside(self, settings: Mapping[str, object]) -> Kind[T_co]:
+        """Return the declaration that holds beside these values of the record's other fields."""
+        return self
+
     def read_name(self, value: object) -> object:
         """Return a whole number as a text if the field takes a text; a column of a table may be called 3."""
         return value
@@ -116,15 +121,25 @@ class Real(Kind[float]):
 
 @dataclass(frozen=True, kw_only=True)
 class Hyper(Real):
-    """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner."""
+    """A real hyper-parameter that may differ from run to run inside a cohort; `search` is the range of a tuner.
+
+    An `extra` is tuned unasked only where it is not off.
+    """
 
     search: tuple[float, float]
     log: bool = False
+    extra: bool = False
+    under: tuple[tuple[str, str, Hyper], ...] = ()
+    """Declarations that take this one's place where another field has a value: field, value, declaration."""
+
+    def beside(self, settings: Mapping[str, object]) -> Hyper:
+        """Return the declaration that holds beside these values of the record's other fields."""
+        return next((own for field, value, own in self.under if settings.get(field) == value), self)
 
     def describe_search(self) -> str:
-        """Return the ends of the tuner's range, and `log` if it searches on a log scale."""
+        """Return the ends of the tuner's range, `log` if it searches on a log scale, and `if on` for an extra."""
         low, high = self.search
-        return f"{low:g}..{high:g}{' log' if self.log else ''}"
+        return f"{low:g}..{high:g}{' log' if self.log else ''}{' if on' if self.extra else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,9 +226,10 @@ class Choice(Kind[str]):
 
     def convert(self, value: object, where: str) -> str:
         """Return the name."""
-        if not isinstance(value, str) or value not in self.options:
+        word = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value  # as YAML reads these two words
+        if not isinstance(word, str) or word not in self.options:
             raise self.refusal(value, where)
-        return value
+        return word
 
     def describe(self, noun: str) -> str:
         """Return the options in words."""

@@ -166,7 +166,7 @@ def _members(node: object) -> dict[str, Mapping[str, object]]:
     for key in sorted(given):
         where = f"regularizer.{key}"
         NAME.check(key, where)
-        member = members[key] = _mapping(given[key], where)
+        member = _mapping(given[key], where)
         if "name" not in member:
             raise NotSelectedError(
                 f"{where} has settings but is not selected; add {key} to the list, as in "
@@ -174,6 +174,7 @@ def _members(node: object) -> dict[str, Mapping[str, object]]:
             )
         if member["name"] != key:
             raise ConfigError(f"{where}.name={shorten(member['name'])} must equal its key, {key!r}")
+        members[key] = leave_out_idle(member, where)
     return members
 
 

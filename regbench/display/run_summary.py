@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from regbench.errors import escape
 from regbench.formatting import describe_idle, format_figure, format_seconds
 from regbench.runs.result import Figures, RunResult
 from regbench.statuses import RunState
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+MOST_INPUTS = 12
+"""Names of columns that are printed; `result.json` has all."""
 
 EQUAL = 1e-6
 """Difference of two shares that is rounding: accuracies are means in float32."""
@@ -88,9 +93,26 @@ def describe(result: RunResult) -> list[str]:
         shown = ", ".join(f"{effect} {_format_effect(value)}" for effect, value in effects.items())
         if shown:
             lines.append(f"{name:<11} {shown}")
+    lines += describe_inputs(result)
     lines += [f"{name:<11} {describe_idle(reason)}" for name, reason in result.idle.items()]
     lines += [f"note        {note}" for note in result.notes]
     return lines
+
+
+def describe_inputs(result: RunResult) -> list[str]:
+    """Say which columns the network uses and which not, where a regularizer sets weights to zero."""
+    if not result.inputs:
+        return []
+    kept, dropped = result.inputs.get("kept", ()), result.inputs.get("dropped", ())
+    if not dropped:
+        return [f"inputs      all {len(kept)} kept"]
+    lines = [f"inputs      {len(kept)} of {len(kept) + len(dropped)} kept: {_shorten(kept) or 'none'}"]
+    return [*lines, f"            {len(dropped)} dropped: {_shorten(dropped)}"]
+
+
+def _shorten(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_INPUTS} more" if len(names) > MOST_INPUTS else ""
+    return ", ".join(map(escape, names[:MOST_INPUTS])) + more
 
 
 def warn_of_majority(result: RunResult) -> list[str]:

@@ -6,9 +6,9 @@ from regbench.models.layers import Activation, Conv, Flatten, Linear, MaxPool2d
 from regbench.models.network import Layer, Site, TapPoint
 
 
-def site(name: str, kind: str, shape: tuple[int, ...]) -> TapPoint:
+def site(name: str, kind: str, shape: tuple[int, ...], activation: str = "") -> TapPoint:
     """Return the layer that hands the activations `[B, *shape]` of a site to the techniques."""
-    return TapPoint(f"{name}.site", Site(name, kind, shape))
+    return TapPoint(f"{name}.site", Site(name, kind, shape, activation))
 
 
 def entrance(shape: tuple[int, ...]) -> tuple[Layer, ...]:
@@ -27,7 +27,7 @@ def dense_block(name: str, inputs: int, units: int, activation: str, initialisat
         Linear(name, inputs, units, initialisation),
         site(f"{name}.pre", "preactivation", (units,)),
         Activation(f"{name}.activation", activation),
-        site(name, "hidden", (units,)),
+        site(name, "hidden", (units,), activation),
     )
 
 
@@ -44,7 +44,7 @@ def conv_block(convolution: Conv, size: tuple[int, ...], activation: str, pool: 
         site(f"{name}.pre", "preactivation", (channels, *maps)),
         Activation(f"{name}.activation", activation),
         *pooling,
-        site(name, "channels", (channels, *(length // pool for length in maps))),
+        site(name, "channels", (channels, *(length // pool for length in maps)), activation),
     )
 
 

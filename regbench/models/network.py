@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -23,15 +24,20 @@ class Site:
     """A named place in a network at which activations can be changed or watched.
 
     `kind` is input (what enters the network), preactivation (before a non-linearity), hidden (units `[B, H]` after
-    it), channels (feature maps `[B, C, ...]` after it) or branch (a residual branch).
+    it), channels (feature maps `[B, C, ...]` after it), branch (a residual branch) or output (what the network says,
+    logits or predictions, `[B, outputs]`).
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
+    activation: str = field(default="", compare=False)
+    """The non-linearity that hidden units or feature maps come from; empty where it is not known or none."""
 
 
-SITE_KINDS = ("input", "preactivation", "hidden", "channels", "branch")
+SITE_KINDS = ("input", "preactivation", "hidden", "channels", "branch", "output")
+INNER = ("hidden", "channels")
+"""Kinds of sites of what leaves a non-linearity."""
 
 Tap: TypeAlias = Callable[[Site, Tensor], Tensor]
 
@@ -87,8 +93,12 @@ class Network:
 
     @property
     def sites(self) -> tuple[Site, ...]:
-        """The named sites, in the order of the forward pass."""
-        return tuple(layer.site for layer in self.layers if isinstance(layer, TapPoint))
+        """The named sites, in the order of the forward pass; the last is `output`, which every network has."""
+        return (*(layer.site for layer in self.layers if isinstance(layer, TapPoint)), self._output)
+
+    @cached_property
+    def _output(self) -> Site:
+        return Site("output", "output", (self.outputs,))
 
     def initial_weights(self, random: Randomness, dtype: torch.dtype) -> Tensors:
         """Draw all parameters, each from its own stream, so that inserting a layer shifts no other's numbers."""
@@ -111,7 +121,7 @@ class Network:
         run = Pass(weights, buffers, tap, training)
         for layer in self.layers:
             x = layer.apply(x, run)
-        return x, {**buffers, **run.new_buffers} if run.new_buffers else buffers
+        return tap(self._output, x), {**buffers, **run.new_buffers} if run.new_buffers else buffers
 
     def with_layers(self, layers: tuple[Layer, ...]) -> Network:
         """Return the same network with other layers between input and outputs."""

@@ -59,6 +59,13 @@ class Regularizer:
     def check(self, facts: Facts) -> None:
         """Refuse, with a `ConfigError`, data or a model that the regularizer does not fit."""
 
+    def contradiction(self) -> str | None:
+        """Return why the settings exclude each other, for the refusal before any data are read; None where they do not.
+
+        Hyper-parameters are plain numbers.
+        """
+        return None
+
     def idle(self, facts: Facts) -> str | None:
         """Return why the regularizer changes nothing on these data or this model; None where it changes something.
 
@@ -90,6 +97,11 @@ class Regularizer:
     @property
     def acts_apart(self) -> bool:
         """Whether the regularizer's penalty acts on the weights after the step and is no part of the gradients."""
+        return False
+
+    @property
+    def selects_inputs(self) -> bool:
+        """Whether the regularizer sets weights to exactly zero, so that a result says which inputs it left out."""
         return False
 
     # -- once ----------------------------------------------------------------------------------------------------

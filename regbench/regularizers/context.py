@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from regbench.models.network import Site
+from regbench.models.network import Layer, Site
 from regbench.randomness import Randomness
 from regbench.tasks import Task
 
@@ -88,6 +88,8 @@ class Facts:
     """Names of the labels, or of several numbers to predict; empty for a single target."""
     weighted: bool = False
     """Whether the data set weighs its rows; the mean weight of a network's training rows is then 1."""
+    layers: tuple[Layer, ...] = ()
+    """Layers in the order of the forward pass, as the model built them, before any regularizer changed the network."""
 
 
 class Update(NamedTuple):

@@ -1,4 +1,4 @@
-"""Dropout of input values, hidden units and feature-map values."""
+"""Dropout of input values, hidden units, feature-map values and outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper, rates
 from regbench.errors import suggest
-from regbench.models.network import Site
+from regbench.models.network import INNER, Site
 from regbench.randomness import Randomness
 from regbench.regularizers._masks import dropped_share
 from regbench.regularizers.base import Context, Facts, Regularizer, refuse
@@ -24,9 +24,10 @@ class Dropout(Regularizer):
         original:  training h · m,            evaluation h · (1 − p)
 
     m is 0 with probability p and 1 otherwise, drawn anew for every row, unit and step. h is the output of a
-    non-linearity `[B, H]` (feature maps `[B, C, ...]`: each value by itself), and the network's input for `input_rate`.
-    `layers` gives sites rates of their own by name. p is the probability of *dropping*, in [0, 1); the paper's p is
-    that of keeping. p = 0 is off. The mask's probability is rounded to a
+    non-linearity `[B, H]` (feature maps `[B, C, ...]`: each value by itself), the network's input for `input_rate`, and
+    its logits or predictions `[B, C]` for `output_rate`: a class whose logit is dropped is as likely as one of logit 0,
+    and a single predicted number is 0. `layers` gives sites rates of their own by name. p is the probability of
+    *dropping*, in [0, 1); the paper's p is that of keeping. p = 0 is off. The mask's probability is rounded to a
     multiple of 1/65536, and it is that probability by which values are scaled.
 
     Both scalings have the same expected activations, but training differs: with `original`, activations and gradients
@@ -45,11 +46,12 @@ class Dropout(Regularizer):
 
     aim: ClassVar[str] = "units"
     ranks: ClassVar[Mapping[str, str]] = {"activations": "mask"}
-    site_kinds: ClassVar[tuple[str, ...]] = ("input", "hidden", "channels")
+    site_kinds: ClassVar[tuple[str, ...]] = ("input", *INNER, "output")
     effects: ClassVar[tuple[str, ...]] = ("drop_fraction",)
 
     rate: Hyper = hyper(0.5, high=1.0, open_high=True, search=(0.05, 0.8), off=0.0, help="of hidden units")
     input_rate: Hyper = hyper(0.0, high=1.0, open_high=True, search=(0.0, 0.5), off=0.0, help="of input values")
+    output_rate: Hyper = hyper(0.0, high=1.0, open_high=True, search=(0.0, 0.5), off=0.0, extra=True, help="of outputs")
     layers: Mapping[str, float] = rates(help="rates of single sites, by name")
     scaling: str = choice("inverted", "original")
 
@@ -59,8 +61,8 @@ class Dropout(Regularizer):
         for name in self.layers:
             if name not in sites:
                 raise refuse("dropout", f"layers.{name}: the model has no such layer; {suggest(name, sites)}")
-        hidden = any(site.kind != "input" for site in facts.sites if site.kind in self.site_kinds)
-        if not hidden and not self.layers and self.input_rate == 0.0:
+        hidden = any(site.kind in INNER for site in facts.sites)
+        if not hidden and not self.layers and self.input_rate == 0.0 and self.output_rate == 0.0:
             raise refuse("dropout", "the model has no hidden layer; set input_rate to drop inputs")
 
     def idle(self, facts: Facts) -> str | None:
@@ -74,11 +76,11 @@ class Dropout(Regularizer):
         """Return h · m, divided by 1 − p if inverted."""
         rate = self._rate(site)
         if isinstance(rate, float) and rate == 0.0:
-            if site.kind != "input":
+            if site.kind in INNER:
                 ctx.effect("drop_fraction", lambda: h.new_zeros(()))
             return h  # the same bits as h * 1.0, without the cost of a mask that keeps everything
         mask = ctx.random.keep(rate, h.shape, h.dtype)
-        if site.kind != "input":
+        if site.kind in INNER:
             ctx.effect("drop_fraction", lambda: dropped_share(mask))
         return h * (mask * (1.0 / Randomness.kept_share(rate))) if self.scaling == "inverted" else h * mask
 
@@ -91,4 +93,4 @@ class Dropout(Regularizer):
     def _rate(self, site: Site) -> Hyper:
         if site.name in self.layers:
             return self.layers[site.name]
-        return self.input_rate if site.kind == "input" else self.rate
+        return {"input": self.input_rate, "output": self.output_rate}.get(site.kind, self.rate)

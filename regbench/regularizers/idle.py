@@ -19,7 +19,8 @@ def explain_idle(regularizer: Regularizer, facts: Facts) -> str | None:
 
 def is_off(regularizer: Regularizer) -> bool:
     """Tell whether every setting that can switch a regularizer off does so."""
-    offs = {name: kind.off for name, kind in declared(type(regularizer)).items() if kind.off is not None}
+    kinds = declared(type(regularizer), vars(regularizer))
+    offs = {name: kind.off for name, kind in kinds.items() if kind.off is not None}
     return bool(offs) and all(getattr(regularizer, name) == off for name, off in offs.items())
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers._proximal import covered, proximal_steps, soft_threshold
-from regbench.regularizers.base import Context, Params, Regularizer, State, Update, select
+from regbench.config.fields import Hyper, choice, hyper, strengths
+from regbench.regularizers._proximal import proximal_steps, soft_threshold
+from regbench.regularizers._strengths import Strengths, check_layers, like
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, State, Update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +22,10 @@ class L1(Regularizer):
     """L1 penalty: adds strength · Σ |w| to the mean loss, which sets weights to exactly zero.
 
     w runs over the weight matrices and kernels, or over all parameters with scope `all`. strength 0 is off.
+    `layers` gives layers strengths of their own in place of strength, 0 among them, by name: `hidden0`, `conv0`,
+    `output`. `bias_strength` penalises biases, which are otherwise free, at a strength of their
+    own; beside scope `all`, which penalises a layer's bias like its weight, it is refused. A ramp of strength leaves
+    `layers` as they are.
 
     Method `proximal` leaves the gradients to the data loss and shrinks every weight after each update:
     w ← sign(w) · max(|w| − t, 0), t = lr · gain · strength. The gain is how far a gradient of 1 moves a weight in this
@@ -34,9 +41,9 @@ class L1(Regularizer):
 
     Method `subgradient` adds strength · sign(w) to the gradient; its weights swing around zero and hardly ever hit it.
 
-    When: few inputs or weights are to remain, the others exactly zero: features are selected while the network learns.
-    Standardise inputs, for one strength holds for all. Not where every input matters a little (`l2`), nor where inputs
-    say nearly the same and all are to be kept (`elastic_net`).
+    When: where few of many inputs or weights are expected to matter, and the model is to say which; the weights that
+    it keeps are shrunk too. Of inputs that go together it keeps one, more or less by chance: there `elastic_net` is the
+    better choice, and where nearly all inputs matter a little, `l2`.
 
     Other libraries: Keras' L1(λ) is the subgradient; torch has none. The lasso of scikit-learn, which minimises
     1/(2n) ‖y − Xw‖² + α‖w‖₁, is strength 2α next to the mean squared error.
@@ -51,33 +58,59 @@ class L1(Regularizer):
 
     strength: Hyper = hyper(1e-4, search=(1e-6, 1e-1), log=True, off=0.0, help="weight of the penalty in the loss")
     scope: str = choice("weights", "all", help="weight matrices and kernels, or biases and norm parameters as well")
+    layers: Mapping[str, float] = strengths(help="strengths of single layers, by name, in place of strength")
+    bias_strength: Hyper = hyper(
+        0.0, search=(1e-6, 1e-1), log=True, off=0.0, extra=True, help="strength for biases, scope=weights only"
+    )
     method: str = choice("proximal", "subgradient", help="soft threshold after each update, or part of the gradient")
+
+    def contradiction(self) -> str | None:
+        """Return why a strength for biases cannot stand beside scope `all`."""
+        return self._strengths.contradiction()
+
+    def check(self, facts: Facts) -> None:
+        """Refuse an unknown layer."""
+        check_layers("l1", self.layers, facts)
+
+    def idle(self, facts: Facts) -> str | None:
+        """Return the reason where layers of strength 0 leave nothing to penalise."""
+        return self._strengths.idle(facts)
 
     @property
     def acts_apart(self) -> bool:
         """Whether the penalty is proximal."""
         return self.method == "proximal"
 
-    def penalty(self, weights: Params, ctx: Context) -> Tensor:
+    @property
+    def selects_inputs(self) -> bool:
+        """Whether weights become exactly zero."""
+        return self.acts_apart
+
+    def penalty(self, weights: Params, ctx: Context) -> Tensor | float:
         """Return strength · Σ |w|, 0-d; without a gradient in the proximal method."""
-        total = torch.stack([w.abs().sum() for w in select(weights, self.scope)]).sum()
-        if self.method == "proximal":
-            total = total.detach()
-        return self._strength(total) * total
+        parts = [self._weigh(strength, covered) for strength, covered in self._strengths.groups(weights)]
+        return reduce(add, parts) if parts else 0.0
 
     def subgradient(self, weights: Params, ctx: Context) -> Params:
         """Return strength · sign(w) of the proximal method."""
         if not self.acts_apart:
             return {}
-        return {name: w.sign() * self._strength(w) for name, w in covered(weights, self.scope)}
+        return {name: weights[name].sign() * strength for name, strength in self._strengths.of(weights).items()}
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights after the soft threshold of the proximal method."""
         if self.method == "subgradient":
             return update.weights, ctx.state
-        steps = proximal_steps(update, self.strength, self.scope)
+        steps = proximal_steps(update, self._strengths)
         shrunk = {name: soft_threshold(update.weights[name], t) for name, t in steps.items()}
         return {**update.weights, **shrunk}, ctx.state
 
-    def _strength(self, like: Tensor) -> Tensor:
-        return torch.as_tensor(self.strength, dtype=like.dtype, device=like.device)
+    @property
+    def _strengths(self) -> Strengths:
+        return Strengths(self.strength, self.scope, self.layers, self.bias_strength)
+
+    def _weigh(self, strength: Hyper, covered: list[Tensor]) -> Tensor:
+        total = torch.stack([w.abs().sum() for w in covered]).sum()
+        if self.method == "proximal":
+            total = total.detach()
+        return like(strength, total) * total

@@ -10,24 +10,32 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from regbench.config.fields import Hyper, choice, hyper
-from regbench.regularizers.base import Context, Params, Regularizer, State, Update, is_weight
+from regbench.config.fields import Hyper, choice, hyper, number, strengths
+from regbench.config.values import spell
+from regbench.regularizers._strengths import check_layers, like
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, State, Update, is_weight
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaxNorm(Regularizer):
     """Max-norm constraint: after each update every unit's incoming weights are projected onto the ball ‖w‖₂ ≤ radius.
 
-    w ← w · min(1, radius / ‖w‖₂). With scope `unit`, w is what enters one unit: a row of a linear layer's weight
-    `[outputs, inputs]`, or one kernel `[inputs, k, ...]` of a convolution. With scope `layer` it is the whole weight,
-    which is the constraint form of the L2 penalty. Biases and norm parameters are free. radius inf is off.
+        w ← w · (pull · min(max(‖w‖₂, minimum), radius) / ‖w‖₂ + 1 − pull)
 
-    When: learning rates are high, above all with `dropout`, and weights are not to grow beyond all bounds; unlike a
-    penalty it leaves weights inside the ball alone. Not in front of `batch_norm`, which takes the scale of weights out
-    again.
+    With scope `unit`, w is what enters one unit: a row of a linear layer's weight
+    `[outputs, inputs]`, or one kernel `[inputs, k, ...]` of a convolution. With scope `layer` it is the whole weight,
+    which is the constraint form of the L2 penalty. Biases and norm parameters are free. A norm below `minimum`, which
+    is at most radius, is raised to it; a weight of norm 0 has no direction and stays. `pull` below 1 goes only that
+    part of the way at each update. What is within the bounds stays as it is, bit for bit. `layers` gives layers radii
+    of their own in place of radius, by name: `hidden0`, `conv0`, `output`. radius inf with minimum 0 is off.
+
+    When: with high learning rates and with `dropout`, where weights would otherwise grow without bound; unlike a
+    penalty it leaves small weights alone. Where the weights stay small anyway it does nothing, so compare the radius
+    with the norms of a run without it. Adam's steps are projected as they are, which does not lead to the optimum
+    within the ball.
 
     Other libraries: Keras' MaxNorm needs its `axis` set to fit each kind of layer, and shrinks even weights inside
-    the ball by ‖w‖ / (ε + ‖w‖); here those stay as they are, bit for bit. torch has none.
+    the ball by ‖w‖ / (ε + ‖w‖). Its MinMaxNorm(min_value, max_value, rate) is minimum, radius and pull. torch has none.
 
     Source: Srivastava et al. (2014), section 5.1; radius 3 to 4 from appendix A.3.
     """
@@ -37,13 +45,35 @@ class MaxNorm(Regularizer):
 
     radius: Hyper = hyper(3.0, open_low=True, search=(0.5, 8.0), log=True, off=math.inf, help="largest norm allowed")
     scope: str = choice("unit", "layer", help="what the norm is taken over: each unit's weights, or all of a layer's")
+    minimum: Hyper = hyper(0.0, search=(0.0, 2.0), off=0.0, extra=True, help="smallest norm allowed, at most radius")
+    pull: float = number(1.0, low=0.0, high=1.0, open_low=True, help="part of the way to the bound at each update")
+    layers: Mapping[str, float] = strengths(
+        open_low=True, off=math.inf, help="radii of single layers, by name, in place of radius"
+    )
+
+    def contradiction(self) -> str | None:
+        """Return why the bounds exclude each other."""
+        for where, radius in {"radius": self.radius, **{f"layers.{k}": r for k, r in self.layers.items()}}.items():
+            if self.minimum > radius:
+                return f"minimum={spell(self.minimum)} must be at most {where}={spell(radius)}"
+        return None
+
+    def check(self, facts: Facts) -> None:
+        """Refuse an unknown layer."""
+        check_layers("max_norm", self.layers, facts)
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
         """Return the weights, projected."""
-        return {name: self._project(w) if is_weight(name) else w for name, w in update.weights.items()}, ctx.state
+        projected = {
+            name: self._project(w, self.layers.get(name.removesuffix(".weight"), self.radius))
+            for name, w in update.weights.items()
+            if is_weight(name)
+        }
+        return {**update.weights, **projected}, ctx.state
 
-    def _project(self, w: Tensor) -> Tensor:
+    def _project(self, w: Tensor, radius: Hyper) -> Tensor:
         axes = tuple(range(1 if self.scope == "unit" else 0, w.ndim))
         norm = torch.linalg.vector_norm(w, dim=axes, keepdim=True)
-        radius = torch.as_tensor(self.radius, dtype=w.dtype, device=w.device)
-        return w * torch.where(norm > radius, radius / norm, 1.0)
+        allowed = torch.minimum(torch.maximum(norm, like(self.minimum, w)), like(radius, w))
+        factor = self.pull * (allowed / norm) + (1.0 - self.pull)
+        return w * torch.where((allowed != norm) & (norm > 0.0), factor, 1.0)

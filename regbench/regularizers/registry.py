@@ -9,7 +9,7 @@ from typing import Any
 from regbench.config.fields import build
 from regbench.config.registry import Registry
 from regbench.errors import ConfigError
-from regbench.regularizers.base import Regularizer
+from regbench.regularizers.base import Regularizer, refuse
 from regbench.regularizers.stages import STAGES, overrides
 
 REGULARIZERS: Registry[Regularizer] = Registry(
@@ -44,10 +44,14 @@ def build_regularizers(members: Mapping[str, Mapping[str, Any]]) -> dict[str, Re
     """Build the selected regularizers by name, sorted, each checked against its declaration.
 
     Raises:
-        ConfigError: an unknown regularizer or key, a value out of range, or two regularizers that exclude each other.
+        ConfigError: an unknown regularizer or key, a value out of range, or two settings or regularizers that exclude
+            each other.
     """
     regularizers = {name: build(load(name), members[name], f"regularizer.{name}") for name in sorted(members)}
     for name, regularizer in regularizers.items():
+        reason = regularizer.contradiction()
+        if reason is not None:
+            raise refuse(name, reason)
         for other in regularizer.conflicts:
             if other in regularizers:
                 raise ConfigError(f"regularizer {name} excludes {other}: choose one of the two")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from regbench.store.run_folder import RunFolder
 
 SCHEMA = 2
-DERIVED = {"sites", "categories"}
+DERIVED = {"sites", "layers", "categories"}
 """Facts that are not stored."""
 
 FACTS, ARRAYS = "preprocessing.json", "preprocessing.safetensors"

@@ -36,6 +36,7 @@ def rebuild_spec(records: Records, fitted: Fitted) -> TrainingSpec:
     facts = Facts(
         **{**fitted.facts, "task": Task(preprocessing.task)},
         sites=network.sites,
+        layers=network.layers,
         categories=preprocessing.categories,
     )
     return make_spec(network, records.regularizers, records.schedule, facts)

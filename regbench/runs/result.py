@@ -60,6 +60,8 @@ class RunResult:
     """Share of each class's rows that is recognised, by part; None for a class without rows."""
     idle: Mapping[str, str] = field(default_factory=dict)
     """Regularizers that change nothing on these data, with the reason."""
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Names of the columns `kept` and `dropped`, where a regularizer sets weights to exactly zero; else empty."""
     notes: tuple[str, ...] = ()
     """Sentences on what was chosen for the person."""
     reused: bool = field(default=False, compare=False)
@@ -154,6 +156,7 @@ def read_result(folder: Path, values: Mapping[str, object]) -> RunResult:
         confusion={str(part): _list(table) for part, table in _mapping(values.get("confusion")).items()},
         recall={str(part): _list(shares) for part, shares in _mapping(values.get("recall")).items()},
         idle={str(name): str(reason) for name, reason in _mapping(values.get("idle")).items()},
+        inputs={str(key): tuple(map(str, _list(names))) for key, names in _mapping(values.get("inputs")).items()},
         notes=_read_notes(values.get("notes")),
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from regbench.config import kinds
 from regbench.config.fields import build, choice, hyper_fields, number
 from regbench.errors import ConfigError, suggest
 
@@ -57,6 +58,22 @@ def build_ramps(values: object) -> Ramps:
     }
 
 
+def list_rampable(record: type, values: Mapping[str, object] | None = None) -> list[str]:
+    """Return the hyper-parameters that have a finite off value to rise from, beside the other settings' `values`."""
+    facts = hyper_fields(record, values)
+    return [name for name, fact in facts.items() if fact.off is not None and math.isfinite(fact.off)]
+
+
+def spell_ramps(name: str, fields: Mapping[str, Ramp]) -> str:
+    """Return the override that asks for ramps of a regularizer.
+
+    >>> spell_ramps("dropout", {"rate": Ramp(end=0.5)})
+    'schedule.ramp={dropout: {rate: {shape: linear, begin: 0, end: 0.5}}}'
+    """
+    ramps = (f"{f}: {{shape: {r.shape}, begin: {r.begin:.10g}, end: {r.end:.10g}}}" for f, r in fields.items())
+    return f"{WHERE}={{{name}: {{{', '.join(ramps)}}}}}"
+
+
 def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
     """Refuse a ramp of something that is not there or cannot be ramped.
 
@@ -67,8 +84,7 @@ def check_ramps(ramps: Ramps, regularizers: Mapping[str, Regularizer]) -> None:
     for name, fields in ramps.items():
         if name not in regularizers:
             raise ConfigError(f"{WHERE}.{name}: this regularizer is not selected; {suggest(name, regularizers)}")
-        cls = type(regularizers[name])
-        possible = [h for h, fact in hyper_fields(cls).items() if fact.off is not None and math.isfinite(fact.off)]
+        possible = list_rampable(type(regularizers[name]), vars(regularizers[name]))
         for field in fields:
             if field not in possible:
                 raise ConfigError(
@@ -90,12 +106,17 @@ def ramp_regularizers(
 
 
 def _ramped(regularizer: Regularizer, fields: Mapping[str, Ramp], progress: float) -> Regularizer:
-    facts = hyper_fields(type(regularizer))
+    facts = _facts_of(regularizer)
     values: dict[str, Hyper] = {}
     for field, ramp in fields.items():
         off, full = facts[field].off or 0.0, getattr(regularizer, field)
         values[field] = off + (full - off) * ramp.rise(progress)
     return replace(regularizer, **values)
+
+
+def _facts_of(regularizer: Regularizer) -> dict[str, kinds.Hyper]:
+    """Return the declarations of a regularizer's hyper-parameters as they hold beside its other settings."""
+    return hyper_fields(type(regularizer), vars(regularizer))
 
 
 def _build_ramp(settings: object, where: str) -> Ramp:

@@ -84,7 +84,7 @@ def read_space(config: RunConfig, own: Sequence[str], wanted: Mapping[str, objec
             raise _unknown(key, known)
     coordinates, groups = [], []
     for key, kind in fields.items():
-        found = _read_given(key, kind, given[key]) if key in given else _read_declared(key, kind, own)
+        found = _read_given(key, kind, given[key]) if key in given else _read_declared(key, kind, own, config)
         if isinstance(found, Coordinate):
             coordinates.append(found)
         elif found is not None:
@@ -119,7 +119,7 @@ def _list_fields(config: RunConfig, own: Sequence[str]) -> Fields:
     fields = {LR: schedule[LR]}
     others = [name for name in config.regularizers if name not in own]
     for name in (*own, *others):
-        fields |= _prefixed(f"{REGULARIZER}{name}", registry.load(name))
+        fields |= _prefixed(f"{REGULARIZER}{name}", registry.load(name), config.regularizers[name])
     return fields | schedule | _prefixed("model", MODELS.load(str(config.model["name"])))
 
 
@@ -134,14 +134,21 @@ def _read_schedule(config: RunConfig) -> dict[str, Kind[object]]:
     return fields
 
 
-def _prefixed(where: str, record: type) -> dict[str, Kind[object]]:
-    return {f"{where}.{name}": kind for name, kind in declared(record).items()}
+def _prefixed(where: str, record: type, settings: Mapping[str, object] | None = None) -> dict[str, Kind[object]]:
+    return {f"{where}.{name}": kind for name, kind in declared(record, settings).items()}
 
 
-def _read_declared(key: str, kind: Kind[object], own: Sequence[str]) -> Coordinate | None:
-    """Return the range that a field declares, if it is the rate or belongs to one of the arm's own regularizers."""
-    mine = key == LR or any(key.startswith(f"{REGULARIZER}{name}.") for name in own)
-    return Coordinate(key, *kind.search, kind.log) if mine and isinstance(kind, Hyper) else None
+def _read_declared(key: str, kind: Kind[object], own: Sequence[str], config: RunConfig) -> Coordinate | None:
+    """Return the range that a field declares, if it is the rate or belongs to one of the arm's own regularizers.
+
+    An extra that is off there stays off.
+    """
+    name, _, field = _shorten_key(key).partition(".")
+    if not isinstance(kind, Hyper) or (key != LR and not (key.startswith(REGULARIZER) and name in own)):
+        return None
+    if kind.extra and config.regularizers[name].get(field, kind.off) == kind.off:
+        return None
+    return Coordinate(key, *kind.search, kind.log)
 
 
 def _read_given(key: str, kind: Kind[object], value: object) -> Coordinate | tuple[object, ...]:

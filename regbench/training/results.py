@@ -11,6 +11,7 @@ from regbench.data.memory import release_memory
 from regbench.metrics import PARTS, list_metrics
 from regbench.tasks import Task
 from regbench.training.evaluation import measure_outputs, measure_rows, predict, score_rows
+from regbench.training.inputs import list_inputs
 from regbench.training.networks import Networks
 from regbench.training.spec import TrainingSpec
 from regbench.training.tracking import Ending, Track
@@ -57,6 +58,7 @@ def _describe_results(
             "rows": _count_rows(data),
             **_name_outputs(spec, parts, place),
             **_name_classes(data, parts, place),
+            **list_inputs(best, data, place),
             "parameters": best.layout.total * spec.ensemble_size,
             "seconds": track.seconds,
             "effects": {name: _effects(name, track) for name in spec.regularizers},

@@ -160,7 +160,7 @@ def ramp_hypers(
         for field, ramp in fields.items():
             value, rise = getattr(values, field), ramp.rise(progress)
             if rise == 0.0:
-                value = hyper_fields(type(given))[field].off
+                value = hyper_fields(type(given), vars(given))[field].off
             elif rise < 1.0 and not isinstance(value, Tensor):
                 value = torch.tensor(value, dtype=torch.float64, device=device).expand((size,) if size > 1 else ())
             now.setdefault(name, {})[field] = value

@@ -54,6 +54,8 @@ class TrainingSet:
     """Names of the classes, by number; empty for other tasks."""
     weighted: bool = False
     """Whether the data set weighs its rows."""
+    columns: tuple[tuple[str, int], ...] = ()
+    """Names of a table's columns, and as how many inputs each is encoded; empty where inputs have no names."""
 
 
 def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
@@ -69,6 +71,7 @@ def prepare(split: Split, dtype: torch.dtype) -> TrainingSet:
         parts=(train, watched.cut(*ends), test) if len(val.x) else (train, test) if len(test.x) else (train,),
         classes=split.classes,
         weighted=split.train.weights is not None,
+        columns=tuple((column.name, len(column.features)) for column in split.preprocessing.columns),
     )
 
 
@@ -109,6 +112,7 @@ def collect_facts(split: Split, network: Network, schedule: Schedule) -> Facts:
         rows=rows,
         batch_size=batch_size,
         sites=network.sites,
+        layers=network.layers,
         categories=split.preprocessing.categories,
         outputs=split.preprocessing.outputs,
     )

@@ -316,12 +316,12 @@ def test_a_programs_own_handler_gets_its_signal(monkeypatch: pytest.MonkeyPatch)
 def test_ctrl_c_in_a_sweep_commits_and_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "COMMIT_SECONDS", 1e9)
     words = [*SMALL, "schedule/stop=none", "seed=0,1,2", "sweep.workers=1", "sweep.cohort=1"]
-    words[2] = "schedule.epochs=40"
+    words[2] = "schedule.epochs=100000"  # a worker looks about once a second whether it is to stop
     before_step(90, send(signal.SIGINT), monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         regbench.sweep(words)
     assert any(Path("runs").glob("*/*/checkpoint/last.safetensors"))
-    assert len(list(Path("runs").glob("*/*/result.json"))) < 3
+    assert not any(Path("runs").glob("*/*/result.json"))
     monkeypatch.undo()
 
 

@@ -51,6 +51,7 @@ def press_tab(tmp_path: Path) -> Press:
     return press
 
 
+@pytest.mark.matrix(cases=6)
 @pytest.mark.parametrize(
     ("line", "offered"),
     [

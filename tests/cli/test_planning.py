@@ -224,7 +224,7 @@ OTHERS = [
 ALL = [[kind] for kind in KINDS] + [["regularizer=mine", *kind.split("|")] for kind in MINES] + OTHERS
 
 
-@pytest.mark.matrix(cases=24)
+@pytest.mark.matrix(cases=12)
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_planning_is_composing_each_job(loader: Counting, words: list[str]) -> None:
     assert plan(loader, words) == compose_each(loader, words)

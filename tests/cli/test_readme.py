@@ -106,6 +106,7 @@ def test_the_example_technique_keeps_the_contract_of_a_run(tmp_path: Path) -> No
     assert "keeps the outputs small" in shown.stdout
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize(
     ("code", "refusal"),
     [

@@ -152,3 +152,19 @@ def test_huge_and_tiny_targets_have_figures_in_their_own_unit(tmp_path: Path, un
     figures = train(write(tmp_path, a=H, y=[h * unit for h in H]))
     assert 0.0 < figures["test"]["mse"] < (50 * unit) ** 2
     assert figures["test"]["r2"] > 0.99
+
+
+def test_a_lasso_names_the_columns_that_it_keeps_and_those_that_it_drops(
+    tmp_path: Path, here: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colours = [("red", "green", "blue")[k % 3] for k in range(N)]
+    y = [0.05 * h + {"red": 1.0, "green": 0.0, "blue": -1.0}[colour] for h, colour in zip(H, colours, strict=True)]
+    path = write(tmp_path, size=H, colour=colours, noise=G, y=y)
+    words = ["regularizer=l1", "regularizer.l1.strength=0.3", "schedule.batch_size=full", "schedule/stop=none"]
+    train(path, *words)
+    (result,) = Path().glob("runs/default/*/result.json")
+    assert json.loads(result.read_text())["inputs"] == {"kept": ["size", "colour"], "dropped": ["noise"]}
+    capsys.readouterr()
+    assert main(["run", "dataset=csv", f"dataset.path={path}", "dataset.target=y", "model=linear", *words]) == 0
+    printed = capsys.readouterr().out
+    assert "inputs      2 of 3 kept: size, colour\n            1 dropped: noise\n" in printed

@@ -73,6 +73,7 @@ def test_a_missing_extra_is_one_line(tmp_path: Path, engine: str, module: str) -
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["dask", "ray"])
 def test_an_address_where_nobody_answers_is_one_line(tmp_path: Path, engine: str) -> None:

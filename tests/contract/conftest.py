@@ -69,6 +69,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "narrow": (2,),  # a table with two columns
     "balanced": (12,),  # a table whose training classes are equally large
     "blurred": (12,),  # a table whose classes overlap
+    "plain": (12,),  # a table for a model without hidden layers
 }
 COLOUR = CategoryColumn("colour", ("blue", "green", "red"), missing=False)
 MIXED = (*(NumberColumn(f"n{place}", "number", 0.0) for place in range(4)), COLOUR, NumberColumn("t", "truth", 0.0))
@@ -80,7 +81,7 @@ TASKS = ("classification", "regression", "several numbers", "multilabel")
 def make_split(layout: str = "table", task: str = "classification") -> Split:
     """Return 110 rows of learnable, non-negative data for one of `TASKS`, of unequal classes unless asked otherwise."""
     generator = np.random.default_rng(11)
-    shape = SHAPES[layout]
+    shape = SHAPES.get(layout, SHAPES["table"])
     y = np.repeat([0, 1, 2], [50, 36, 24])
     centres = generator.uniform(0.2, 1.0, (3, *shape))
     x = np.clip(
@@ -121,7 +122,10 @@ MODELS: dict[str, dict[str, Any]] = {
     "table": {"name": "mlp", "widths": [24, 6]},  # the first is wide, so that its weights lie transposed in memory
     "series": {"name": "conv1d"},
     "image": {"name": "cnn"},
+    "plain": {"name": "linear"},
+    "sigmoid": {"name": "mlp", "widths": [24, 6], "activation": "sigmoid"},  # a table, for what needs such units
 }
+"""By layout of the data, or by the name in `SHAPES`."""
 
 
 def make_setting(
@@ -132,7 +136,7 @@ def make_setting(
     settings = {"epochs": 3, "batch_size": 16, "stop": {"name": "none"}, **schedule}
     built: Schedule = build_schedule(settings)
     shape = DataShape(split.task, split.layout, split.train.x.shape[1:], split.preprocessing.width, split.train.x)
-    network = build_model(MODELS[split.layout]).build(shape)
+    network = build_model(MODELS[layout if layout in MODELS else split.layout]).build(shape)
     spec = make_spec(network, regularizers, built, collect_facts(split, network, built))
     return spec, prepare(split, spec.dtype)
 
@@ -141,7 +145,7 @@ def fitting_setting(regularizers: Mapping[str, Regularizer], **schedule: Any) ->
     """Return the first setting that the regularizers accept, also when they see its rows."""
     refusals = []
     for task in ("classification", "regression"):
-        for layout in ("table", "series", "image", "mixed", "blurred"):
+        for layout in ("table", "series", "image", "mixed", "blurred", "plain", "sigmoid"):
             try:
                 spec, data = make_setting(regularizers, layout, task, **schedule)
                 stack_rows([data.rows], [Trained(0, regularizers)], spec.facts)

@@ -144,7 +144,11 @@ def test_steps_and_evaluation_of_every_regularizer_take_place_on_the_device(
 @pytest.mark.parametrize(("name", "field", "option"), VARIANTS)
 def test_every_variant_takes_place_on_the_device(name: str, field: str, option: str) -> None:
     runs = 1 if registry.load(name)(**{field: option}).alone() else 3
-    check([{name: replace(own[name], **{field: option})} for own in members_of(name, runs)])
+    members = [{name: own} for own in spread(registry.load(name), runs, **{field: option})]
+    if name == "elastic_net" and option == "zou_hastie":
+        check(members, "plain", "regression")  # it fits nothing else
+    else:
+        check(members)
 
 
 @pytest.mark.parametrize("name", ["dropout", "input_noise", "l1", "ema", "mixup"])

@@ -20,20 +20,22 @@ from regbench.errors import ConfigError
 from regbench.regularizers import registry
 from regbench.regularizers.base import Regularizer
 from regbench.regularizers.stages import RANKS, overrides, rank_of, stages_of
-from tests.contract.conftest import assert_resumes, fitting_setting, make_setting, train
+from tests.contract.conftest import Memory, assert_resumes, fitting_setting, make_setting, train
 
 NAMES = registry.names()
 DAMPED = {"name": "adam", "eps": 1e-4}
 """Adam that does not turn gradients which are rounding noise around zero into full steps."""
 CONVOLUTIONAL = ("series", "image")
+LONG = 100
+"""Epochs after which small networks know their rows by heart."""
 
 
-def spread(cls: type[Regularizer], count: int) -> list[Regularizer]:
-    """Return regularizers whose hyper-parameters differ, spread over their search ranges."""
+def spread(cls: type[Regularizer], count: int, **choices: str) -> list[Regularizer]:
+    """Return regularizers of some choices whose hyper-parameters differ, spread over their search ranges."""
     made = []
     for place in range(count):
-        values: dict[str, Any] = {}
-        for name, fact in hyper_fields(cls).items():
+        values: dict[str, Any] = dict(choices)
+        for name, fact in hyper_fields(cls, choices).items():
             low, high = fact.search
             share = (place + 0.5) / count
             values[name] = low * (high / low) ** share if fact.log else low + (high - low) * share
@@ -63,6 +65,7 @@ def test_switched_off_is_bit_identical_to_absent(name: str) -> None:
     assert [{c: row[c] for c in shared} for row in off.rows] == [{c: row[c] for c in shared} for row in absent.rows]
 
 
+@pytest.mark.matrix(cases=20)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cohort_of_eight_equals_eight_runs_alone(name: str, precision: str) -> None:
@@ -94,8 +97,7 @@ VARIANTS = [
 @pytest.mark.matrix(cases=16)
 @pytest.mark.parametrize(("name", "field", "option"), VARIANTS)
 def test_every_variant_in_a_cohort_equals_it_alone(name: str, field: str, option: str) -> None:
-    made = spread(registry.load(name), 3)
-    members = [{name: dataclasses.replace(regularizer, **{field: option})} for regularizer in made]
+    members = [{name: regularizer} for regularizer in spread(registry.load(name), 3, **{field: option})]
     if members[0][name].alone():
         pytest.skip("runs of this variant are never stacked")
     spec, data = fitting_setting(members[0], precision="float64", optimizer=DAMPED)
@@ -152,6 +154,7 @@ def test_a_cohort_of_convolutional_networks_equals_runs_alone(name: str, layout:
         torch.testing.assert_close(together[place].final["weights"], alone.final["weights"], rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.matrix(cases=24)
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_after_each_epoch_equals_straight_through(name: str, committed_each_epoch: None) -> None:
     members = {name: spread(registry.load(name), 1)[0]}
@@ -183,21 +186,38 @@ def strongest(cls: type[Regularizer]) -> Regularizer:
     return cls(**values)
 
 
+def train_with_and_without(
+    regularizers: dict[str, Regularizer], layout: str, task: str, **schedule: Any
+) -> tuple[Memory, Memory]:
+    """Train a run with regularizers and one without."""
+    bare = {key: value for key, value in schedule.items() if key != "ramp"}
+    own = train(*make_setting(regularizers, layout, task, **schedule), [regularizers], [3], [0.01])[0]
+    return own, train(*make_setting({}, layout, task, **bare), [{}], [3], [0.01])[0]
+
+
+def are_same(one: Memory, other: Memory) -> bool:
+    """Tell whether two runs have the same bits: the weights that evaluation chose, and the last ones."""
+    best = one.best.keys() == other.best.keys() and all(torch.equal(one.best[k], other.best[k]) for k in other.best)
+    return best and torch.equal(one.final["weights"], other.final["weights"])
+
+
 @pytest.mark.matrix(cases=32)
 @pytest.mark.parametrize(("task", "layout"), SMALL_DATA)
 @pytest.mark.parametrize("name", NAMES)
 def test_it_changes_the_run_or_says_why_not(name: str, task: str, layout: str) -> None:
     regularizer = strongest(registry.load(name))
     try:
-        spec, data = make_setting({name: regularizer}, layout, task, epochs=2)
+        spec, _ = make_setting({name: regularizer}, layout, task)
     except ConfigError:
         return  # refused, which is to say why not as well
-    bare, bare_data = make_setting({}, layout, task, epochs=2)
-    own = train(spec, data, [{name: regularizer}], [3], [0.01])[0]
-    absent = train(bare, bare_data, [{}], [3], [0.01])[0]
-    same = own.best.keys() == absent.best.keys() and all(torch.equal(own.best[k], absent.best[k]) for k in absent.best)
-    reason = own.result["idle"].get(name)
-    assert reason == regularizer.idle(spec.facts)
+    reason = regularizer.idle(spec.facts)
+    # What has to wait for a low loss gets the time for it.
+    for epochs in (2, *([] if reason else [LONG])):
+        own, absent = train_with_and_without({name: regularizer}, layout, task, epochs=epochs)
+        same = are_same(own, absent)
+        if not same:
+            break
+    assert own.result["idle"].get(name) == reason
     assert same == (reason is not None), f"idle: {reason}"
     if reason is not None:
         assert torch.equal(own.final["weights"], absent.final["weights"])
@@ -225,6 +245,7 @@ def ramped(name: str, field: str, count: int) -> list[Regularizer]:
     return made
 
 
+@pytest.mark.matrix(cases=12)
 @pytest.mark.parametrize(("name", "field"), RAMPED)
 def test_ramps_in_a_cohort_equal_ramps_alone(name: str, field: str) -> None:
     members = [{name: regularizer} for regularizer in ramped(name, field, 4)]
@@ -258,9 +279,11 @@ def test_a_ramp_changes_the_run_and_one_that_never_begins_is_bit_identical_to_ab
     absent = train(bare, bare_data, [{}], [3], [0.01])[0]
     assert all(torch.equal(late.best[k], tensor) for k, tensor in absent.best.items())
     assert torch.equal(late.final["weights"], absent.final["weights"])
-    begun, begun_data = fitting_setting({name: regularizer}, ramp=ramp_of(name, field))
-    grown = train(begun, begun_data, [{name: regularizer}], [3], [0.01])[0]
-    assert any(not torch.equal(grown.best[k], tensor) for k, tensor in absent.best.items())
+    pairs = (
+        train_with_and_without({name: regularizer}, layout, spec.facts.task, ramp=ramp_of(name, field), epochs=epochs)
+        for epochs in (3, LONG)
+    )
+    assert any(not are_same(grown, never) for grown, never in pairs)
 
 
 # -- what is declared ------------------------------------------------------------------------------------------------

@@ -162,6 +162,7 @@ MOMENTS: dict[str, tuple[object, str, int]] = {
 }
 
 
+@pytest.mark.matrix(cases=8)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signal_ends_the_command_and_loses_nothing(

@@ -86,6 +86,7 @@ CASES = {
 }
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("case", CASES)
 def test_arrays(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values, words = CASES[case]

@@ -135,6 +135,7 @@ def test_listed_labels_are_predicted_by_name(
     np.testing.assert_allclose(table[["probability_warm", "probability_wet"]], members.sigmoid().numpy(), atol=1e-7)
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("which", ["numbers", "labels", "listed"])
 def test_the_exported_graph_predicts_the_same(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     for module in ("onnx", "onnxscript"):

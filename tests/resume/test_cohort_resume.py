@@ -111,6 +111,7 @@ def assert_near_end(found: Memory, expected: Memory, tolerance: float) -> None:
         assert found.result[key] == expected.result[key]
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("case", CASES)
 def test_cohort_killed_after_any_epoch_equals_straight_through(case: str, tmp_path: Path) -> None:
     setting = setting_of(case)
@@ -132,6 +133,7 @@ def test_runs_of_these_cases_leave_the_stack_at_different_epochs(case: str) -> N
     assert min(epochs) < EPOCHS
 
 
+@pytest.mark.matrix(cases=5)
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("case", CASES)
 def test_runs_resumed_in_other_groups_agree(case: str, precision: str, tmp_path: Path) -> None:

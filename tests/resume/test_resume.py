@@ -90,6 +90,7 @@ def assert_same_end(found: Memory, expected: Memory) -> None:
         assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.matrix(cases=8)
 @pytest.mark.parametrize("case", CASES)
 def test_resuming_after_any_epoch_equals_straight_through(case: str, tmp_path: Path) -> None:
     setting = setting_of(case)

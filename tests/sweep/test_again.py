@@ -87,6 +87,7 @@ def test_results_go_where_they_are_told(work: Path, tmp_path: Path, elsewhere: s
 CSV = "dataset=csv", "dataset.path=data/mine.csv", "dataset.target=y", *[w for w in TINY if not w.startswith("dataset")]
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("how", [[HERE], pytest.param(["sweep.workers=2", "sweep.cohort=2"], marks=pytest.mark.slow)])
 def test_a_data_file_is_found_from_where_the_command_was_given(work: Path, how: Sequence[str]) -> None:
     (work / "data").mkdir(parents=True)

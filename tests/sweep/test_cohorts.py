@@ -13,6 +13,7 @@ import pytest
 
 from regbench.config.run_config import RunConfig
 from regbench.runs.lifecycle import FolderSink
+from regbench.store.staged_end import StagedEnd
 from regbench.sweeps.cohorts import cut_cohorts, name_cohort, read_cohort
 from tests.sweep.commands import HERE, folders, sweep
 
@@ -36,11 +37,12 @@ def interrupt_at_the_first_end() -> None:
     """Press Ctrl-C when the first run ends: others of its cohort are half trained, a second cohort has not begun."""
     finish, still_to_press = FolderSink.finish, threading.Semaphore(1)  # twice would end it without a commit
 
-    def finish_and_interrupt(self: FolderSink, *content: object) -> None:
-        finish(self, *content)  # type: ignore[arg-type]
+    def finish_and_interrupt(self: FolderSink, *content: object) -> StagedEnd:
+        end = finish(self, *content)  # type: ignore[arg-type]
         if still_to_press.acquire(blocking=False):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(NOTICED)
+        return end
 
     FolderSink.finish = finish_and_interrupt  # type: ignore[method-assign]
 
@@ -49,6 +51,7 @@ def tables(work: Path) -> dict[str, bytes]:
     return {path.name: (path / "metrics.csv").read_bytes() for path in folders(work)}
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize(("words", "size"), [(PAIRS, 2), (CUTS, 4)], ids=["seeds", "cuts"])
 def test_those_of_which_one_run_has_ended_are_not_put_together_anew(
     tmp_path: Path, words: Sequence[str], size: int

@@ -39,6 +39,7 @@ COUNTED_BY_SEED = {
 }
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("case", COUNTED_BY_SEED)
 def test_runs_with_numbers_of_rows_of_their_own_are_what_they_are_alone(work: Path, tmp_path: Path, case: str) -> None:
     words = (*SHORT, write_table(tmp_path), *COUNTED_BY_SEED[case])

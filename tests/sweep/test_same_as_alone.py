@@ -46,6 +46,7 @@ def made_alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize(
     "how",
     [

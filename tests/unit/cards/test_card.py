@@ -19,7 +19,7 @@ def test_a_regularizer_says_when_to_use_it_what_for_and_at_what_cost(
     card = make_card(option)
     facts = dict(card.facts)
     assert facts["for"] in AIMS.values()
-    assert list(facts) == ["for", "stages", "conflicts", "reports", "cost", "reference"]
+    assert list(facts) == ["for", "stages", "conflicts", "ramps", "reports", "cost", "reference"]
     assert len(card.when.split()) >= 12, "a card says when to use it, and when not"
     show(option.name)
     out = " ".join(capsys.readouterr().out.split())

@@ -13,6 +13,7 @@ from regbench.compose.single_run import compose_run
 from regbench.config.added_keys import ADDED, leave_out_idle
 from regbench.config.containers import defaults_of
 from regbench.data.dataset import SplitRule
+from regbench.regularizers.registry import load, names
 
 TABLE = ("dataset=csv", "dataset.path=mine.csv", "dataset.target=y")
 RECORDED = {
@@ -59,9 +60,21 @@ def test_a_value_that_changes_something_is_another_run(loader: CheckedLoader) ->
     assert "equal: true" in configs[1].to_yaml()
 
 
+def test_a_penalty_keeps_its_runs_whichever_way_zero_is_written(loader: CheckedLoader) -> None:
+    plain = compose_run(loader, PRIMARY, ("dataset=digits", "regularizer=l2"))
+    idle = ("regularizer.l2.layers={}", "regularizer.l2.bias_strength=0")
+    for words in (idle[:1], idle[1:], idle, ("regularizer.l2.bias_strength=0.0",)):
+        assert compose_run(loader, PRIMARY, ("dataset=digits", "regularizer=l2", *words)).run_id() == plain.run_id()
+    for word in ("regularizer.l2.layers={output:0}", "regularizer.l2.bias_strength=1e-3"):
+        assert compose_run(loader, PRIMARY, ("dataset=digits", "regularizer=l2", word)).run_id() != plain.run_id()
+
+
 def test_the_value_that_changes_nothing_is_the_default() -> None:
     defaults = {f"dataset.split.{name}": value for name, value in defaults_of(SplitRule).items()}
-    assert all(defaults[key] is value for key, value in ADDED.items())
+    for name in names():
+        defaults |= {f"regularizer.{name}.{field}": value for field, value in defaults_of(load(name)).items()}
+    assert {key: defaults[key] for key in ADDED} == ADDED
+    assert all(type(defaults[key]) is type(value) for key, value in ADDED.items())
 
 
 @pytest.mark.parametrize(

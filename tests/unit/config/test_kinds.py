@@ -168,3 +168,13 @@ def test_words_for_cards() -> None:
     assert MEMBERS.describe_search() == ""
     assert (AUTO.spell(None), AUTO.spell("auto"), AUTO.spell(32), MEMBERS.spell(None)) == ("auto", "auto", "32", "null")
     assert (BATCH.spell("full"), BATCH.spell(32)) == ("full", "32")
+
+
+@pytest.mark.parametrize(("value", "word"), [(True, "yes"), (False, "no"), ("no", "no")])
+def test_what_yaml_reads_for_yes_and_no_are_these_options(value: object, word: str) -> None:
+    assert Choice(options=("no", "yes")).convert(value, "orthogonal.last") == word
+
+
+def test_a_truth_value_is_no_other_option() -> None:
+    with pytest.raises(ConfigError, match="one of norm, value"):
+        VARIANT.convert(True, "by")

@@ -55,6 +55,7 @@ def test_mixup_draws_lambda_from_its_beta_law(alpha: float) -> None:
     assert stats.kstest(shares.numpy(), stats.beta(alpha, alpha).cdf).pvalue > 1e-3
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("per", ["row", "batch"])
 @pytest.mark.parametrize("alpha", [1e-5, 1e-3, 0.1, 2.0])
 def test_the_mean_lambda_is_a_half_at_every_alpha(alpha: float, per: str) -> None:

@@ -112,6 +112,7 @@ def assert_same_solution(found: Params, coefficients: np.ndarray, intercept: flo
         assert ((w == 0.0) == (coefficients == 0.0)).all()
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("method", METHODS)
 def test_proximal_l1_finds_the_lasso_with_its_exact_zeros(method: str) -> None:
     problem = draw_problem(0)
@@ -120,6 +121,7 @@ def test_proximal_l1_finds_the_lasso_with_its_exact_zeros(method: str) -> None:
     assert_same_solution(found, reference.coef_, float(reference.intercept_), sparse=True)
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize(("method", "ratio"), [(method, 0.3) for method in METHODS] + [("momentum", 0.8)])
 def test_proximal_elastic_net_finds_the_elastic_net_with_its_exact_zeros(method: str, ratio: float) -> None:
     problem = draw_problem(2)
@@ -137,6 +139,7 @@ def test_l2_finds_the_ridge_solution(method: str) -> None:
     assert_same_solution(found, reference.coef_, float(reference.intercept_), sparse=False)
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("method", METHODS)
 def test_proximal_l1_finds_the_sparse_logistic_regression(method: str) -> None:
     """scikit-learn minimises C · Σ loss + ‖w‖₁; SAGA alone leaves the intercept free."""

@@ -45,6 +45,7 @@ def test_weights_of_linear_layers_are_dropped_and_scaled_up(mask: str, rate: flo
         assert seen[name] is clean[name]
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("rate", [1e-6, 1e-5, 0.3, 0.9999, 0.99999])
 def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
     weights, blocks = {"a.weight": torch.ones(1 << 12, 1 << 11, dtype=torch.float64)}, 8

@@ -17,6 +17,7 @@ from tests.unit.regularizers.stacked import assert_stacked_equals_alone, make_co
 
 HIDDEN = Site("hidden0", "hidden", (500,))
 INPUT = Site("input", "input", (500,))
+OUTPUT = Site("output", "output", (500,))
 RANDOM = Randomness(3).at("dropout")
 
 
@@ -67,6 +68,7 @@ EXTREMES = (1e-6, 1e-5, 0.3, 0.9999, 0.99999)
 BLOCKS, BLOCK = 8, 1 << 23
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("rate", EXTREMES)
 def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
     h, regularizer = torch.ones(BLOCK, 1, dtype=torch.float64), Dropout(rate=rate)
@@ -74,6 +76,7 @@ def test_the_expectation_is_kept_at_every_rate(rate: float) -> None:
     assert_mean_is_one(means, rate)
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("rate", EXTREMES)
 def test_the_original_scaling_evaluates_with_the_expectation_at_every_rate(rate: float) -> None:
     h, regularizer = torch.ones(BLOCK, 1, dtype=torch.float64), Dropout(rate=rate, scaling="original")
@@ -102,26 +105,39 @@ def test_evaluation_is_untouched_when_inverted() -> None:
 
 
 def test_each_site_has_its_rate() -> None:
-    regularizer = Dropout(rate=0.5, input_rate=0.1, layers={"hidden1": 0.8})
-    sites = {HIDDEN: 0.5, INPUT: 0.1, Site("hidden1", "hidden", (500,)): 0.8}
+    regularizer = Dropout(rate=0.5, input_rate=0.1, output_rate=0.3, layers={"hidden1": 0.8})
+    sites = {HIDDEN: 0.5, INPUT: 0.1, OUTPUT: 0.3, Site("hidden1", "hidden", (500,)): 0.8}
     for site, rate in sites.items():
         out = regularizer.activations(site, values(200, 500), make_context(RANDOM.at(site.name)))
         assert abs((out == 0).double().mean() - rate) < 0.01
 
 
-def test_inputs_are_kept_unless_asked() -> None:
+def test_inputs_and_outputs_are_kept_unless_asked() -> None:
     h = values(4, 500)
-    assert torch.equal(Dropout().activations(INPUT, h, make_context(RANDOM)), h)
+    for site in (INPUT, OUTPUT):
+        assert torch.equal(Dropout().activations(site, h, make_context(RANDOM)), h)
+
+
+@pytest.mark.parametrize("scaling", ["inverted", "original"])
+def test_a_single_output_is_dropped_and_keeps_its_mean(scaling: str) -> None:
+    regularizer, site = Dropout(output_rate=0.2, scaling=scaling), Site("output", "output", (1,))
+    z = torch.full((100_000, 1), -3.0, dtype=torch.float64)
+    out = regularizer.activations(site, z, make_context(RANDOM))
+    assert set(out.unique().tolist()) == {-3.0 if scaling == "original" else float(out.min()), 0.0}
+    evaluated = regularizer.evaluated_activations(site, z[:1], make_context())
+    error = 3.0 * math.sqrt(0.2 / 0.8 / 100_000)
+    assert abs(float(out.mean() - evaluated) * (1.25 if scaling == "original" else 1.0)) <= 3 * error
 
 
 def test_the_measured_fraction_is_that_of_dropped_hidden_values() -> None:
     notes: dict[str, Tensor] = {}
-    regularizer = Dropout(rate=0.3, input_rate=0.2)
+    regularizer = Dropout(rate=0.3, input_rate=0.2, output_rate=0.1)
     out = regularizer.activations(HIDDEN, values(64, 500), make_context(RANDOM, notes))
     assert notes.keys() == set(Dropout.effects)
     torch.testing.assert_close(notes["drop_fraction"], (out == 0).float().mean())
     notes.clear()
-    regularizer.activations(INPUT, values(64, 500), make_context(RANDOM, notes))
+    for site in (INPUT, OUTPUT):
+        regularizer.activations(site, values(64, 500), make_context(RANDOM, notes))
     assert not notes
 
 
@@ -130,8 +146,8 @@ def test_the_measured_fraction_is_that_of_dropped_hidden_values() -> None:
 def test_rate_zero_changes_no_bit_even_when_it_is_a_tensor(scaling: str, dtype: torch.dtype) -> None:
     h = Randomness(1).normal((16, 7), dtype)
     off = torch.tensor(0.0, dtype=torch.float64)
-    regularizer: Any = Dropout(rate=off, input_rate=off, scaling=scaling)
-    for site in (HIDDEN, INPUT):
+    regularizer: Any = Dropout(rate=off, input_rate=off, output_rate=off, scaling=scaling)
+    for site in (HIDDEN, INPUT, OUTPUT):
         assert torch.equal(regularizer.activations(site, h, make_context(RANDOM)), h)
         assert torch.equal(regularizer.evaluated_activations(site, h, make_context()), h)
 
@@ -139,8 +155,8 @@ def test_rate_zero_changes_no_bit_even_when_it_is_a_tensor(scaling: str, dtype: 
 @pytest.mark.parametrize("scaling", ["inverted", "original"])
 def test_stacked_runs_get_the_bits_of_runs_alone(scaling: str) -> None:
     regularizer = Dropout(scaling=scaling)
-    rates = {"rate": (0.0, 0.3, 0.9), "input_rate": (0.2, 0.0, 0.5)}
-    for site in (HIDDEN, INPUT):
+    rates = {"rate": (0.0, 0.3, 0.9), "input_rate": (0.2, 0.0, 0.5), "output_rate": (0.5, 0.1, 0.0)}
+    for site in (HIDDEN, INPUT, OUTPUT):
         assert_stacked_equals_alone(
             regularizer,
             lambda t, r, h, s=site: (
@@ -171,4 +187,5 @@ def test_a_model_with_nothing_to_drop_is_refused() -> None:
     with pytest.raises(ConfigError, match="no hidden layer"):
         Dropout().check(linear)
     Dropout(input_rate=0.2).check(linear)
+    Dropout(output_rate=0.2).check(linear)
     Dropout().check(make_facts())

@@ -46,6 +46,18 @@ GRADIENTS = {"a.weight": random_tensor(8, 5), "a.bias": random_tensor(8, seed=1)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 0.0])
+@pytest.mark.parametrize("limit", [1e-4, 0.5, 1.0, 100.0])
+def test_clipping_by_layer_equals_torchs_by_norm_of_each_parameter_alone(limit: float, scale: float) -> None:
+    gradients = {name: g * scale for name, g in GRADIENTS.items()}
+    new, notes = run_stage(GradientClipping(limit=limit, by="layer"), gradients)
+    for name, g in gradients.items():
+        expected = torch_clipped({name: g}, "norm", limit)[name]
+        torch.testing.assert_close(new[name], expected, rtol=1e-6, atol=0.0)
+    beyond = sum(float(torch.linalg.vector_norm(g)) > limit for g in gradients.values())
+    assert notes["clipped_fraction"].item() == beyond / 2
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 0.0])
 @pytest.mark.parametrize("by", ["norm", "value"])
 @pytest.mark.parametrize("limit", [1e-4, 0.5, 1.0, 100.0])
 def test_clipping_equals_torch(by: str, limit: float, scale: float) -> None:
@@ -65,7 +77,7 @@ def test_the_clipped_fraction_counts_steps_by_norm_and_components_by_value() -> 
     assert run_stage(GradientClipping(limit=4.0), gradients)[1]["clipped_fraction"].item() == 0.0
 
 
-@pytest.mark.parametrize("by", ["norm", "value"])
+@pytest.mark.parametrize("by", ["norm", "value", "layer"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_clipping_hides_no_overflow(by: str, bad: float) -> None:
     new, _ = run_stage(GradientClipping(by=by), {"a.weight": torch.tensor([[bad, 1.0]])})
@@ -81,6 +93,20 @@ def test_gradient_noise_has_the_annealed_variance(step: int, eta: float, gamma: 
     noise = new["a.weight"].double()
     assert abs(noise.mean().item()) < 4 * math.sqrt(variance / n)
     assert abs(noise.var().item() - variance) < 4 * variance * math.sqrt(2 / n)
+
+
+@pytest.mark.parametrize(("distribution", "kurtosis"), [("gaussian", 3.0), ("uniform", 1.8), ("laplace", 6.0)])
+def test_every_law_of_gradient_noise_has_the_same_annealed_variance(distribution: str, kurtosis: float) -> None:
+    n, eta, update = 200_000, 0.3, 9
+    new, _ = run_stage(GradientNoise(eta=eta, distribution=distribution), {"a.weight": torch.zeros(n)}, update)
+    noise, variance = new["a.weight"].double(), eta / (1 + update) ** 0.55
+    assert abs(noise.mean().item()) < 3 * math.sqrt(variance / n)
+    # The variance of a sample variance is (kurtosis − 1) σ⁴ / n.
+    assert abs(noise.square().mean().item() - variance) < 3 * variance * math.sqrt((kurtosis - 1) / n)
+    # The fourth moment tells the laws apart: their eighth ones, in units of σ⁸, are 105, 9 and 2,520.
+    eighth = {"gaussian": 105.0, "uniform": 9.0, "laplace": 2520.0}[distribution]
+    error = variance**2 * math.sqrt((eighth - kurtosis**2) / n)
+    assert abs(noise.pow(4).mean().item() - kurtosis * variance**2) < 3 * error
 
 
 def test_gradient_noise_is_independent_between_parameters_of_equal_shape() -> None:
@@ -132,10 +158,17 @@ def test_sam_passes_on_what_is_not_a_number() -> None:
 
 # -- all -----------------------------------------------------------------------------------------------------------
 
-OFF = [GradientClipping(limit=math.inf), GradientClipping(limit=math.inf, by="value"), GradientNoise(eta=0.0)]
+OFF = [
+    GradientClipping(limit=math.inf),
+    GradientClipping(limit=math.inf, by="value"),
+    GradientClipping(limit=math.inf, by="layer"),
+    GradientNoise(eta=0.0),
+    GradientNoise(eta=0.0, distribution="uniform"),
+    GradientNoise(eta=0.0, distribution="laplace"),
+]
 
 
-@pytest.mark.parametrize("regularizer", OFF, ids=["clip_norm", "clip_value", "noise"])
+@pytest.mark.parametrize("regularizer", OFF, ids=lambda r: f"{type(r).__name__}-{getattr(r, 'by', '')}")
 def test_the_off_value_changes_no_bit(regularizer: Regularizer) -> None:
     gradients = {**GRADIENTS, "b.weight": torch.zeros(3, 3), "c.weight": GRADIENTS["a.weight"] * 1e8}
     new, _ = run_stage(regularizer, gradients, step=5)
@@ -148,7 +181,7 @@ def test_sam_at_rho_zero_changes_no_bit() -> None:
         assert all(torch.equal(g, quadratic(weights)[0][name]) for name, g in gradients.items())
 
 
-@pytest.mark.parametrize("by", ["norm", "value"])
+@pytest.mark.parametrize("by", ["norm", "value", "layer"])
 def test_stacked_runs_are_clipped_each_by_its_own_norm_and_limit(by: str) -> None:
     limits = [math.inf, 0.5, 2.0]
     stack = {"a.weight": random_tensor(3, 8, 5) * torch.tensor([1.0, 10.0, 0.1]).view(3, 1, 1)}

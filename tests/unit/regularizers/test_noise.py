@@ -200,6 +200,17 @@ def test_weight_noise_covers_every_parameter_if_asked_each_with_its_own() -> Non
     assert not torch.equal(seen["a.weight"], seen["b.weight"])
 
 
+def test_weight_noise_on_biases_leaves_everything_else_and_is_the_noise_that_they_get_in_scope_all() -> None:
+    clean = {name: torch.zeros(40) for name in ("a.weight", "a.bias", "norm0.scale", "norm0.shift", "output.bias")}
+    seen, everywhere = (
+        WeightNoise(strength=0.2, scope=scope).forward_weights(clean, 8, make_context(RANDOM))
+        for scope in ("biases", "all")
+    )
+    assert [name for name, w in seen.items() if w is not clean[name]] == ["a.bias", "output.bias"]
+    assert all(torch.equal(seen[name], everywhere[name]) for name in ("a.bias", "output.bias"))
+    assert seen["a.bias"].all()
+
+
 def test_stacked_weight_noise_has_the_bits_of_runs_alone() -> None:
     w = Randomness(1).normal((5, 4))
     assert_stacked_equals_alone(

@@ -48,11 +48,13 @@ def order_at(method: str, *names: str) -> list[str]:
     [
         ("training_data", ["smote", "bagging"]),
         ("batch", ["label_smoothing", "mixup", "input_noise", "cutout"]),
-        ("forward_weights", ["weight_noise", "dropconnect"]),
+        ("forward_weights", ["weight_standardization", "weight_noise", "dropconnect"]),
         ("activations", ["activation_noise", "dropout"]),
         ("gradients", ["gradient_clipping", "gradient_noise"]),
         ("after_update", ["weight_decay", "l1", "max_norm"]),
         ("after_update", ["weight_decay", "elastic_net", "max_norm"]),
+        ("after_update", ["weight_decay", "l1", "initial_distance", "non_negative", "unit_norm"]),
+        ("averaged", ["ema", "elastic_net", "weight_standardization"]),
     ],
 )
 def test_shipped_regularizers_act_in_this_order(method: str, names: list[str]) -> None:

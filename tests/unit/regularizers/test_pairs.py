@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     "elastic_net": {"strength": 0.4, "l1_ratio": 0.5},
     "weight_decay": {"strength": 0.15},
     "max_norm": {"radius": 1.1, "scope": "layer"},
+    "lp": {"strength": 0.1, "p": 2.0},
     "ema": {"decay": 0.5},
     "gradient_clipping": {"limit": 0.8},
 }
@@ -33,6 +34,7 @@ ADDS: dict[str, tuple[float, float, float]] = {
     "elastic_net": (0.2, 0.2, math.inf),
     "weight_decay": (0.0, 0.15, math.inf),
     "max_norm": (0.0, 0.0, 1.1),
+    "lp": (0.0, 0.2, math.inf),
     "ema": (0.0, 0.0, math.inf),
     "gradient_clipping": (0.0, 0.0, math.inf),
 }
@@ -70,12 +72,14 @@ def fit(*names: str) -> NDArray[np.float64]:
     return train_alone(setting).best["linear.weight"].numpy()[0]
 
 
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize("names", [(), *((name,) for name in SETTINGS)], ids=lambda names: "+".join(names) or "none")
 def test_alone_each_reaches_the_optimum_of_its_own_problem(names: tuple[str, ...]) -> None:
     l1, l2, radius = ADDS[names[0]] if names else (0.0, 0.0, math.inf)
     np.testing.assert_allclose(fit(*names), solve(l1, l2, radius), atol=1e-8)
 
 
+@pytest.mark.matrix(cases=7)
 @pytest.mark.parametrize("pair", list(combinations(SETTINGS, 2)), ids="+".join)
 def test_together_two_reach_the_optimum_of_their_joint_problem(pair: tuple[str, str]) -> None:
     if pair in EXCLUDED:

@@ -90,6 +90,7 @@ def r2_of_constant(split: Split) -> float:
     return score_outputs(split, split.val, "r2", predict_constant(split, split.val))
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("metric", CLASS_FIGURES)
 def test_every_figure_of_classes_tells_what_can_be_learned_from_what_cannot(metric: str) -> None:
     parts = [sides(150, 0), sides(100, 1), sides(40, 2)]

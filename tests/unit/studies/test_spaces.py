@@ -54,6 +54,22 @@ def test_regularizers_of_the_network_as_typed_are_searched_only_where_they_are_n
     assert named.coordinates == (RATE, L2, replace(DROPOUT, low=0.1, high=0.2))
 
 
+def test_an_extra_that_is_off_is_searched_only_where_it_is_named() -> None:
+    """Or an arm named l2 would be two penalties, and take more of the trials than it needs."""
+    biases = Coordinate("regularizer.l2.bias_strength", 1e-6, 0.1, log=True)
+    for off in ({}, {"bias_strength": 0}, {"bias_strength": 0.0}):
+        assert read_space(configure({"l2": off}), ("l2",), {}).coordinates == (RATE, L2)
+    on = read_space(configure({"l2": {"bias_strength": 0.01}}), ("l2",), {})
+    assert on.coordinates == (RATE, L2, biases)
+    assert search({"l2.bias_strength": [1e-6, 0.1]}, "l2").coordinates == (RATE, L2, biases)
+
+
+def test_a_range_that_depends_on_a_choice_is_that_of_the_arms_own() -> None:
+    kept = Coordinate("regularizer.label_smoothing.epsilon", 0.6, 0.99, log=False)
+    settings = {"label_smoothing": {"form": "kept", "epsilon": 0.9}}
+    assert read_space(configure(settings), ("label_smoothing",), {}).coordinates == (RATE, kept)
+
+
 @pytest.mark.parametrize(
     ("optimizer", "low", "high"), [("sgd", 1e-3, 1.0), ("adam", 1e-4, 0.1), ("rmsprop", 1e-4, 0.1)]
 )
@@ -161,7 +177,7 @@ def test_declared_ranges_are_allowed_hold_the_default_and_never_switch_off_betwe
         assert kind.off is None or not low <= kind.off <= high or kind.off == 0.0, field
         assert kind.off != 0.0 or low >= 0.0, field
         default = getattr(RECORDS[name], field)
-        assert low <= default <= high, field
+        assert low <= default <= high or (kind.extra and default == kind.off), field
 
 
 def test_weight_decay_reaches_strengths_that_act_within_a_short_training() -> None:

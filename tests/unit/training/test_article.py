@@ -19,6 +19,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPECTED)
 def test_worked_example(experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

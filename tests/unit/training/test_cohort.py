@@ -92,6 +92,7 @@ def assert_equal_to_alone(setting: Setting, runs: Sequence[CohortRun], tolerance
     return [memory(run) for run in runs]
 
 
+@pytest.mark.matrix(cases=8)
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("optimizer", [ADAM, ADAMW, NESTEROV], ids=lambda record: str(record["name"]))
 @pytest.mark.parametrize("model", MODELS)
@@ -107,6 +108,7 @@ def test_each_run_has_its_own_hyper_parameters(precision: str) -> None:
     assert_equal_to_alone(setting, make_runs(setting, regularizers), TOLERANCE[precision])
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("regularizers", [{}, {"batch_norm": {}, "dropout": {"rate": 0.3}}], ids=["bare", "stateful"])
 def test_runs_leave_the_stack_at_different_epochs(regularizers: dict[str, Any], precision: str) -> None:

@@ -84,6 +84,7 @@ def test_l1_beside_l2_is_an_elastic_net(seed: int) -> None:
     assert_close(found, reference.coef_, reference.intercept_)
 
 
+@pytest.mark.matrix(cases=5)
 @pytest.mark.parametrize(
     "optimizer",
     [
@@ -107,6 +108,7 @@ def test_the_sparse_optimum_does_not_depend_on_the_optimizer(l1_ratio: float, op
     assert_close(solve(x, y, own, optimizer=optimizer), reference.coef_, reference.intercept_)
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("limit", [0.5, 1.0])
 def test_the_lasso_by_subgradients_does_not_depend_on_the_clipping_of_gradients(limit: float) -> None:
     """The whole gradient is clipped, of loss and penalty: it only shortens the way."""
@@ -137,6 +139,7 @@ def center(found: Solution) -> Solution:
     return weight, bias - bias.mean()
 
 
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(
     ("regularizer", "l1_ratio"),

@@ -256,6 +256,7 @@ def test_it_equals_torch_inside_sharpness_aware_minimisation_too(steps: list[Wei
     assert (steps[-1]["output.weight"] - plain[-1]["output.weight"]).abs().max() > 1e-3
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("others", [(), ("dropout",), ("sam",), ("batch_norm", "sam", "dropout")], ids="+".join)
 def test_such_a_penalty_in_a_cohort_equals_it_alone(others: tuple[str, ...]) -> None:
     regularizers: dict[str, Any] = {name: {} for name in others}

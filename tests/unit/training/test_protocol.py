@@ -47,7 +47,7 @@ IN_A_STEP = (
 class Witness(Regularizer):
     """Acts at every stage, changes nothing, and keeps each context."""
 
-    site_kinds: ClassVar[tuple[str, ...]] = ("input", "preactivation", "hidden")
+    site_kinds: ClassVar[tuple[str, ...]] = ("input", "preactivation", "hidden", "output")
     seen: list[tuple[str, str, Context]] = field(default_factory=list)
     batches: list[tuple[Rows, Context]] = field(default_factory=list)
 

@@ -153,6 +153,7 @@ def runs_with_rates(setting: Setting) -> list[CohortRun]:
     return runs
 
 
+@pytest.mark.matrix(cases=1)
 @pytest.mark.parametrize("ema", [{}, {"ema": {"decay": 0.3}}], ids=["weights", "averages"])
 def test_the_best_weights_are_evaluated_with_the_rate_of_their_epoch_after_a_rollback_and_a_resume(
     ema: dict[str, Any],

@@ -110,6 +110,7 @@ def test_every_optimizer_is_compared() -> None:
     assert {record["name"] for record, _ in PEERS.values()} == set(OPTIMIZERS)
 
 
+@pytest.mark.matrix(cases=8)
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("curve", CURVES)
 @pytest.mark.parametrize("name", PEERS)

@@ -57,6 +57,7 @@ def test_logistic_regression_of_labels_is_scikit_learns_of_each() -> None:
         assert_close(found, alone.coef_, alone.intercept_)
 
 
+@pytest.mark.matrix(cases=4)
 @pytest.mark.parametrize(
     "regularizers", [{}, {"mixup": {}}, {"bagging": {"members": 2}}, {"batch_norm": {}, "ema": {}}]
 )

@@ -177,6 +177,7 @@ def make_taught(widths: tuple[int, ...] = (32,), precision: str = "float32") -> 
     return teacher, make_toy_setting(inputs=512, widths=widths, teacher=teacher, schedule=schedule)
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("widths", [(32,), (24, 40)])
 @pytest.mark.parametrize("runs", [1, 3])
