@@ -38,7 +38,7 @@ class Card:
     when: str = ""
     others: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-    """Label and text: for a regularizer what it is for, stages, conflicts, ramps, columns and cost; the reference."""
+    """Label and text: for a regularizer what it is for, stages, conflicts, columns and cost; the reference."""
 
 
 def make_card(option: Option) -> Card:
@@ -108,13 +108,13 @@ def _regularizer_facts(option: Option, cls: type) -> list[tuple[str, str]]:
         *aims,
         ("stages", describe_stages(cls) or "none"),
         ("conflicts", ", ".join(cls.conflicts) or "none"),
-        ("ramps", describe_ramps(option.name, cls)),
+        ("ramps", _describe_ramps(option.name, cls)),
         ("reports", ", ".join(f"{option.name}.{effect}" for effect in cls.effects) or "none"),
         ("cost", describe_cost(option.name)),
     ]
 
 
-def describe_ramps(name: str, cls: type) -> str:
+def _describe_ramps(name: str, cls: type) -> str:
     """Return which hyper-parameters of a regularizer can rise from off during training, and how that is written."""
     from regbench.schedules.ramps import Ramp, list_rampable, spell_ramps
 

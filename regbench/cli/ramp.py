@@ -57,7 +57,7 @@ def plot_ramps(name: str, words: Sequence[str]) -> int:
 
 
 def _chart(name: str, regularizer: Regularizer, field: str, ramp: Ramp) -> list[str]:
-    off, full = hyper_fields(type(regularizer))[field].off or 0.0, float(getattr(regularizer, field))
+    off, full = hyper_fields(type(regularizer), vars(regularizer))[field].off or 0.0, float(getattr(regularizer, field))
     if off == full:
         raise ConfigError(f"regularizer.{name}.{field}={full:g} is its off value: give the value that it is to rise to")
     words = f"{name}.{field}: {ramp.shape} from {off:g} (off) to {full:g}"
@@ -79,7 +79,7 @@ def _compose(name: str, words: Sequence[str]) -> tuple[Regularizer, Ramps]:
 
 
 def _default_ramps(name: str, regularizer: Regularizer, short: Sequence[str]) -> Mapping[str, Ramp]:
-    facts = hyper_fields(type(regularizer))
+    facts = hyper_fields(type(regularizer), vars(regularizer))
     possible = list_rampable(type(regularizer), vars(regularizer))
     fields = [field for field in possible if getattr(regularizer, field) != facts[field].off] or possible
     settings = {key: _read(value) for key, _, value in (word.partition("=") for word in short)}

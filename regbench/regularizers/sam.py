@@ -37,7 +37,7 @@ class SAM(Regularizer):
     When: where a network fits its training rows and there is time for two passes a step, or few rows beside many
     weights. Not where training time is what is short: the same time spent on more epochs or on tuning may give more.
 
-    Other libraries: Composer's SAM(rho) with `interval` 1 is `sam`.
+    Other libraries: Composer's SAM(rho) with `interval` 1 is `sam`; torch, Keras and timm have none.
 
     Source: Foret et al. (2021), eq. 2 and algorithm 1, with p = 2 and rho 0.05; `asam`: Kwon, Kim, Park & Choi (2021),
     with p = 2, elementwise, and the rho and eta of the authors' code.

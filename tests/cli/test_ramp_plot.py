@@ -57,7 +57,6 @@ def test_a_ramp_as_a_run_takes_it_is_drawn_for_each_of_its_settings(regbench: Se
             ["batch_norm", "--plot", "ramp"],
             "batch_norm has nothing to ramp: that takes a hyper-parameter with a finite",
         ),
-        (["max_norm", "--plot", "ramp"], "max_norm has nothing to ramp: "),
         (["mlp", "--plot", "ramp"], "'mlp': no regularizer has this name; "),
         (["dropuot", "--plot", "ramp"], "did you mean 'dropout'"),
         (["dropout", "--plot", "rmp"], "--plot rmp: not allowed; it takes ramp"),
