@@ -35,10 +35,6 @@ class GradientClipping(Regularizer):
     It needs the gradient of the whole objective: together with a proximal penalty, which is not in the gradients,
     clipping would solve another problem, and is refused.
 
-    When: gradients explode now and then (deep networks, a high learning rate, targets far out), and one batch spoils
-    what many have taught. Not to mend a learning rate that is too high throughout: where most steps are clipped, lower
-    it.
-
     Other libraries: equals torch's clip_grad_norm_, with its 1e-6 (which shortens a clipped gradient by 1e-6 / ‖g‖ of
     itself), and clip_grad_value_ on finite gradients; Keras' `global_clipnorm` is by norm, its `clipnorm` by layer,
     its `clipvalue` by value.

@@ -31,10 +31,6 @@ class L2(Regularizer):
     for it shrinks all weights together and keeps all of them. It sets none to zero, so it does not choose inputs; for
     that take `l1` or `elastic_net`. Inputs should be on one scale.
 
-    When: a network overfits; of all techniques this is the first to try. All weights shrink, large ones most, and none
-    becomes exactly zero, so that it selects no inputs: that is `l1`. Search strengths on a log scale; too strong, the
-    network underfits. With Adam compare it with `weight_decay`.
-
     Other libraries: `weight_decay` of torch.optim.SGD and Adam is strength with scope `all`; Keras' L2(λ) is λΣw²,
     that is scaling `full`, or strength 2λ. Ridge regression that minimises ‖y − Xw‖² + α‖w‖² over n rows is
     strength 2α/n next to the mean squared error. Under an adaptive optimizer the penalty's gradient is rescaled like

@@ -36,13 +36,6 @@ class LabelSmoothing(Regularizer):
     Other libraries: torch's, Keras' and timm's label_smoothing is `uniform`. The first two forms are often mistaken for
     each other: `others` with ε equals `uniform` with ε · N / (N − 1), that is twice the smoothing for two classes.
 
-    When: a classifier becomes too sure of itself, or some labels may be wrong. Not for a network whose outputs another
-    one is to learn from, for it makes classes equally unlikely that are not, nor in a regression.
-
-    Other libraries: torch's CrossEntropyLoss(label_smoothing), Keras' CategoricalCrossentropy(label_smoothing),
-    LabelSmoothingCrossEntropy of timm and fastai, and Composer's LabelSmoothing are `uniform` with the same ε. None has
-    `others`.
-
     Source: Szegedy et al. (2016), section 7.
     """
 

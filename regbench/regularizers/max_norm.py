@@ -34,10 +34,6 @@ class MaxNorm(Regularizer):
     with the norms of a run without it. Adam's steps are projected as they are, which does not lead to the optimum
     within the ball.
 
-    When: learning rates are high, above all with `dropout`, and weights are not to grow beyond all bounds; unlike a
-    penalty it leaves weights inside the ball alone. Not in front of `batch_norm`, which takes the scale of weights out
-    again.
-
     Other libraries: Keras' MaxNorm needs its `axis` set to fit each kind of layer, and shrinks even weights inside
     the ball by ‖w‖ / (ε + ‖w‖). Its MinMaxNorm(min_value, max_value, rate) is minimum, radius and pull. torch has none.
 

@@ -24,8 +24,9 @@ class WeightNoise(Regularizer):
 
     Noise left in the stored weights would add up to a random walk over the steps; here it never reaches them.
 
-    When: few rows let a network settle on finely tuned weights; those found under noise keep their loss when they are
-    moved a little. Not where layers have weights of very different size: s is the same for all.
+    When: in networks whose weights are of about one size, above all recurrent ones, and where weights will be
+    rounded later. Where layers differ much in the size of their weights one strength cannot fit all; `dropout` or
+    `activation_noise` depend less on it.
 
     Other libraries: none of torch, Keras, timm, fastai and Composer has it.
 

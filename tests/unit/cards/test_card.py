@@ -19,7 +19,10 @@ def test_a_regularizer_says_when_to_use_it_what_for_and_at_what_cost(
     card = make_card(option)
     facts = dict(card.facts)
     assert facts["for"] in AIMS.values()
-    assert list(facts) == ["for", "stages", "conflicts", "reports", "cost", "reference"]
+    assert list(facts) == ["for", "stages", "conflicts", "ramps", "reports", "cost", "reference"]
+    told = (option.load_class() or object).__doc__ or ""
+    assert [told.count(f"\n    {label}:") for label in ("When", "Source")] == [1, 1], "once, not twice after a merge"
+    assert told.count("\n    Other libraries:") <= 1
     assert len(card.when.split()) >= 12, "a card says when to use it, and when not"
     show(option.name)
     out = " ".join(capsys.readouterr().out.split())
