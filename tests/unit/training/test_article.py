@@ -16,10 +16,14 @@ EXPECTED = {
     "article_ridge": (2.9305, 1.7757, 0),
     "article_lasso": (2.8764, 2.1149, 6),
     "article_elastic_net": (2.8329, 1.7884, 1),
+    "article_elastic_net_printed": (3.1694, 2.1436, 0),
+    "article_ridge_ball": (2.9305, 1.7757, 0),
+    "article_lasso_ball": (2.8764, 2.1149, 6),
+    "article_elastic_net_ball": (2.8329, 1.7884, 1),
 }
 
 
-@pytest.mark.matrix(cases=2)
+@pytest.mark.matrix(cases=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPECTED)
 def test_worked_example(experiment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
