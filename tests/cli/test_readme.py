@@ -12,6 +12,7 @@ import pytest
 from regbench.compose.loader import open_loader
 from regbench.compose.sweep_runs import compose_sweep, split_parts
 from regbench.regularizers import registry
+from regbench.regularizers.aims import AIMS
 from regbench.runs.prepare import build_records
 from tests.golden.test_golden import SAME_PROCESSOR
 
@@ -77,9 +78,13 @@ def test_the_python_example_runs(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("runs/default/*/result.json"))) == 5
 
 
-def test_every_technique_is_listed() -> None:
+def test_every_technique_is_listed_under_what_it_is_for() -> None:
     table = README.partition("## The techniques")[2].partition("## A technique of your own")[0]
-    assert {name for name in registry.names() if f"`{name}`" not in table} == set()
+    rows = dict(re.findall(r"^\| ([^|`]+) \| (`.*) \|$", table, re.MULTILINE))
+    aims = {name: AIMS[registry.load(name).aim] for name in registry.names()}
+    assert {heading: names.split(", ") for heading, names in rows.items()} == {
+        heading: [f"`{name}`" for name, aim in aims.items() if aim == heading] for heading in AIMS.values()
+    }
 
 
 def test_the_example_technique_keeps_the_contract_of_a_run(tmp_path: Path) -> None:
