@@ -10,6 +10,7 @@ from omegaconf import AnyNode, DictConfig, OmegaConf
 from regbench.compose.axes import Axis, Choice
 from regbench.compose.guard import declared_sweep
 from regbench.compose.loader import CheckedLoader
+from regbench.config.added_keys import leave_out_idle
 from regbench.config.run_config import RunConfig, build_run, resolve
 from regbench.config.values import check_plain
 from regbench.errors import ConfigError
@@ -63,6 +64,7 @@ class Template:
 
     def __init__(self, values: Mapping[str, object], paths: Sequence[Path]) -> None:
         self._values = values
+        self._settled = {head: _settle(head, node) for head, node in values.items()}
         self._by_head: dict[str, list[tuple[int, Path]]] = {}
         for place, (head, *rest) in enumerate(paths):
             self._by_head.setdefault(head, []).append((place, tuple(rest)))
@@ -82,9 +84,23 @@ class Template:
                 for place, rest in places:
                     where = ".".join((head, *rest))
                     node = put(node, rest, check_plain(choices[place].value, where))
-                self._made[words] = node
+                self._made[words] = _settle(head, node)
             changed[head] = self._made[words]
-        return {**self._values, **changed}
+        return {**self._settled, **changed}
+
+
+def _settle(head: str, node: object) -> object:
+    """Leave out, here once and not for each run anew, the keys that change nothing."""
+    if not isinstance(node, Mapping):
+        return node
+    if head == "dataset":
+        return leave_out_idle(node, head)
+    if head != "regularizer":
+        return node
+    return {
+        name: leave_out_idle(member, f"{head}.{name}") if isinstance(member, Mapping) else member
+        for name, member in node.items()
+    }
 
 
 def put(node: object, path: Path, value: object) -> object:
