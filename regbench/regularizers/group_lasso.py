@@ -33,12 +33,16 @@ class GroupLasso(Regularizer):
     r > 0, the sparse group lasso, single weights of the groups that stay become zero too. strength 0 is off. Biases
     and norm parameters are not penalised.
 
-    The gradients are left to the data loss, and each group moves after each update to the minimum of
+    Method `proximal` leaves the gradients to the data loss, and each group moves after each update to the minimum of
     Σ (w − v)² / (2γ) + penalty(w), γ = lr · gain for each weight; the card of `l1` says what the gain is and why. With
     u = S(v, r · strength · γ) and τ = (1 − r) · strength · c_g that is 0 if Σ (u / (τ γ))² ≤ 1, else u n / (n + τ γ)
     with the n at which Σ (u / (n + τ γ))² = 1; n = ‖u‖ − τ γ, the formula of the papers, where γ is one number. So the
     weights settle at the optimum of the penalised loss under every optimizer. Beside `l1` and `elastic_net` it is
     refused: it holds the L1 penalty itself. `zero_groups` is the number of groups that are zero.
+
+    Method `subgradient` adds the penalty's subgradient to the gradient, 0 for a group that is zero, and gives no exact
+    zeros; with `gradient_clipping`, `adaptive_clipping` or `sam`, which need the gradient of the whole objective, it is
+    the one to take.
 
     When: whole inputs or units are to go, not single weights: with groups `inputs` the result names the columns of a
     table that are kept, all levels of a category apart. Not where single weights of many units matter: that is `l1`;
@@ -62,6 +66,7 @@ class GroupLasso(Regularizer):
     l1_ratio: Hyper = hyper(0.0, high=1.0, search=(0.0, 1.0), help="share of the L1 part, r")
     groups: str = choice("inputs", "units", "channels", help="which weights go together")
     weighting: str = choice("size", "none", help="whether large groups are penalised more")
+    method: str = choice("proximal", "subgradient", help="shrinkage after each update, or part of the gradient")
 
     def check(self, facts: Facts) -> None:
         """Refuse groups `channels` for a model without kernels."""
@@ -70,17 +75,17 @@ class GroupLasso(Regularizer):
 
     @property
     def acts_apart(self) -> bool:
-        """Always: the penalty is proximal."""
-        return True
+        """Whether the penalty is proximal."""
+        return self.method == "proximal"
 
     @property
     def selects_inputs(self) -> bool:
         """Whether the weights of an input become exactly zero together."""
-        return self.groups == "inputs"
+        return self.acts_apart and self.groups == "inputs"
 
     def penalty(self, weights: Params, ctx: Context) -> Tensor | float:
-        """Return strength · (r ‖w‖₁ + (1 − r) Σ c_g ‖w_g‖₂), 0-d, without a gradient."""
-        grouped = [groups.detach() for groups in self._grouped(weights).values()]
+        """Return strength · (r ‖w‖₁ + (1 − r) Σ c_g ‖w_g‖₂), 0-d; without a gradient in the proximal method."""
+        grouped = [groups.detach() if self.acts_apart else groups for groups in self._grouped(weights).values()]
         parts = [self._measure(groups) for groups in grouped]
         if not parts:
             return 0.0
@@ -89,13 +94,17 @@ class GroupLasso(Regularizer):
         return like(self.strength, total) * total
 
     def subgradient(self, weights: Params, ctx: Context) -> Params:
-        """Return strength · (r sign(w) + (1 − r) c_g w_g / ‖w_g‖), 0 where a group is zero."""
+        """Return strength · (r sign(w) + (1 − r) c_g w_g / ‖w_g‖) of the proximal method, 0 where a group is zero."""
+        if not self.acts_apart:
+            return {}
         return {
             name: self._ungroup(self._slope(groups), weights[name]) for name, groups in self._grouped(weights).items()
         }
 
     def after_update(self, update: Update, ctx: Context) -> tuple[Params, State]:
-        """Return the weights after the shrinkage."""
+        """Return the weights after the shrinkage of the proximal method."""
+        if not self.acts_apart:
+            return update.weights, ctx.state
         gains = self._grouped(update.gain)
         shrunk = {n: self._shrink(v, update.lr * gains[n]) for n, v in self._grouped(update.weights).items()}
         back = {name: self._ungroup(groups, update.weights[name]) for name, groups in shrunk.items()}
@@ -128,7 +137,7 @@ class GroupLasso(Regularizer):
 
     def _measure(self, groups: Tensor) -> Tensor:
         ratio, share = self._share(groups)
-        total: Tensor = ratio * groups.abs().sum() + share * torch.linalg.vector_norm(groups, dim=-1).sum()
+        total: Tensor = ratio * groups.abs().sum() + share * _lengths(groups).sum()
         return total
 
     def _slope(self, groups: Tensor) -> Tensor:
@@ -149,6 +158,12 @@ class GroupLasso(Regularizer):
         n = solve_secular(u, pull, (norm - pull.amax(-1, keepdim=True)).clamp_min(0.0))
         kept = u * torch.where(n > 0.0, n / (n + pull), 0.0)  # exactly u where nothing pulls
         return torch.where(inside, torch.zeros_like(u), kept)
+
+
+def _lengths(groups: Tensor) -> Tensor:
+    """Return the norms of groups, with a gradient of 0 where a group is zero."""
+    zero = (groups == 0.0).all(-1, keepdim=True)
+    return torch.where(zero[..., 0], 0.0, torch.linalg.vector_norm(torch.where(zero, 1.0, groups), dim=-1))
 
 
 def _count_zero(grouped: list[Tensor]) -> Tensor:

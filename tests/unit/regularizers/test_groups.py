@@ -148,3 +148,13 @@ def test_one_output_by_inputs_is_the_lasso() -> None:
         for made in (GroupLasso(strength=0.4, l1_ratio=1.0), GroupLasso(strength=0.4))
     )
     torch.testing.assert_close(lasso, group, rtol=1e-6, atol=1e-8)
+
+
+def test_the_subgradient_in_the_gradient_is_the_one_that_is_reported_and_finite_at_zero() -> None:
+    w = torch.tensor([[3.0, 0.0], [4.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    apart, within = (GroupLasso(strength=0.5, l1_ratio=0.25, method=m) for m in ("proximal", "subgradient"))
+    (gradient,) = torch.autograd.grad(within.penalty({"a.weight": w}, make_context()), w)
+    expected = apart.subgradient({"a.weight": w.detach()}, make_context())["a.weight"]
+    torch.testing.assert_close(gradient, expected)
+    assert not gradient[:, 1].any()
+    assert not apart.penalty({"a.weight": w}, make_context()).requires_grad
