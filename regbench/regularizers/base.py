@@ -18,6 +18,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from regbench.config.fields import Hyper
+from regbench.config.values import spell
 from regbench.errors import ConfigError
 from regbench.models.network import Network, Site
 from regbench.regularizers.context import (
@@ -226,6 +227,14 @@ def select(weights: Params, scope: str) -> list[Tensor]:
     return [w for name, w in weights.items() if scope == "all" or is_weight(name)]
 
 
+def note_unused(regularizer: Regularizer, field: str, owner: str) -> str | None:
+    """Say, as a sentence, that a setting was given which belongs to another form; None where it is at its default."""
+    value = getattr(regularizer, field)
+    if value == getattr(type(regularizer), field):
+        return None
+    return f"{field}={spell(value)} has no effect here: it belongs to {owner}"
+
+
 def refuse(name: str, reason: str) -> ConfigError:
     """Return the refusal of a regularizer on this data or model."""
     return ConfigError(f"regularizer {name}: {reason}")
@@ -245,6 +254,7 @@ __all__ = [
     "State",
     "Update",
     "is_weight",
+    "note_unused",
     "refuse",
     "select",
 ]

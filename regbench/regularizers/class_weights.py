@@ -12,7 +12,7 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper, number
 from regbench.regularizers._classes import BALANCED, are_balanced, check_classes
 from regbench.regularizers._shares import measure_classes
-from regbench.regularizers.base import Context, Facts, Params, Regularizer, Rows, State
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, Rows, State, note_unused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,10 @@ class ClassWeights(Regularizer):
     strength: Hyper = hyper(1.0, high=2.0, search=(0.25, 1.5), off=0.0, help="1 lets all classes count the same")
     form: str = choice("balanced", "effective", help="by the number of rows, or by how much is new in them")
     beta: float = number(0.999, low=0.0, high=1.0, open_high=True, help="of form=effective: how few rows are new")
+
+    def note(self, facts: Facts) -> str | None:
+        """Say that a setting was given which belongs to another form."""
+        return None if self.form == "effective" else note_unused(self, "beta", "form=effective")
 
     def check(self, facts: Facts) -> None:
         """Refuse data without classes."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.config.values import spell
 from regbench.regularizers._strengths import like
-from regbench.regularizers.base import Context, Facts, Params, Regularizer, Rows, State, Update, is_weight
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, Rows, State, Update, is_weight, note_unused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,10 @@ class InitialDistance(Regularizer):
         if self.form == "penalty" and self.radius != math.inf:
             return f"radius={spell(self.radius)} has no effect with form=penalty; take form=ball"
         return None
+
+    def note(self, facts: Facts) -> str | None:
+        """Say that a setting was given which belongs to another form."""
+        return None if self.form == "penalty" else note_unused(self, "strength", "form=penalty")
 
     def idle(self, facts: Facts) -> str | None:
         """Return the reason where the form's own number switches it off."""

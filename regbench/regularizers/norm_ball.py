@@ -12,7 +12,7 @@ from torch import Tensor
 
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.regularizers._secular import solve_secular
-from regbench.regularizers.base import Context, Params, Regularizer, State, Update, is_weight
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, State, Update, is_weight, note_unused
 
 NEWTON = 20
 """Newton's steps to the multiplier of an elastic ball; a hundred radii away need most of them."""
@@ -26,7 +26,7 @@ class NormBall(Regularizer):
         linf:     max |w| ≤ radius          elastic:  r ‖w‖₁ + (1 − r) ‖w‖₂² ≤ radius,  r = l1_ratio
 
     w are all weight matrices and kernels together (scope `network`), those of a layer, or those into one unit; biases
-    and norm parameters are left alone. Weights inside the ball are not touched. radius lies in (0, ∞); ∞ is off.
+    and norm parameters are left alone. Weights inside the ball are not touched. radius lies in [1e-6, ∞]; ∞ is off.
 
     This is the form in which the articles draw regularization: minimise the loss inside a ball, in place of the loss
     plus a penalty. On a convex problem both find the same weights where the radius is the norm of the penalised
@@ -51,11 +51,15 @@ class NormBall(Regularizer):
     ranks: ClassVar[Mapping[str, str]] = {"after_update": "project"}
     needs_gain: ClassVar[bool] = True
 
-    radius: Hyper = hyper(5.0, open_low=True, search=(0.1, 100.0), log=True, off=math.inf, help="size of the ball")
+    radius: Hyper = hyper(5.0, low=1e-6, search=(0.1, 100.0), log=True, off=math.inf, help="size of the ball")
     norm: str = choice("l2", "l1", "linf", "elastic", help="which ball")
     l1_ratio: Hyper = hyper(0.5, high=1.0, search=(0.0, 1.0), help="share of the L1 part, r, in the elastic ball")
     scope: str = choice("network", "layer", "unit", help="which weights lie in one ball")
     metric: str = choice("optimizer", "euclidean", help="what nearest means")
+
+    def note(self, facts: Facts) -> str | None:
+        """Say that a setting was given which belongs to another norm."""
+        return None if self.norm == "elastic" else note_unused(self, "l1_ratio", "norm=elastic")
 
     @property
     def selects_inputs(self) -> bool:

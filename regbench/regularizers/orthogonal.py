@@ -12,7 +12,7 @@ from torch import Tensor
 from regbench.config.fields import Hyper, choice, hyper
 from regbench.models.layers import Conv, Linear
 from regbench.regularizers._layers import fan_in, leave_out_last, weighted_layers
-from regbench.regularizers.base import Context, Facts, Params, Regularizer, is_weight
+from regbench.regularizers.base import Context, Facts, Params, Regularizer, is_weight, note_unused
 
 POWER_STEPS = 2
 PAIRED = ("offdiagonal", "cosine")
@@ -59,6 +59,12 @@ class Orthogonal(Regularizer):
     form: str = choice("soft", "double", "offdiagonal", "cosine", "srip", help="what is penalised, see above")
     scale: Hyper = hyper(1.0, open_low=True, search=(0.5, 2.0), log=True, help="soft, double, srip: length of the rows")
     last: str = choice("no", "yes", help="whether the last layer is penalised as well")
+
+    def note(self, facts: Facts) -> str | None:
+        """Say that a setting was given which belongs to another form."""
+        return (
+            note_unused(self, "scale", "form=soft, double or srip") if self.form in ("offdiagonal", "cosine") else None
+        )
 
     def idle(self, facts: Facts) -> str | None:
         """Return that there is no layer but the last, or no two rows to compare, where that is so."""
