@@ -65,7 +65,7 @@ def test_switched_off_is_bit_identical_to_absent(name: str) -> None:
     assert [{c: row[c] for c in shared} for row in off.rows] == [{c: row[c] for c in shared} for row in absent.rows]
 
 
-@pytest.mark.matrix(cases=20)
+@pytest.mark.matrix(cases=12)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cohort_of_eight_equals_eight_runs_alone(name: str, precision: str) -> None:
@@ -154,7 +154,7 @@ def test_a_cohort_of_convolutional_networks_equals_runs_alone(name: str, layout:
         torch.testing.assert_close(together[place].final["weights"], alone.final["weights"], rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.matrix(cases=24)
+@pytest.mark.matrix(cases=14)
 @pytest.mark.parametrize("name", NAMES)
 def test_resumed_after_each_epoch_equals_straight_through(name: str, committed_each_epoch: None) -> None:
     members = {name: spread(registry.load(name), 1)[0]}
@@ -259,6 +259,7 @@ def test_ramps_in_a_cohort_equal_ramps_alone(name: str, field: str) -> None:
         assert together[place].result["best_epoch"] == alone.result["best_epoch"]
 
 
+@pytest.mark.matrix(cases=10)
 @pytest.mark.parametrize(("name", "field"), RAMPED)
 def test_a_ramp_resumed_after_each_epoch_equals_straight_through(
     name: str, field: str, committed_each_epoch: None
@@ -267,6 +268,7 @@ def test_a_ramp_resumed_after_each_epoch_equals_straight_through(
     assert_resumes(*fitting_setting(members, ramp=ramp_of(name, field)), members)
 
 
+@pytest.mark.matrix(cases=12)
 @pytest.mark.parametrize(("name", "field"), RAMPED)
 def test_a_ramp_changes_the_run_and_one_that_never_begins_is_bit_identical_to_absent(name: str, field: str) -> None:
     # Everything but the ramped field is switched off too, where there is a value for that.
@@ -289,6 +291,7 @@ def test_a_ramp_changes_the_run_and_one_that_never_begins_is_bit_identical_to_ab
 # -- what is declared ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.matrix(cases=16)
 @pytest.mark.parametrize("name", NAMES)
 def test_effects_are_reported_in_declared_columns(name: str) -> None:
     regularizer = spread(registry.load(name), 1)[0]

@@ -107,13 +107,13 @@ def assert_as_alone(together: list[Any], spec: TrainingSpec, data: TrainingSet, 
             torch.testing.assert_close(together[place].final[key], tensor, rtol=1e-9, atol=1e-9, msg=key)
 
 
-@pytest.mark.matrix(cases=16)
+@pytest.mark.matrix(cases=6)
 @pytest.mark.parametrize("names", draw_sets(2, PAIRS), ids="+".join)
 def test_two_of_them_run_stack_and_resume(names: tuple[str, ...], committed_each_epoch: None) -> None:
     assert_together(names)
 
 
-@pytest.mark.matrix(cases=8)
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("names", draw_sets(3, TRIPLES), ids="+".join)
 def test_three_of_them_run_stack_and_resume(names: tuple[str, ...], committed_each_epoch: None) -> None:
     assert_together(names)

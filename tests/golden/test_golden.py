@@ -23,7 +23,7 @@ SAME_PROCESSOR = json.loads((HERE / PROCESSOR).read_text()) == describe_processo
 CASES = [("alone", name, train_alone) for name in ALONE] + [("stacked", name, train_stacked) for name in STACKED]
 
 
-@pytest.mark.matrix(cases=50)
+@pytest.mark.matrix(cases=30)
 @pytest.mark.parametrize(("kind", "name", "train"), CASES, ids=[f"{kind}-{name}" for kind, name, _ in CASES])
 def test_metrics_are_those_recorded(
     kind: str, name: str, train: Callable[[Main, str, Path], bytes], tmp_path: Path

@@ -98,7 +98,7 @@ STOPS = {
 
 
 @pytest.mark.slow
-@pytest.mark.matrix(cases=3)
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("how", STOPS)
 def test_an_interrupted_sweep_is_committed_listed_and_goes_on(work: Path, undisturbed: Path, how: str) -> None:
     send, number, workers = STOPS[how]
@@ -139,7 +139,7 @@ def assert_interrupted(work: Path, ended: Ended, word: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.matrix(cases=3)
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("seconds", [0.3, 0.8, 1.5, 4.0])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_to_all_processes_at_any_moment(work: Path, seconds: float, number: signal.Signals) -> None:

@@ -98,6 +98,7 @@ def mean_squared(problem: Problem, weights: Params) -> Tensor:
     return (problem.x @ weights["output.weight"].T + weights["output.bias"] - problem.y).square().mean()
 
 
+@pytest.mark.matrix(cases=2)
 @pytest.mark.parametrize("method", METHODS)
 def test_groups_of_inputs_are_those_of_the_multi_task_lasso(method: str) -> None:
     problem, y = draw_outputs()

@@ -102,6 +102,7 @@ PENALISED = {
 }
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("method", ["momentum", "adam"])
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_constrained_run_ends_where_the_penalised_one_with_its_norm_does(norm: str, method: str) -> None:
@@ -132,6 +133,7 @@ def test_in_the_euclidean_metric_adam_settles_at_a_higher_loss() -> None:
     assert losses[0] < losses[1] - 1e-4
 
 
+@pytest.mark.matrix(cases=3)
 @pytest.mark.parametrize("method", ["momentum", "adam"])
 @pytest.mark.parametrize("norm", NORMS)
 def test_at_rest_the_gradient_is_normal_to_the_ball(norm: str, method: str) -> None:
